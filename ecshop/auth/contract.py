@@ -1,0 +1,92 @@
+"""What other contexts may know about auth."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Protocol, runtime_checkable
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.identity import Actor, JwkSet, Role
+
+UserName = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"^\S+$", description="Unique, whatever its case.", examples=["aoi"])
+]
+Password = Annotated[str, Meta(min_length=8, max_length=128, examples=["correct horse battery"])]
+Presented = Annotated[str, Meta(max_length=1024)]
+
+
+class NewUser(Struct, frozen=True, forbid_unknown_fields=True):
+    user_name: UserName
+    password: Password
+
+
+class Login(Struct, frozen=True, forbid_unknown_fields=True):
+    """`grant_type` may come along, as OAuth 2 clients send it with the password form."""
+
+    username: Annotated[str, Meta(max_length=64, examples=["aoi"])]
+    password: Annotated[str, Meta(max_length=128, examples=["correct horse battery"])]
+    grant_type: Literal["password"] | None = None
+
+
+class User(Struct, frozen=True):
+    id: UUID
+    user_name: str
+    role: Role
+    created_at: datetime
+
+
+class Token(Struct, frozen=True):
+    """An access token; `expires_in` is in seconds, `scope` what a service may do with it."""
+
+    access_token: str
+    expires_in: int
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105
+    scope: str = ""
+
+
+class ServiceTokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The client credentials grant of OAuth 2 (RFC 6749, section 4.4), with the callee as the audience."""
+
+    grant_type: Presented
+    client_id: Presented
+    client_secret: Presented
+    audience: Presented
+    scope: Presented
+
+
+class UserExists(EcshopError, code="auth.user_exists", status=409):
+    """The user name is taken."""
+
+
+class InvalidCredentials(EcshopError, code="auth.invalid_credentials", status=401):
+    """User name and password do not belong together."""
+
+
+class UserNotFound(EcshopError, code="auth.user_not_found", status=404):
+    """The token's user is no longer there."""
+
+
+class InvalidClient(EcshopError, code="auth.invalid_client", status=401, example={"error": "invalid_client"}):
+    """The service is unknown or its secret is wrong."""
+
+
+class GrantRefused(EcshopError, code="auth.grant_refused", status=400, example={"error": "invalid_scope"}):
+    """The grant type, the audience or the scope is not one that this service may ask for."""
+
+
+@runtime_checkable
+class AuthClient(Protocol):
+    async def jwks(self) -> JwkSet:
+        """The public keys that verify the shop's tokens."""
+        ...
+
+    async def service_token(self, request: ServiceTokenRequest) -> Token:
+        """A short-lived token for one service to call another; raises `InvalidClient` or `GrantRefused`."""
+        ...
+
+    async def me(self, actor: Actor) -> User:
+        """Raises `UserNotFound`."""
+        ...

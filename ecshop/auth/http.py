@@ -1,0 +1,86 @@
+"""Both ends of auth's HTTP contract, side by side, so that a path is changed in one sitting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Controller, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from ecshop.auth.contract import (
+    GrantRefused,
+    InvalidClient,
+    InvalidCredentials,
+    Login,
+    NewUser,
+    ServiceTokenRequest,
+    Token,
+    User,
+    UserExists,
+    UserNotFound,
+)
+from ecshop.auth.service import AuthService
+from ecshop.kernel.body import ACCEPTS, FORM, JSON, body_operation
+from ecshop.kernel.identity import Actor, JwkSet, Role
+from ecshop.kernel.operation import BODY_ERRORS, operation
+from ecshop.kernel.remote import Remote
+
+
+class AuthController(Controller):
+    tags = ("auth",)
+
+    @post("/auth/signup", **operation("Sign up", UserExists, *BODY_ERRORS))
+    async def sign_up(self, auth: NamedDependency[AuthService], data: JSONBody[NewUser]) -> User:
+        """Makes a customer; log in next."""
+        return await auth.sign_up(data)
+
+    @post(
+        "/auth/login",
+        status_code=200,
+        opt={ACCEPTS: (FORM, JSON)},
+        operation_class=body_operation(FORM, JSON),
+        **operation("Log in", InvalidCredentials, *BODY_ERRORS),
+    )
+    async def log_in(self, auth: NamedDependency[AuthService], data: JSONBody[Login]) -> Token:
+        """Send the access token with each request: `Authorization: Bearer <access_token>`."""
+        return await auth.log_in(data)
+
+    @get("/auth/me", **operation("Who am I?", UserNotFound, role=Role.CUSTOMER))
+    async def me(self, auth: NamedDependency[AuthService], actor: NamedDependency[Actor]) -> User:
+        return await auth.me(actor)
+
+    @get("/.well-known/jwks.json", **operation("The public keys of the shop's tokens"))
+    async def jwks(self, auth: NamedDependency[AuthService]) -> JwkSet:
+        """A JSON Web Key Set (RFC 7517)."""
+        return await auth.jwks()
+
+
+class AuthInternal(Controller):
+    tags = ("auth",)
+
+    @post(
+        "/auth/token",
+        status_code=200,
+        opt={ACCEPTS: (FORM,)},
+        operation_class=body_operation(FORM),
+        **operation("A token for a service", InvalidClient, GrantRefused, *BODY_ERRORS),
+    )
+    async def service_token(self, auth: NamedDependency[AuthService], data: JSONBody[ServiceTokenRequest]) -> Token:
+        """OAuth 2 client credentials (RFC 6749, section 4.4); `audience` names the service to be called."""
+        return await auth.service_token(data)
+
+
+class HttpAuthClient:
+    def __init__(self, remote: Remote) -> None:
+        self._call = remote.call
+
+    async def jwks(self) -> JwkSet:
+        return await self._call("GET", "/.well-known/jwks.json", JwkSet)
+
+    async def service_token(self, request: ServiceTokenRequest) -> Token:
+        form: dict[str, Any] = {name: getattr(request, name) for name in request.__struct_fields__}
+        return await self._call("POST", "/auth/token", Token, form=form)
+
+    async def me(self, actor: Actor) -> User:
+        return await self._call("GET", "/auth/me", User, token=actor.token)

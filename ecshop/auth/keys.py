@@ -1,0 +1,96 @@
+"""The shop's signing key: an Ed25519 key in a file of its own, made on the first start."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+from uuid_utils.compat import uuid7
+
+from ecshop.kernel.identity import ALGORITHM, ISSUER, SHOP, TOKEN_TYPE, Jwk, JwkSet, Role
+
+FILE: Final = "signing-key.pem"
+
+
+class SigningKey:
+    """Signs access tokens as RFC 9068 profiles them; the key id is the key's thumbprint (RFC 7638)."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        x = _base64url(public)
+        thumbprint = hashlib.sha256(msgspec.json.encode({"crv": "Ed25519", "kty": "OKP", "x": x})).digest()
+        self.public = Jwk(kid=_base64url(thumbprint), x=x)
+
+    @property
+    def jwks(self) -> JwkSet:
+        return JwkSet((self.public,))
+
+    def token_for_user(self, user_id: UUID, role: Role, seconds: float) -> str:
+        return self._sign(str(user_id), SHOP, seconds, role=role.value)
+
+    def token_for_service(self, name: str, audience: str, scope: str, seconds: float) -> str:
+        return self._sign(name, audience, seconds, scope=scope)
+
+    def _sign(self, subject: str, audience: str, seconds: float, **claims: Any) -> str:
+        issued = int(time.time())
+        standard = {
+            "iss": ISSUER,
+            "aud": audience,
+            "sub": subject,
+            "iat": issued,
+            "exp": issued + int(seconds),
+            "jti": str(uuid7()),
+        }
+        headers = {"kid": self.public.kid, "typ": TOKEN_TYPE}
+        return jwt.encode(standard | claims, self._key, algorithm=ALGORITHM, headers=headers)
+
+
+def signing_key_in(folder: Path) -> SigningKey:
+    """The folder's key, made if there is none yet; only its owner can read it."""
+    file = folder / FILE
+    try:
+        return _read(file)
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(file, Ed25519PrivateKey.generate())
+        return _read(file)
+
+
+def _read(file: Path) -> SigningKey:
+    key = load_pem_private_key(file.read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TypeError(f"{file} holds no Ed25519 key")
+    return SigningKey(key)
+
+
+def _write(file: Path, key: Ed25519PrivateKey) -> None:
+    """Under another name first, so that nobody ever reads half a key; the first of two writers wins."""
+    draft = file.with_suffix(f".{os.getpid()}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:  # noqa: PTH123
+        opened.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _base64url(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")

@@ -1,0 +1,24 @@
+"""Accounts, and the event tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from ecshop.events.schema import create_event_tables
+from ecshop.kernel.columns import Instant
+
+revision = "auth_0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "account",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("user_name", sa.String(64), nullable=False),
+        sa.Column("name_key", sa.String(256), nullable=False, unique=True),
+        sa.Column("password_hash", sa.String(256), nullable=False),
+        sa.Column("role", sa.String(16), nullable=False),
+        sa.Column("created_at", Instant, nullable=False),
+        sa.CheckConstraint("role IN ('customer', 'staff', 'admin')", name="known_role"),
+    )
+    create_event_tables()

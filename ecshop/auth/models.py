@@ -1,0 +1,29 @@
+"""Tables of the auth database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from ecshop.kernel.columns import COLUMN_TYPES
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = COLUMN_TYPES
+
+
+class Account(Base):
+    """A user. `name_key` is the name without its case: two names that look the same are the same."""
+
+    __tablename__ = "account"
+    __table_args__ = (CheckConstraint("role IN ('customer', 'staff', 'admin')", name="known_role"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_name: Mapped[str] = mapped_column(String(64))
+    name_key: Mapped[str] = mapped_column(String(256), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(256))
+    role: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]

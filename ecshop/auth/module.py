@@ -1,0 +1,33 @@
+"""How an auth context is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from litestar import Router
+from litestar.di import Provide
+
+from ecshop.auth.http import AuthController, AuthInternal
+from ecshop.auth.keys import SigningKey
+from ecshop.auth.service import AuthService, Grants
+from ecshop.kernel.context import Context
+from ecshop.kernel.database import Database
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+def build(
+    db: Database, key: SigningKey, *, token_seconds: float, secrets: Mapping[str, str], grants: Grants
+) -> Context[AuthService]:
+    service = AuthService(db, key, token_seconds=token_seconds, secrets=secrets, grants=grants)
+    provide = {"auth": Provide(lambda: service, sync_to_thread=False)}
+    return Context(
+        "auth",
+        service,
+        db,
+        MIGRATIONS,
+        public=[Router("/", route_handlers=[AuthController], dependencies=provide)],
+        internal=[Router("/", route_handlers=[AuthInternal], dependencies=provide)],
+    )

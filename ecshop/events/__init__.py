@@ -1,0 +1,1 @@
+"""How contexts tell each other what happened: recorded with its cause, delivered at least once, applied exactly once."""

@@ -1,0 +1,103 @@
+"""The published language: every event, and all that a context may know of another one's news.
+
+An event is a fact in the past tense. `version` counts the changes of the aggregate that it tells of; a receiver that
+knows a newer one ignores the event. A change that old receivers cannot read gets a new type, `...v2`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Final, TypeVar
+from uuid import UUID
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True):
+    type: ClassVar[str]
+
+    @property
+    def subject(self) -> str:
+        """The id of the aggregate that the event tells of."""
+        raise NotImplementedError
+
+
+E = TypeVar("E", bound=type[Event])
+
+CATALOG: Final[dict[str, type[Event]]] = {}
+
+
+def published_as(name: str) -> Callable[[E], E]:
+    def register(cls: E) -> E:
+        cls.type = name
+        CATALOG[name] = cls
+        return cls
+
+    return register
+
+
+def source_of(type_: str) -> str:
+    """The context that tells events of this type: `ecshop.order.confirmed.v1` comes from `order`."""
+    return type_.split(".")[1]
+
+
+class OrderedUnits(msgspec.Struct, frozen=True):
+    product_id: int
+    quantity: int
+
+
+class OrderEvent(Event, frozen=True):
+    order_id: UUID
+    version: int
+
+    @property
+    def subject(self) -> str:
+        return str(self.order_id)
+
+
+@published_as("ecshop.order.confirmed.v1")
+class OrderConfirmed(OrderEvent, frozen=True):
+    user_id: UUID
+    lines: tuple[OrderedUnits, ...]
+    total: int
+    currency: str
+
+
+@published_as("ecshop.order.cancelled.v1")
+class OrderCancelled(OrderEvent, frozen=True):
+    """Also told of an order that never came to be: its units are given back the same way."""
+
+
+@published_as("ecshop.order.fulfilled.v1")
+class OrderFulfilled(OrderEvent, frozen=True):
+    pass
+
+
+class StockEvent(Event, frozen=True):
+    product_id: int
+    version: int
+
+    @property
+    def subject(self) -> str:
+        return str(self.product_id)
+
+
+@published_as("ecshop.stock.depleted.v1")
+class StockDepleted(StockEvent, frozen=True):
+    """The last unit on hand is gone."""
+
+
+@published_as("ecshop.stock.replenished.v1")
+class StockReplenished(StockEvent, frozen=True):
+    """There are units on hand again."""
+
+
+@published_as("ecshop.stock.reservation_expired.v1")
+class ReservationExpired(Event, frozen=True):
+    """Units are held for an order that nobody has recorded in time; told again and again until its end is known."""
+
+    order_id: UUID
+
+    @property
+    def subject(self) -> str:
+        return str(self.order_id)

@@ -1,0 +1,129 @@
+"""Applies events to one context's database: in batches, exactly once, and never stuck behind one that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import structlog
+from sqlalchemy.orm import Session
+
+from ecshop.events.catalog import CATALOG, Event
+from ecshop.events.envelope import Envelope, from_bytes
+from ecshop.events.outbox import bury, once
+from ecshop.events.tables import DeadLetter
+from ecshop.kernel.columns import now
+from ecshop.kernel.context import Handler
+from ecshop.kernel.database import Database
+from ecshop.kernel.errors import Unavailable
+
+log = structlog.get_logger("events")
+
+BACKOFF: Final = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4, 8))
+"""The pauses before the retries of an event that fails; after the last one it becomes a dead letter."""
+
+
+class Delivery(NamedTuple):
+    body: bytes
+    attempts: int
+    """How often this event was tried before."""
+
+
+class Consumer:
+    """Hears the events that `handlers` names, under the name of its context."""
+
+    def __init__(
+        self,
+        name: str,
+        database: Database,
+        handlers: Mapping[type[Event], Handler],
+        backoff: Sequence[timedelta] = BACKOFF,
+    ) -> None:
+        self.name, self._database, self._backoff = name, database, backoff
+        self._handlers = {event.type: handler for event, handler in handlers.items()}
+
+    @property
+    def types(self) -> frozenset[str]:
+        return frozenset(self._handlers)
+
+    async def handle(self, deliveries: Sequence[Delivery]) -> list[timedelta | None]:
+        """Apply the deliveries; for each, None when it is done with, else the pause before its next try.
+
+        Raises `Unavailable` when the database is away: that is nobody's failed attempt.
+        """
+        verdicts: list[timedelta | None] = [None] * len(deliveries)
+        known: list[tuple[int, Envelope]] = []
+        for place, delivery in enumerate(deliveries):
+            try:
+                envelope = from_bytes(delivery.body)
+            except (msgspec.DecodeError, UnicodeDecodeError) as cause:
+                await self._give_up(delivery, None, cause)
+                continue
+            if envelope.type in self._handlers:
+                known.append((place, envelope))
+        try:
+            await self._apply([envelope for _, envelope in known])
+        except Unavailable:
+            raise
+        except Exception as cause:
+            if len(known) == 1:
+                place, envelope = known[0]
+                verdicts[place] = await self._failed(deliveries[place], envelope, cause)
+            else:
+                for place, _ in known:
+                    [verdicts[place]] = await self.handle([deliveries[place]])
+        return verdicts
+
+    async def _apply(self, envelopes: Sequence[Envelope]) -> None:
+        if not envelopes:
+            return
+        told = await self._database.write(self._in_one_transaction, envelopes)
+        for envelope in envelopes:
+            did = told.pop(envelope.id, "ignored: applied before")
+            log.info("event", consumer=self.name, type=envelope.type, subject=envelope.subject, did=did)
+
+    def _in_one_transaction(self, session: Session, envelopes: Sequence[Envelope]) -> dict[str, str]:
+        by_type: dict[str, list[Envelope]] = {}
+        for envelope in once(session, self.name, envelopes):
+            by_type.setdefault(envelope.type, []).append(envelope)
+        told: dict[str, str] = {}
+        for type_, together in by_type.items():
+            events = [msgspec.json.decode(envelope.data, type=CATALOG[type_]) for envelope in together]
+            did = self._handlers[type_](session, events)
+            told |= zip((envelope.id for envelope in together), did, strict=True)
+        return told
+
+    async def _failed(self, delivery: Delivery, envelope: Envelope, cause: Exception) -> timedelta | None:
+        if delivery.attempts >= len(self._backoff):
+            await self._give_up(delivery, envelope, cause)
+            return None
+        pause = self._backoff[delivery.attempts]
+        self._warn("failed, will be tried again", envelope, cause, pause=pause.total_seconds())
+        return pause
+
+    async def _give_up(self, delivery: Delivery, envelope: Envelope | None, cause: Exception) -> None:
+        letter = DeadLetter(
+            consumer=self.name,
+            event_id=envelope.id if envelope else f"sha256-{sha256(delivery.body).hexdigest()}",
+            type=envelope.type if envelope else "",
+            body=delivery.body,
+            error=f"{type(cause).__name__}: {cause}"[:2000],
+            attempts=delivery.attempts + 1,
+            buried_at=now(),
+        )
+        await self._database.write(bury, letter)
+        self._warn("became a dead letter", envelope, cause)
+
+    def _warn(self, did: str, envelope: Envelope | None, cause: Exception, **fields: Any) -> None:
+        log.warning(
+            "event",
+            consumer=self.name,
+            type=envelope.type if envelope else "undecodable",
+            subject=envelope.subject if envelope else "",
+            did=did,
+            error=f"{type(cause).__name__}: {cause}",
+            **fields,
+        )

@@ -1,0 +1,136 @@
+"""The transactional outbox and its counterpart, the inbox: plain functions inside somebody's transaction.
+
+The outbox makes publishing part of the change that it tells of; the inbox makes applying an event part of its effect.
+Together they turn delivery at least once into effects exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from ecshop.events.catalog import Event
+from ecshop.events.envelope import Envelope, seal, to_bytes
+from ecshop.events.tables import DeadLetter, Inbox, Outbox
+from ecshop.kernel.columns import now
+
+RETENTION: Final = timedelta(hours=72)
+"""How long a published event stays, so that a broker that lost its data can be refilled."""
+_INBOX_RETENTION: Final = 2 * RETENTION
+_PURGE_AT_ONCE: Final = 1000
+
+
+class Outgoing(NamedTuple):
+    """A due event on its way out; `attempts` counts the earlier tries."""
+
+    seq: int
+    event_id: str
+    type: str
+    body: bytes
+    attempts: int
+
+
+class Postponed(NamedTuple):
+    seq: int
+    due_at: datetime
+
+
+_RECORD: Final = insert(Outbox.__table__)  # type: ignore[arg-type]
+_PENDING: Final = (
+    select(Outbox.seq, Outbox.event_id, Outbox.type, Outbox.body, Outbox.attempts)
+    .where(Outbox.published_at.is_(None), Outbox.due_at <= bindparam("moment"))
+    .order_by(Outbox.seq)
+    .limit(bindparam("most"))
+)
+_PUBLISHED: Final = (
+    update(Outbox.__table__)  # type: ignore[arg-type]
+    .where(Outbox.seq.in_(bindparam("seqs", expanding=True)))
+    .values(published_at=bindparam("moment"))
+)
+_POSTPONE: Final = (
+    update(Outbox.__table__)  # type: ignore[arg-type]
+    .where(Outbox.seq == bindparam("row"))
+    .values(due_at=bindparam("due"), attempts=Outbox.attempts + 1)
+)
+_SEEN: Final = select(Inbox.event_id).where(
+    Inbox.consumer == bindparam("consumer"), Inbox.event_id.in_(bindparam("ids", expanding=True))
+)
+_ACCEPT: Final = insert(Inbox.__table__)  # type: ignore[arg-type]
+
+
+def record(session: Session, events: Iterable[Event]) -> None:
+    """Have the events published if, and only if, this transaction commits."""
+    rows = [_row(seal(event)) for event in events]
+    if rows:
+        session.connection().execute(_RECORD, rows)
+
+
+def _row(envelope: Envelope) -> dict[str, object]:
+    return {
+        "event_id": envelope.id,
+        "type": envelope.type,
+        "body": to_bytes(envelope),
+        "recorded_at": envelope.time,
+        "attempts": 0,
+        "due_at": envelope.time,
+    }
+
+
+def pending(session: Session, most: int) -> list[Outgoing]:
+    rows = session.connection().execute(_PENDING, {"moment": now(), "most": most})
+    return [Outgoing(*row) for row in rows]
+
+
+def settle(session: Session, published: Sequence[int], postponed: Sequence[Postponed]) -> None:
+    """Note what became of some due events."""
+    if published:
+        session.connection().execute(_PUBLISHED, {"seqs": published, "moment": now()})
+    if postponed:
+        session.connection().execute(_POSTPONE, [{"row": one.seq, "due": one.due_at} for one in postponed])
+
+
+def resend(session: Session, since: datetime) -> int:
+    """Make due again what was published after `since`; tells how many events that are."""
+    again = update(Outbox).where(Outbox.published_at > since).values(published_at=None, due_at=now(), attempts=0)
+    return int(session.execute(again).rowcount)  # type: ignore[attr-defined]
+
+
+def once(session: Session, consumer: str, envelopes: Sequence[Envelope]) -> list[Envelope]:
+    """The envelopes that this consumer has not applied yet; from now on they count as applied."""
+    ids = {envelope.id for envelope in envelopes}
+    seen = set(session.connection().execute(_SEEN, {"consumer": consumer, "ids": list(ids)}).scalars())
+    fresh = list({envelope.id: envelope for envelope in envelopes if envelope.id not in seen}.values())
+    if fresh:
+        moment = now()
+        rows = [{"consumer": consumer, "event_id": one.id, "applied_at": moment} for one in fresh]
+        session.connection().execute(_ACCEPT, rows)
+    return fresh
+
+
+def bury(session: Session, letter: DeadLetter) -> None:
+    """Keep an event that could not be applied; a later failure of the same event replaces the earlier one."""
+    session.merge(letter)
+
+
+def purge(session: Session) -> int:
+    """Forget a bounded number of events past their retention; tells how many."""
+    oldest = select(Outbox.seq).where(Outbox.published_at.is_not(None)).order_by(Outbox.seq).limit(_PURGE_AT_ONCE)
+    outgoing = delete(Outbox).where(Outbox.seq.in_(oldest.scalar_subquery()), Outbox.published_at < now() - RETENTION)
+    first_kept = _smallest_id(now() - _INBOX_RETENTION)
+    expired = select(Inbox.event_id).where(Inbox.event_id < first_kept).limit(_PURGE_AT_ONCE)
+    incoming = delete(Inbox).where(Inbox.event_id.in_(expired.scalar_subquery()))
+    options = {"synchronize_session": False}
+    return sum(
+        int(session.execute(statement, execution_options=options).rowcount)  # type: ignore[attr-defined]
+        for statement in (outgoing, incoming)
+    )
+
+
+def _smallest_id(moment: datetime) -> str:
+    """Event ids are UUIDs of version 7, which begin with their time in milliseconds (RFC 9562, section 5.7)."""
+    milliseconds = f"{int(moment.timestamp() * 1000):012x}"
+    return f"{milliseconds[:8]}-{milliseconds[8:]}"

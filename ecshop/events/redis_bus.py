@@ -1,0 +1,206 @@
+"""Events over Redis Streams: one stream for each telling context, one consumer group for each listening one.
+
+Redis only carries: it is never in the request path and never the record. What it loses, the outbox still has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from ecshop.events.bus import Incarnation, Published
+from ecshop.events.catalog import source_of
+from ecshop.events.consumer import BACKOFF, Consumer, Delivery
+from ecshop.events.outbox import Outgoing
+from ecshop.kernel.errors import Unavailable
+
+log = structlog.get_logger("events")
+
+_BODY: Final = b"ce"
+_AT_ONCE: Final = 200
+_BLOCK: Final = 1000  # milliseconds
+_TIMEOUT: Final = 3.0  # seconds; a stopped Redis would else hold a call for a minute
+_LEASE: Final = timedelta(seconds=3)
+"""How long another process may sit on an event before it is taken over."""
+_MOST_DELIVERIES: Final = len(BACKOFF) + 2
+_TRIM_EVERY: Final = 30.0
+_FORGET_CONSUMER: Final = 60_000  # milliseconds without a sign of life
+
+_Entry = tuple[bytes, Mapping[bytes, bytes] | None]
+
+
+class RedisBus:
+    """`groups` names the listeners of each telling context, so that none misses what is told before its first start."""
+
+    def __init__(self, url: str, groups: Mapping[str, Sequence[str]], *, prefix: str = "ecshop") -> None:
+        self._redis = Redis.from_url(
+            url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 0), protocol=2
+        )
+        self._groups, self._prefix = groups, prefix
+        self._consumers: list[_Group] = []
+        self._declared: Incarnation | None = None
+
+    def connect(self, consumer: Consumer) -> None:
+        streams = sorted({self._stream(type_) for type_ in consumer.types})
+        if streams:
+            self._consumers.append(_Group(self._redis, consumer, streams, self._declare))
+
+    async def publish(self, events: Sequence[Outgoing]) -> Published:
+        async with _unavailable_without_redis():
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.set(f"{self._prefix}:epoch", str(uuid4()), nx=True)
+            pipeline.get(f"{self._prefix}:epoch")
+            pipeline.info("server")
+            for event in events:
+                pipeline.xadd(self._stream(event.type), {_BODY: event.body})
+            _, epoch, server, *_ = await pipeline.execute()
+            incarnation = Incarnation(server["run_id"], epoch.decode())
+            if incarnation != self._declared:
+                await self._declare()
+                self._declared = incarnation
+        return Published(done=[event.seq for event in events], incarnation=incarnation)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for group in self._consumers:
+                tasks.create_task(_patiently(group.read, group.name))
+                tasks.create_task(_patiently(group.retry, group.name))
+            tasks.create_task(_patiently(self._trim, "trim"))
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    def _stream(self, type_: str) -> str:
+        return f"{self._prefix}:{source_of(type_)}"
+
+    async def _declare(self) -> None:
+        for source, groups in self._groups.items():
+            for group in groups:
+                with suppress(ResponseError):  # BUSYGROUP: it exists
+                    await self._redis.xgroup_create(f"{self._prefix}:{source}", group, id="0", mkstream=True)
+
+    async def _trim(self) -> None:
+        """Drop what every group has acknowledged."""
+        await asyncio.sleep(_TRIM_EVERY)
+        for source in self._groups:
+            stream = f"{self._prefix}:{source}"
+            oldest = [
+                group["last-delivered-id"]
+                if not group["pending"]
+                else (await self._pending_from(stream, group["name"]))
+                for group in await self._redis.xinfo_groups(stream)
+            ]
+            if oldest:
+                await self._redis.xtrim(stream, minid=min(oldest, key=_order_of), approximate=True)
+
+    async def _pending_from(self, stream: str, group: str) -> bytes:
+        summary = await self._redis.xpending(stream, group)
+        return bytes(summary["min"] or b"0")
+
+
+class _Group:
+    """One consumer's share of the streams, read under a name of this process's own."""
+
+    def __init__(
+        self, redis: Redis, consumer: Consumer, streams: Sequence[str], declare: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.name = consumer.name
+        self._redis, self._consumer, self._streams, self._declare = redis, consumer, streams, declare
+        self._member = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+        self._in_hand: set[bytes] = set()
+
+    async def read(self) -> None:
+        """Take new entries, apply them, acknowledge what is done with."""
+        try:
+            answer: Any = await self._redis.xreadgroup(
+                self.name, self._member, dict.fromkeys(self._streams, ">"), count=_AT_ONCE, block=_BLOCK
+            )
+        except ResponseError as cause:
+            if "NOGROUP" not in str(cause):
+                raise
+            await self._declare()
+            return
+        for stream, entries in answer or ():
+            await self._apply(stream, entries, attempts=0)
+
+    async def retry(self) -> None:
+        """Try again, one by one, what failed here or was left behind by a process that died."""
+        await asyncio.sleep(BACKOFF[0].total_seconds())
+        for stream in self._streams:
+            for entry in await self._pending(stream):
+                id_, tried = entry["message_id"], int(entry["times_delivered"])
+                pause = BACKOFF[min(tried, len(BACKOFF)) - 1]
+                if entry["consumer"].decode() != self._member:
+                    pause = max(pause, _LEASE)
+                if id_ in self._in_hand or entry["time_since_delivered"] < pause / timedelta(milliseconds=1):
+                    continue
+                milliseconds = int(pause / timedelta(milliseconds=1))
+                claimed: Any = await self._redis.xclaim(stream, self.name, self._member, milliseconds, [id_])
+                await self._apply(stream, claimed, attempts=tried)
+            await self._forget_the_dead(stream)
+
+    async def _pending(self, stream: str) -> list[Any]:
+        idle = int(BACKOFF[0] / timedelta(milliseconds=1))
+        try:
+            return list(await self._redis.xpending_range(stream, self.name, "-", "+", _AT_ONCE, idle=idle))
+        except ResponseError:  # NOGROUP: `read` recreates it
+            return []
+
+    async def _apply(self, stream: bytes | str, entries: Sequence[_Entry], attempts: int) -> None:
+        held = [(id_, fields) for id_, fields in entries if fields]
+        gone = [id_ for id_, fields in entries if not fields]
+        self._in_hand |= {id_ for id_, _ in held}
+        try:
+            tried = len(BACKOFF) if attempts > _MOST_DELIVERIES else attempts
+            verdicts = await self._consumer.handle([Delivery(fields.get(_BODY, b""), tried) for _, fields in held])
+            done = gone + [id_ for (id_, _), pause in zip(held, verdicts, strict=True) if pause is None]
+            if done:
+                await self._redis.xack(stream, self.name, *done)
+        finally:
+            self._in_hand -= {id_ for id_, _ in held}
+
+    async def _forget_the_dead(self, stream: str) -> None:
+        with suppress(ResponseError):
+            for member in await self._redis.xinfo_consumers(stream, self.name):
+                if not member["pending"] and member["idle"] > _FORGET_CONSUMER:
+                    await self._redis.xgroup_delconsumer(stream, self.name, member["name"])
+
+
+def _order_of(id_: bytes) -> tuple[int, int]:
+    milliseconds, _, count = id_.partition(b"-")
+    return int(milliseconds), int(count or 0)
+
+
+@asynccontextmanager
+async def _unavailable_without_redis() -> AsyncIterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as cause:
+        raise Unavailable(f"Redis does not answer: {cause or type(cause).__name__}") from cause
+
+
+async def _patiently(step: Callable[[], Awaitable[None]], name: str) -> None:
+    """Repeat the step for ever, more slowly while Redis or the database is away."""
+    pause = 0.0
+    while True:
+        try:
+            async with _unavailable_without_redis():
+                await step()
+            pause = 0.0
+        except Unavailable as cause:
+            if not pause:
+                log.warning("waiting for the broker", consumer=name, error=cause.detail)
+            pause = min(2.0, pause * 2 or 0.05)
+            await asyncio.sleep(pause)

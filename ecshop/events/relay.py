@@ -1,0 +1,103 @@
+"""Brings what one database's outbox holds to the bus, and notices when the bus has lost what it took."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.orm import Session
+
+from ecshop.events.bus import EventBus, Incarnation, Published
+from ecshop.events.outbox import pending, purge, resend, settle
+from ecshop.events.tables import RelayState
+from ecshop.kernel.columns import now
+from ecshop.kernel.database import Database
+from ecshop.kernel.errors import Unavailable
+
+log = structlog.get_logger("events")
+
+_AT_ONCE: Final = 500
+_POLL: Final = 0.5
+_LONGEST_PAUSE: Final = 2.0
+_PURGE_EVERY: Final = 600.0
+_RESTART_WINDOW: Final = timedelta(hours=2)
+"""What a restarted Redis may have lost: its default snapshot policy saves at least once an hour."""
+_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Relay:
+    """Publishes after each commit, and polls for what falls due later or was recorded by another process."""
+
+    def __init__(self, name: str, database: Database, bus: EventBus) -> None:
+        self._name, self._database, self._bus = name, database, bus
+        self._wake = asyncio.Event()
+        self._incarnation: Incarnation | None = None
+        self._purged = time.monotonic()
+        database.on_commit.append(self._wake.set)
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        pause = 0.0
+        while True:
+            try:
+                await self._drain()
+                await self._purge()
+                if pause:
+                    log.info("the relay goes on", context=self._name)
+                pause = 0.0
+            except Unavailable as cause:
+                if not pause:
+                    log.warning("the relay waits; events stay in the outbox", context=self._name, error=cause.detail)
+                pause = min(_LONGEST_PAUSE, pause * 2 or 0.05)
+                await asyncio.sleep(pause)
+                continue
+            await self._woken()
+
+    async def _woken(self) -> None:
+        try:
+            async with asyncio.timeout(_POLL):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _drain(self) -> None:
+        while True:
+            self._wake.clear()
+            due = await self._database.read(pending, _AT_ONCE)
+            if not due:
+                return
+            published = await self._bus.publish(due)
+            await self._heal(published)
+            await self._database.write(settle, published.done, published.postponed)
+
+    async def _heal(self, published: Published) -> None:
+        """Resend what a restarted or emptied broker may have lost, before what it just took is settled."""
+        if published.incarnation is None or published.incarnation == self._incarnation:
+            return
+        again = await self._database.write(_compare, published.incarnation)
+        if again:
+            log.warning("the broker was restarted or emptied: events are sent again", context=self._name, events=again)
+        self._incarnation = published.incarnation
+
+    async def _purge(self) -> None:
+        if time.monotonic() - self._purged > _PURGE_EVERY:
+            while await self._database.write(purge):
+                pass
+            self._purged = time.monotonic()
+
+
+def _compare(session: Session, found: Incarnation) -> int:
+    known = session.get(RelayState, "broker")
+    if known is None:
+        session.add(RelayState(bus="broker", run_id=found.run_id, epoch=found.epoch))
+        return 0
+    again = 0
+    if known.epoch != found.epoch:
+        again = resend(session, _EVER)
+    elif known.run_id != found.run_id:
+        again = resend(session, now() - _RESTART_WINDOW)
+    known.run_id, known.epoch = found.run_id, found.epoch
+    return again

@@ -1,0 +1,1 @@
+"""What every context stands on. No word of the business appears here."""

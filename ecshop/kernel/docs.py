@@ -1,0 +1,71 @@
+"""The API's documentation: an OpenAPI document at /docs/openapi.json, and Swagger UI at /docs from local files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from litestar import Request, Router
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.openapi.spec import Components, Tag
+from litestar.static_files import create_static_files_router
+
+from ecshop import __version__
+from ecshop.kernel.operation import SECURITY_SCHEMES
+
+_ASSETS: Final = Path(__file__).parent / "vendor" / "swagger-ui"
+_PATH: Final = "/docs"
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="{path}/assets/favicon-32x32.png">
+<link rel="stylesheet" href="{path}/assets/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="{path}/assets/swagger-ui-bundle.js"></script>
+<script>
+SwaggerUIBundle({{
+  url: "{path}/openapi.json", dom_id: "#swagger-ui", deepLinking: true, persistAuthorization: true,
+  displayRequestDuration: true, validatorUrl: null,
+}});
+</script>
+</body>
+</html>
+"""
+
+
+class LocalSwaggerUi(OpenAPIRenderPlugin):
+    """Swagger UI that loads nothing from another host."""
+
+    def __init__(self) -> None:
+        super().__init__(path="/")
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return _PAGE.format(title=openapi_schema["info"]["title"], path=_PATH).encode()
+
+
+def openapi(title: str, description: str, tags: dict[str, str]) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title=title,
+        version=__version__,
+        description=description,
+        path=_PATH,
+        tags=[Tag(name=name, description=text) for name, text in tags.items()],
+        components=Components(security_schemes=dict(SECURITY_SCHEMES)),
+        render_plugins=[LocalSwaggerUi()],
+        operation_id_creator=lambda handler, _method, _path: handler.handler_name,
+        use_handler_docstrings=True,
+    )
+
+
+def assets() -> Router:
+    return create_static_files_router(
+        path=f"{_PATH}/assets",
+        directories=[_ASSETS],
+        include_in_schema=False,
+    )

@@ -1,0 +1,100 @@
+"""One error model for calls that stay in the process and calls that leave it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class EcshopError(Exception):
+    """Base of every error that a context lets its callers see.
+
+    A subclass names a fact, carries a stable `code`, and may carry `fields`: plain JSON values, so that they are the
+    same after a trip over HTTP. Its docstring is what the API documentation says of it.
+    """
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    example: ClassVar[Mapping[str, Any]] = {}
+    known: ClassVar[dict[str, type[EcshopError]]] = {}
+
+    def __init_subclass__(cls, *, code: str, status: int, example: Mapping[str, Any] | None = None) -> None:
+        if code in EcshopError.known:
+            raise TypeError(f"error code {code!r} is already taken by {EcshopError.known[code].__name__}")
+        cls.code, cls.status, cls.example = code, status, example or {}
+        EcshopError.known[code] = cls
+
+    def __init__(self, detail: str = "", **fields: Any) -> None:
+        super().__init__(detail or self.title())
+        self.detail, self.fields = str(self), fields
+
+    @classmethod
+    def title(cls) -> str:
+        """`InsufficientStock` -> "Insufficient stock"."""
+        return re.sub(r"(?<!^)(?=[A-Z])", " ", cls.__name__).capitalize()
+
+
+class Internal(EcshopError, code="internal", status=500):
+    """The shop failed. The log has the cause under the answer's request id."""
+
+
+class Unavailable(EcshopError, code="unavailable", status=503):
+    """The other side could not answer: a time-out, a refused connection, an unknown failure. Try again."""
+
+
+class NoSuchPath(EcshopError, code="http.not_found", status=404):
+    """Nothing is served at this path."""
+
+
+class MethodNotAllowed(EcshopError, code="http.method_not_allowed", status=405):
+    """The path is served, but not with this method."""
+
+
+class MalformedBody(EcshopError, code="request.malformed", status=400):
+    """The body is not the JSON that it says it is."""
+
+
+class InvalidRequest(EcshopError, code="request.invalid", status=400):
+    """A value is missing, unknown, of the wrong type or out of its range."""
+
+
+class BodyTooLarge(EcshopError, code="request.too_large", status=413):
+    """The body is larger than 64 KiB."""
+
+
+class UnsupportedMediaType(EcshopError, code="request.unsupported_media_type", status=415):
+    """The Content-Type is not one that this operation reads."""
+
+
+class Unauthenticated(EcshopError, code="auth.unauthenticated", status=401):
+    """No valid access token came with the request: it is missing, forged, expired or made for somebody else."""
+
+
+class Forbidden(EcshopError, code="auth.forbidden", status=403):
+    """The token is valid, but its holder may not do this."""
+
+
+def to_problem(error: EcshopError, request_id: str) -> dict[str, Any]:
+    """The body of an error answer: RFC 9457, with the error's own fields as extension members."""
+    return {
+        "type": f"urn:ecshop:problem:{error.code}",
+        "title": error.title(),
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+        **error.fields,
+    }
+
+
+def from_problem(problem: Mapping[str, Any]) -> EcshopError:
+    """The error that `to_problem` rendered; an unknown code becomes `Unavailable`."""
+    known = EcshopError.known.get(str(problem.get("code")))
+    detail = str(problem.get("detail", ""))
+    if known is None or known is Internal:
+        return Unavailable(detail)
+    standard = {"type", "title", "status", "detail", "code", "request_id"}
+    return known(detail, **{name: value for name, value in problem.items() if name not in standard})

@@ -1,0 +1,108 @@
+"""What other contexts may know about orders."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal, Protocol, runtime_checkable
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.identity import Actor
+
+MAX_QUANTITY: Final = 10_000
+MAX_LINES: Final = 100
+
+Status = Literal["confirmed", "fulfilled", "cancelled"]
+
+
+class WantedLine(Struct, frozen=True, forbid_unknown_fields=True):
+    product_id: Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[1])]
+    quantity: Annotated[int, Meta(ge=1, le=MAX_QUANTITY, examples=[5])]
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quantity <= MAX_QUANTITY:  # a local caller constructs lines without decoding them
+            raise ValueError(f"quantity must be between 1 and {MAX_QUANTITY}")
+
+
+class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
+    """Each product once, all in one currency."""
+
+    lines: Annotated[tuple[WantedLine, ...], Meta(min_length=1, max_length=MAX_LINES)]
+
+    def __post_init__(self) -> None:
+        if len({line.product_id for line in self.lines}) < len(self.lines) or not self.lines:
+            raise ValueError("name at least one product, and each product once")
+
+
+class OrderLine(Struct, frozen=True):
+    """Name and price are those of the moment of the order; amounts are in the currency's minor unit."""
+
+    product_id: int
+    name: str
+    quantity: int
+    unit_price: int
+    subtotal: int
+
+
+class Order(Struct, frozen=True):
+    id: UUID
+    status: Status
+    user_id: UUID
+    lines: tuple[OrderLine, ...]
+    total: int
+    currency: str
+    placed_at: datetime
+
+
+class OneLineOrder(Order, frozen=True):
+    """An order of one product, with its line at the top as well."""
+
+    product_id: int
+    quantity: int
+    order_at: datetime
+
+
+class OrderPage(Struct, frozen=True):
+    items: tuple[Order, ...]
+    next_cursor: str | None
+
+
+class OrderNotFound(EcshopError, code="order.not_found", status=404):
+    """There is no such order, or it is somebody else's."""
+
+
+class OrderNotConfirmed(EcshopError, code="order.not_confirmed", status=409, example={"order_status": "fulfilled"}):
+    """Only a confirmed order can be cancelled or fulfilled; `order_status` tells what it is."""
+
+
+class OrderExpired(EcshopError, code="order.expired", status=409):
+    """The order took too long and was given up; place it again, with a new Idempotency-Key."""
+
+
+class MixedCurrencies(EcshopError, code="order.mixed_currencies", status=409, example={"currencies": ["EUR", "JPY"]}):
+    """The products of one order must be priced in one currency."""
+
+
+class IdempotencyKeyReused(EcshopError, code="order.idempotency_key_reused", status=422):
+    """This Idempotency-Key came with another order before."""
+
+
+@runtime_checkable
+class OrderClient(Protocol):
+    async def place(self, actor: Actor, new: NewOrder, idempotency_key: str | None = None) -> Order:
+        """All lines or none; the same key places the same order once and answers the same again.
+
+        Raises `ProductNotFound`, `ProductDiscontinued`, `InsufficientStock`, `MixedCurrencies`, `OrderExpired` or
+        `IdempotencyKeyReused`.
+        """
+        ...
+
+    async def get(self, actor: Actor, order_id: UUID) -> Order:
+        """Raises `OrderNotFound`, also for an order that is not the actor's."""
+        ...
+
+    async def cancel(self, actor: Actor, order_id: UUID) -> Order:
+        """Its units come back by an event; a repeat changes nothing. Raises `OrderNotFound` or `OrderNotConfirmed`."""
+        ...

@@ -1,0 +1,140 @@
+"""Both ends of order's HTTP contract, side by side, so that a path is changed in one sitting."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+
+from ecshop.kernel.errors import InvalidRequest
+from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.operation import BODY_ERRORS, operation
+from ecshop.kernel.paging import LIMIT, MAX_ID, Cursor, InvalidCursor, Limit
+from ecshop.kernel.remote import Remote
+from ecshop.order.contract import (
+    MAX_QUANTITY,
+    IdempotencyKeyReused,
+    MixedCurrencies,
+    NewOrder,
+    OneLineOrder,
+    Order,
+    OrderExpired,
+    OrderNotConfirmed,
+    OrderNotFound,
+    OrderPage,
+    Status,
+    WantedLine,
+)
+from ecshop.order.service import OrderService
+from ecshop.product.contract import ProductDiscontinued, ProductNotFound
+from ecshop.stock.contract import InsufficientStock
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Chosen by the client, one for each order: a repeat with it answers the same and orders nothing.",
+    ),
+]
+_REFUSALS = (
+    ProductNotFound,
+    ProductDiscontinued,
+    InsufficientStock,
+    MixedCurrencies,
+    OrderExpired,
+    IdempotencyKeyReused,
+)
+
+
+class OrderController(Controller):
+    tags = ("order",)
+
+    @post("/orders", **operation("Place an order", *_REFUSALS, *BODY_ERRORS, role=Role.CUSTOMER))
+    async def place_order(
+        self,
+        order: NamedDependency[OrderService],
+        actor: NamedDependency[Actor],
+        data: JSONBody[NewOrder],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Order:
+        """All lines or none. Send an Idempotency-Key, and a repeat after a lost answer is safe."""
+        return await order.place(actor, data, idempotency_key)
+
+    @post("/order", **operation("Place an order of one product", *_REFUSALS, InvalidRequest, role=Role.CUSTOMER))
+    async def place_one_line_order(
+        self,
+        order: NamedDependency[OrderService],
+        actor: NamedDependency[Actor],
+        product_id: Annotated[int, QueryParameter(ge=1, le=MAX_ID)],
+        quantity: Annotated[int, QueryParameter(ge=1, le=MAX_QUANTITY)],
+        idempotency_key: IdempotencyKey = None,
+    ) -> OneLineOrder:
+        """`POST /order?product_id=1&quantity=5`, without a body."""
+        placed = await order.place(actor, NewOrder((WantedLine(product_id, quantity),)), idempotency_key)
+        return _with_its_line(placed)
+
+    @get("/orders", **operation("List orders", InvalidRequest, InvalidCursor, role=Role.CUSTOMER))
+    async def list_orders(
+        self,
+        order: NamedDependency[OrderService],
+        actor: NamedDependency[Actor],
+        status: Annotated[Status | None, QueryParameter()] = None,
+        cursor: Cursor = None,
+        limit: Limit = LIMIT,
+    ) -> OrderPage:
+        """Newest first: your own orders, or everybody's if you are staff."""
+        return await order.list(actor, status, cursor, limit)
+
+    @get("/orders/{order_id:uuid}", **operation("Get an order", OrderNotFound, role=Role.CUSTOMER))
+    async def get_order(
+        self, order: NamedDependency[OrderService], actor: NamedDependency[Actor], order_id: FromPath[UUID]
+    ) -> Order:
+        return await order.get(actor, order_id)
+
+    @post(
+        "/orders/{order_id:uuid}/cancel",
+        status_code=200,
+        **operation("Cancel an order", OrderNotFound, OrderNotConfirmed, role=Role.CUSTOMER),
+    )
+    async def cancel_order(
+        self, order: NamedDependency[OrderService], actor: NamedDependency[Actor], order_id: FromPath[UUID]
+    ) -> Order:
+        """Its units come back to the stock."""
+        return await order.cancel(actor, order_id)
+
+    @post(
+        "/orders/{order_id:uuid}/fulfil",
+        status_code=200,
+        **operation("Mark an order as fulfilled", OrderNotFound, OrderNotConfirmed, role=Role.STAFF),
+    )
+    async def fulfil_order(self, order: NamedDependency[OrderService], order_id: FromPath[UUID]) -> Order:
+        """It has been handed over or shipped, and cannot be cancelled any more."""
+        return await order.fulfil(order_id)
+
+
+def _with_its_line(placed: Order) -> OneLineOrder:
+    [line] = placed.lines
+    whole = {name: getattr(placed, name) for name in placed.__struct_fields__}
+    return OneLineOrder(**whole, product_id=line.product_id, quantity=line.quantity, order_at=placed.placed_at)
+
+
+class HttpOrderClient:
+    """Calls in the actor's own name, with the actor's token."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._call = remote.call
+
+    async def place(self, actor: Actor, new: NewOrder, idempotency_key: str | None = None) -> Order:
+        headers = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
+        return await self._call("POST", "/orders", Order, new, token=actor.token, headers=headers)
+
+    async def get(self, actor: Actor, order_id: UUID) -> Order:
+        return await self._call("GET", f"/orders/{order_id}", Order, token=actor.token)
+
+    async def cancel(self, actor: Actor, order_id: UUID) -> Order:
+        return await self._call("POST", f"/orders/{order_id}/cancel", Order, token=actor.token)

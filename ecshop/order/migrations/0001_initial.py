@@ -1,0 +1,40 @@
+"""Orders and their lines, and the event tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from ecshop.events.schema import create_event_tables
+from ecshop.kernel.columns import Instant
+
+revision = "order_0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "orders",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("user_id", sa.Uuid),
+        sa.Column("total", sa.BigInteger, nullable=False),
+        sa.Column("currency", sa.String(3), nullable=False),
+        sa.Column("placed_at", Instant, nullable=False),
+        sa.Column("fingerprint", sa.String(64)),
+        sa.CheckConstraint("status IN ('confirmed', 'fulfilled', 'cancelled')", name="known_status"),
+        sa.CheckConstraint("status = 'cancelled' OR user_id IS NOT NULL", name="only_a_tombstone_has_no_user"),
+        sa.CheckConstraint("total >= 0", name="total_not_negative"),
+    )
+    op.create_index("orders_of_user", "orders", ["user_id", "id"])
+    op.create_table(
+        "order_line",
+        sa.Column("order_id", sa.Uuid, sa.ForeignKey("orders.id"), primary_key=True),
+        sa.Column("place", sa.BigInteger, primary_key=True),
+        sa.Column("product_id", sa.BigInteger, nullable=False),
+        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("quantity", sa.BigInteger, nullable=False),
+        sa.Column("unit_price", sa.BigInteger, nullable=False),
+        sa.CheckConstraint("quantity > 0", name="quantity_positive"),
+        sqlite_with_rowid=False,
+    )
+    create_event_tables()

@@ -1,0 +1,90 @@
+"""The rules of order: reserve, then record, then commit by event. One public method is one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID, uuid5
+
+import msgspec
+
+from ecshop.events.catalog import ReservationExpired
+from ecshop.kernel.columns import now, uuid7
+from ecshop.kernel.database import Database
+from ecshop.kernel.identity import Actor
+from ecshop.order import records
+from ecshop.order.contract import (
+    IdempotencyKeyReused,
+    MixedCurrencies,
+    NewOrder,
+    Order,
+    OrderExpired,
+    OrderLine,
+    OrderPage,
+    Status,
+)
+from ecshop.product.contract import ProductClient, Quote
+from ecshop.stock.contract import Line, ReservationConflict, ReservationReleased, StockClient
+
+_KEYED_ORDERS: Final = UUID("5b0c7a3e-6d0f-4a57-9d0e-6a3a5e0f4c11")
+"""The namespace of ids that are made from a user and an idempotency key (RFC 9562, section 5.5)."""
+
+
+class OrderService:
+    """Satisfies `OrderClient`: inside one process the service is the client."""
+
+    def __init__(self, db: Database, product: ProductClient, stock: StockClient) -> None:
+        self._db, self._product, self._stock = db, product, stock
+
+    async def place(self, actor: Actor, new: NewOrder, idempotency_key: str | None = None) -> Order:
+        if idempotency_key is None:
+            return await self._place(uuid7(), actor, new, None)
+        order_id = uuid5(_KEYED_ORDERS, f"{actor.user_id} {idempotency_key}")
+        fingerprint = hashlib.sha256(msgspec.json.encode(new)).hexdigest()
+        earlier = await self._db.read(records.repeated, order_id, fingerprint)
+        return earlier or await self._place(order_id, actor, new, fingerprint)
+
+    async def get(self, actor: Actor, order_id: UUID) -> Order:
+        return await self._db.read(records.get, actor, order_id)
+
+    async def list(self, actor: Actor, status: Status | None, cursor: str | None, limit: int) -> OrderPage:
+        """Newest first: a customer's own orders, or everybody's for staff."""
+        return await self._db.read(records.list_orders, actor, status, cursor, limit)
+
+    async def cancel(self, actor: Actor, order_id: UUID) -> Order:
+        return await self._db.write(records.cancel, actor, order_id)
+
+    async def fulfil(self, order_id: UUID) -> Order:
+        """Raises `OrderNotFound` or `OrderNotConfirmed`."""
+        return await self._db.write(records.fulfil, order_id)
+
+    async def _place(self, order_id: UUID, actor: Actor, new: NewOrder, fingerprint: str | None) -> Order:
+        quotes = await self._product.quote([line.product_id for line in new.lines])
+        order = _draft(order_id, actor, new, quotes)
+        await self._reserve(order_id, new)
+        return await self._db.batch(records.record, records.Placement(order, fingerprint))
+
+    async def _reserve(self, order_id: UUID, new: NewOrder) -> None:
+        try:
+            await self._stock.reserve(order_id, [Line(line.product_id, line.quantity) for line in new.lines])
+        except ReservationReleased as cause:
+            raise OrderExpired("the order was given up; place it again with a new Idempotency-Key") from cause
+        except ReservationConflict as cause:
+            raise IdempotencyKeyReused("this Idempotency-Key came with another order before; take a new one") from cause
+
+
+def _draft(order_id: UUID, actor: Actor, new: NewOrder, quotes: Sequence[Quote]) -> Order:
+    """The order as it will be recorded, with names and prices as they are now."""
+    currencies = sorted({quote.currency for quote in quotes})
+    if len(currencies) > 1:
+        raise MixedCurrencies(f"one order, one currency; here are {' and '.join(currencies)}", currencies=currencies)
+    lines = tuple(
+        OrderLine(quote.product_id, quote.name, line.quantity, quote.price, line.quantity * quote.price)
+        for line, quote in zip(new.lines, quotes, strict=True)
+    )
+    total = sum(line.subtotal for line in lines)
+    return Order(order_id, "confirmed", actor.user_id, lines, total, currencies[0], now())
+
+
+HANDLERS: Final = {ReservationExpired: records.give_up}

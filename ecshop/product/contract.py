@@ -1,0 +1,126 @@
+"""What other contexts may know about products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol, runtime_checkable
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from ecshop.kernel.errors import EcshopError
+
+Id = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[1])]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S", examples=["Green tea"])]
+Detail = Annotated[str, Meta(max_length=4000, examples=["First flush, 100 g"])]
+Price = Annotated[int, Meta(ge=0, le=10**12, description="In the currency's minor unit.", examples=[1200])]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217", examples=["JPY"])]
+Sort = Literal["id", "-id", "name", "-name", "price", "-price"]
+
+
+class Category(Struct, frozen=True):
+    id: int
+    name: str
+
+
+class CategoryBody(Struct, frozen=True, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S", examples=["Tea"])]
+
+
+class CategoryPage(Struct, frozen=True):
+    items: tuple[Category, ...]
+    next_cursor: str | None
+
+
+class Product(Struct, frozen=True):
+    """`on_sale` is the seller's switch, `in_stock` what stock last said, `status` both together."""
+
+    id: int
+    name: str
+    detail: str
+    price: int
+    currency: str
+    category_id: int | None
+    on_sale: bool
+    in_stock: bool
+    status: bool
+
+
+class ProductPage(Struct, frozen=True):
+    items: tuple[Product, ...]
+    next_cursor: str | None
+
+
+class NewProduct(Struct, frozen=True, forbid_unknown_fields=True):
+    """`status` sets the seller's switch where `on_sale` is not given."""
+
+    name: Name
+    price: Price
+    detail: Detail = ""
+    currency: Currency = "JPY"
+    category_id: Id | None = None
+    on_sale: bool | UnsetType = UNSET
+    status: bool | UnsetType = UNSET
+
+
+class ProductChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is left out stays as it is; `status` sets the seller's switch where `on_sale` is not given."""
+
+    name: Name | UnsetType = UNSET
+    price: Price | UnsetType = UNSET
+    detail: Detail | UnsetType = UNSET
+    currency: Currency | UnsetType = UNSET
+    category_id: Id | UnsetType | None = UNSET
+    on_sale: bool | UnsetType = UNSET
+    status: bool | UnsetType = UNSET
+
+
+class ProductFilter(Struct, frozen=True):
+    """`name` is the whole name, `q` a part of name or detail whatever its case."""
+
+    name: str | None = None
+    q: str | None = None
+    category_id: int | None = None
+    in_stock: bool | None = None
+    sort: Sort = "id"
+
+
+class Quote(Struct, frozen=True):
+    """What an order is told of a product that it can have now."""
+
+    product_id: int
+    name: str
+    price: int
+    currency: str
+
+
+class ProductNotFound(EcshopError, code="product.not_found", status=404, example={"product_ids": [7]}):
+    """There is no such product; `product_ids` names the missing ones."""
+
+
+class ProductDiscontinued(
+    EcshopError, code="product.discontinued", status=409, example={"product_id": 7, "reason": "sold_out"}
+):
+    """The product is not on sale: the seller took it off (`off_sale`), or the last unit is gone (`sold_out`)."""
+
+
+class CategoryNotFound(EcshopError, code="category.not_found", status=404):
+    """There is no such category."""
+
+
+class CategoryExists(EcshopError, code="category.exists", status=409):
+    """Another category has this name."""
+
+
+class CategoryInUse(EcshopError, code="category.in_use", status=409):
+    """Products belong to the category; move or delete them first."""
+
+
+@runtime_checkable
+class ProductClient(Protocol):
+    async def get(self, product_id: int) -> Product:
+        """Raises `ProductNotFound`."""
+        ...
+
+    async def quote(self, product_ids: Sequence[int]) -> tuple[Quote, ...]:
+        """A quote for each id, in their order; raises `ProductNotFound` or `ProductDiscontinued`."""
+        ...

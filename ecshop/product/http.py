@@ -1,0 +1,132 @@
+"""Both ends of product's HTTP contract, side by side, so that a path is changed in one sitting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from litestar import Controller, delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter, QueryParameter
+
+from ecshop.kernel.errors import InvalidRequest
+from ecshop.kernel.identity import Role
+from ecshop.kernel.operation import BODY_ERRORS, operation
+from ecshop.kernel.paging import LIMIT, MAX_ID, Cursor, InvalidCursor, Limit
+from ecshop.kernel.remote import Remote
+from ecshop.product.contract import (
+    Category,
+    CategoryBody,
+    CategoryExists,
+    CategoryInUse,
+    CategoryNotFound,
+    CategoryPage,
+    NewProduct,
+    Product,
+    ProductChange,
+    ProductDiscontinued,
+    ProductFilter,
+    ProductNotFound,
+    ProductPage,
+    Quote,
+    Sort,
+)
+from ecshop.product.service import ProductService
+
+Id = Annotated[int, PathParameter(ge=1, le=MAX_ID)]
+Ids = Annotated[list[int], QueryParameter(name="id", min_items=1, max_items=100)]
+QUOTE = "product.quote"
+
+
+class ProductController(Controller):
+    tags = ("product",)
+
+    @get("/products", **operation("List products", InvalidRequest, InvalidCursor))
+    async def list_products(
+        self,
+        product: NamedDependency[ProductService],
+        name: Annotated[str | None, QueryParameter(max_length=200, description="The whole name.")] = None,
+        q: Annotated[str | None, QueryParameter(max_length=200, description="A part of name or detail.")] = None,
+        category_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_ID)] = None,
+        in_stock: Annotated[bool | None, QueryParameter()] = None,
+        sort: Annotated[Sort, QueryParameter(description="`-` sorts downwards.")] = "id",
+        cursor: Cursor = None,
+        limit: Limit = LIMIT,
+    ) -> ProductPage:
+        return await product.list(ProductFilter(name, q, category_id, in_stock, sort), cursor, limit)
+
+    @post("/products", **operation("Add a product", CategoryNotFound, *BODY_ERRORS, role=Role.STAFF))
+    async def create_product(self, product: NamedDependency[ProductService], data: JSONBody[NewProduct]) -> Product:
+        """It counts as in stock until stock says otherwise; register its units with `POST /stock` next."""
+        return await product.create(data)
+
+    @get("/products/{product_id:int}", **operation("Get a product", ProductNotFound))
+    async def get_product(self, product: NamedDependency[ProductService], product_id: Id) -> Product:
+        return await product.get(product_id)
+
+    @put(
+        "/products/{product_id:int}",
+        **operation("Change a product", ProductNotFound, CategoryNotFound, *BODY_ERRORS, role=Role.STAFF),
+    )
+    async def change_product(
+        self, product: NamedDependency[ProductService], product_id: Id, data: JSONBody[ProductChange]
+    ) -> Product:
+        """Fields that are left out stay as they are."""
+        return await product.change(product_id, data)
+
+    @delete("/products/{product_id:int}", **operation("Delete a product", ProductNotFound, role=Role.STAFF))
+    async def delete_product(self, product: NamedDependency[ProductService], product_id: Id) -> None:
+        """Orders keep the name and price that they were placed with."""
+        await product.delete(product_id)
+
+    @get("/categories", **operation("List categories", InvalidRequest, InvalidCursor))
+    async def list_categories(
+        self, product: NamedDependency[ProductService], cursor: Cursor = None, limit: Limit = LIMIT
+    ) -> CategoryPage:
+        return await product.list_categories(cursor, limit)
+
+    @post("/categories", **operation("Add a category", CategoryExists, *BODY_ERRORS, role=Role.STAFF))
+    async def create_category(self, product: NamedDependency[ProductService], data: JSONBody[CategoryBody]) -> Category:
+        return await product.create_category(data)
+
+    @get("/categories/{category_id:int}", **operation("Get a category", CategoryNotFound))
+    async def get_category(self, product: NamedDependency[ProductService], category_id: Id) -> Category:
+        return await product.get_category(category_id)
+
+    @put(
+        "/categories/{category_id:int}",
+        **operation("Rename a category", CategoryNotFound, CategoryExists, *BODY_ERRORS, role=Role.STAFF),
+    )
+    async def rename_category(
+        self, product: NamedDependency[ProductService], category_id: Id, data: JSONBody[CategoryBody]
+    ) -> Category:
+        return await product.rename_category(category_id, data)
+
+    @delete(
+        "/categories/{category_id:int}",
+        **operation("Delete a category", CategoryNotFound, CategoryInUse, role=Role.STAFF),
+    )
+    async def delete_category(self, product: NamedDependency[ProductService], category_id: Id) -> None:
+        await product.delete_category(category_id)
+
+
+class ProductInternal(Controller):
+    tags = ("product",)
+
+    @get(
+        "/internal/quotes",
+        **operation("Quote products for an order", ProductNotFound, ProductDiscontinued, scope=QUOTE),
+    )
+    async def quote(self, product: NamedDependency[ProductService], product_ids: Ids) -> tuple[Quote, ...]:
+        return await product.quote(product_ids)
+
+
+class HttpProductClient:
+    def __init__(self, remote: Remote) -> None:
+        self._call = remote.call
+
+    async def get(self, product_id: int) -> Product:
+        return await self._call("GET", f"/products/{product_id}", Product)
+
+    async def quote(self, product_ids: Sequence[int]) -> tuple[Quote, ...]:
+        return await self._call("GET", "/internal/quotes", tuple[Quote, ...], params={"id": list(product_ids)})

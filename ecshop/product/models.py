@@ -1,0 +1,37 @@
+"""Tables of the product database."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from ecshop.kernel.columns import COLUMN_TYPES, CountedKey
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = COLUMN_TYPES
+
+
+class CategoryRow(Base):
+    __tablename__ = "category"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(CountedKey, primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+
+
+class ProductRow(Base):
+    """`stock_version` is that of the news which `in_stock` comes from. Ids are never used twice."""
+
+    __tablename__ = "product"
+    __table_args__ = (CheckConstraint("price >= 0", name="price_not_negative"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(CountedKey, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), index=True)
+    detail: Mapped[str] = mapped_column(Text)
+    price: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    category_id: Mapped[int | None] = mapped_column(ForeignKey("category.id"), index=True)
+    on_sale: Mapped[bool]
+    in_stock: Mapped[bool] = mapped_column(default=True)
+    stock_version: Mapped[int] = mapped_column(default=0)

@@ -1,0 +1,131 @@
+"""What other contexts may know about stock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Final, Protocol, runtime_checkable
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from ecshop.kernel.errors import EcshopError
+
+MAX_UNITS: Final = 10**12
+MAX_QUANTITY: Final = 10_000
+
+ProductId = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[1])]
+Units = Annotated[int, Meta(ge=0, le=MAX_UNITS, examples=[5])]
+Delta = Annotated[int, Meta(ge=-MAX_UNITS, le=MAX_UNITS, description="Not 0.", examples=[5])]
+Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, examples=[1])]
+Reason = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S", examples=["delivery"])]
+
+
+class NewStock(Struct, frozen=True, forbid_unknown_fields=True):
+    product_id: ProductId
+    stock: Units
+
+
+class StockLevel(Struct, frozen=True, forbid_unknown_fields=True):
+    stock: Units
+
+
+class Adjustment(Struct, frozen=True, forbid_unknown_fields=True):
+    delta: Delta
+    reason: Reason
+
+    def __post_init__(self) -> None:
+        if self.delta == 0:
+            raise ValueError("delta must not be 0")
+
+
+class StockItem(Struct, frozen=True):
+    """`stock` is on hand, `reserved` of it promised to orders, `available` the rest; `version` counts the changes."""
+
+    product_id: int
+    stock: int
+    reserved: int
+    available: int
+    version: int
+
+
+class StockPage(Struct, frozen=True):
+    items: tuple[StockItem, ...]
+    next_cursor: str | None
+
+
+class Movement(Struct, frozen=True):
+    """A line of the ledger: `on_hand` is what was there afterwards, `reference` the order that it was for."""
+
+    id: int
+    delta: int
+    on_hand: int
+    reason: str
+    reference: UUID | None
+    at: datetime
+
+
+class MovementPage(Struct, frozen=True):
+    items: tuple[Movement, ...]
+    next_cursor: str | None
+
+
+class Line(Struct, frozen=True, forbid_unknown_fields=True):
+    product_id: ProductId
+    quantity: Quantity
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quantity <= MAX_QUANTITY:  # a local caller constructs lines without decoding them
+            raise ValueError(f"quantity must be between 1 and {MAX_QUANTITY}")
+
+
+class Reservation(Struct, frozen=True):
+    order_id: UUID
+    lines: tuple[Line, ...]
+
+
+class StockNotFound(EcshopError, code="stock.not_found", status=404):
+    """No stock is registered for this product."""
+
+
+class StockExists(EcshopError, code="stock.exists", status=409):
+    """Stock is registered for this product already; adjust it instead."""
+
+
+class StockReserved(EcshopError, code="stock.reserved", status=409, example={"reserved": 3}):
+    """Fewer units would be on hand than are promised to orders."""
+
+
+class StockLimit(EcshopError, code="stock.limit", status=409):
+    """More units would be on hand than can be counted."""
+
+
+class InsufficientStock(
+    EcshopError,
+    code="stock.insufficient",
+    status=409,
+    example={"lines": [{"product_id": 7, "quantity": 5, "available": 3}]},
+):
+    """Not enough is available; `lines` names what falls short, and what is left of it."""
+
+
+class ReservationReleased(EcshopError, code="stock.reservation_released", status=409):
+    """The order was given up before; its units cannot be held again."""
+
+
+class ReservationConflict(EcshopError, code="stock.reservation_conflict", status=409):
+    """Other lines are held for this order already."""
+
+
+@runtime_checkable
+class StockClient(Protocol):
+    async def reserve(self, order_id: UUID, lines: Sequence[Line]) -> Reservation:
+        """Hold all lines for the order or none; a repeat changes nothing.
+
+        Raises `InsufficientStock`, `ReservationReleased` or `ReservationConflict`.
+        """
+        ...
+
+    async def get(self, product_id: int) -> StockItem:
+        """Raises `StockNotFound`."""
+        ...

@@ -1,0 +1,131 @@
+"""Both ends of stock's HTTP contract, side by side, so that a path is changed in one sitting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, PathParameter
+
+from ecshop.kernel.errors import InvalidRequest
+from ecshop.kernel.identity import Role
+from ecshop.kernel.operation import BODY_ERRORS, operation
+from ecshop.kernel.paging import LIMIT, MAX_ID, Cursor, InvalidCursor, Limit
+from ecshop.kernel.remote import Remote
+from ecshop.product.contract import ProductNotFound
+from ecshop.stock.contract import (
+    Adjustment,
+    InsufficientStock,
+    Line,
+    MovementPage,
+    NewStock,
+    Reservation,
+    ReservationConflict,
+    ReservationReleased,
+    StockExists,
+    StockItem,
+    StockLevel,
+    StockLimit,
+    StockNotFound,
+    StockPage,
+    StockReserved,
+)
+from ecshop.stock.service import StockService
+
+ProductId = Annotated[int, PathParameter(ge=1, le=MAX_ID)]
+RESERVE = "stock.reserve"
+
+
+class StockController(Controller):
+    tags = ("stock",)
+
+    @get("/stock", **operation("List stock", InvalidRequest, InvalidCursor))
+    async def list_stock(
+        self, stock: NamedDependency[StockService], cursor: Cursor = None, limit: Limit = LIMIT
+    ) -> StockPage:
+        return await stock.list(cursor, limit)
+
+    @post("/stock", **operation("Register stock", ProductNotFound, StockExists, *BODY_ERRORS, role=Role.STAFF))
+    async def register_stock(self, stock: NamedDependency[StockService], data: JSONBody[NewStock]) -> StockItem:
+        """From now on the product can be ordered as long as units are available."""
+        return await stock.register(data)
+
+    @get("/stock/{product_id:int}", **operation("Get a product's stock", StockNotFound))
+    async def get_stock(self, stock: NamedDependency[StockService], product_id: ProductId) -> StockItem:
+        return await stock.get(product_id)
+
+    @put(
+        "/stock/{product_id:int}",
+        **operation("Set what is on hand", StockNotFound, StockReserved, *BODY_ERRORS, role=Role.STAFF),
+    )
+    async def set_stock(
+        self, stock: NamedDependency[StockService], product_id: ProductId, data: JSONBody[StockLevel]
+    ) -> StockItem:
+        """After a stocktaking; the ledger gets the difference."""
+        return await stock.set_level(product_id, data)
+
+    @delete(
+        "/stock/{product_id:int}",
+        **operation("Stop keeping a product", StockNotFound, StockReserved, role=Role.STAFF),
+    )
+    async def remove_stock(self, stock: NamedDependency[StockService], product_id: ProductId) -> None:
+        """Its ledger stays."""
+        await stock.remove(product_id)
+
+    @post(
+        "/stock/{product_id:int}/adjustments",
+        **operation("Adjust stock", StockNotFound, StockReserved, StockLimit, *BODY_ERRORS, role=Role.STAFF),
+    )
+    async def adjust_stock(
+        self, stock: NamedDependency[StockService], product_id: ProductId, data: JSONBody[Adjustment]
+    ) -> StockItem:
+        """A delivery, a breakage, a theft: `delta` units more or fewer."""
+        return await stock.adjust(product_id, data)
+
+    @get(
+        "/stock/{product_id:int}/movements",
+        **operation("List a product's movements", StockNotFound, InvalidRequest, InvalidCursor, role=Role.STAFF),
+    )
+    async def list_movements(
+        self,
+        stock: NamedDependency[StockService],
+        product_id: ProductId,
+        cursor: Cursor = None,
+        limit: Limit = LIMIT,
+    ) -> MovementPage:
+        """The ledger, newest first."""
+        return await stock.list_movements(product_id, cursor, limit)
+
+
+class StockInternal(Controller):
+    tags = ("stock",)
+
+    @put(
+        "/internal/reservations/{order_id:uuid}",
+        **operation(
+            "Hold stock for an order",
+            InsufficientStock,
+            ReservationReleased,
+            ReservationConflict,
+            *BODY_ERRORS,
+            scope=RESERVE,
+        ),
+    )
+    async def reserve(
+        self, stock: NamedDependency[StockService], order_id: FromPath[UUID], data: JSONBody[tuple[Line, ...]]
+    ) -> Reservation:
+        return await stock.reserve(order_id, data)
+
+
+class HttpStockClient:
+    def __init__(self, remote: Remote) -> None:
+        self._call = remote.call
+
+    async def reserve(self, order_id: UUID, lines: Sequence[Line]) -> Reservation:
+        return await self._call("PUT", f"/internal/reservations/{order_id}", Reservation, lines)
+
+    async def get(self, product_id: int) -> StockItem:
+        return await self._call("GET", f"/stock/{product_id}", StockItem)

@@ -1,0 +1,115 @@
+"""The levels of some products while a transaction changes them, and the ledger and the news that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from ecshop.events.catalog import Event, StockDepleted, StockReplenished
+from ecshop.events.outbox import record
+from ecshop.kernel.columns import now
+from ecshop.stock.models import ItemRow, MovementRow
+
+_ITEM: Final = ItemRow.__table__.c
+_LOCKED: Final = (
+    select(_ITEM.product_id, _ITEM.on_hand, _ITEM.reserved, _ITEM.version)
+    .where(_ITEM.product_id.in_(bindparam("products", expanding=True)))
+    .order_by(_ITEM.product_id)
+    .with_for_update()
+)
+_SAVE: Final = (
+    update(ItemRow.__table__)  # type: ignore[arg-type]
+    .where(_ITEM.product_id == bindparam("product"))
+    .values(on_hand=bindparam("units"), reserved=bindparam("promised"), version=bindparam("count"))
+)
+_MOVE: Final = insert(MovementRow.__table__)  # type: ignore[arg-type]
+
+
+@dataclass(slots=True)
+class Level:
+    product_id: int
+    on_hand: int
+    reserved: int
+    version: int
+    before: int
+    """What was on hand when the transaction began."""
+
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.reserved
+
+
+class Levels:
+    """Read once under lock, changed in memory, written back at once by `save`; a changed item counts one version."""
+
+    def __init__(self, session: Session, product_ids: Iterable[int]) -> None:
+        self._session = session
+        rows = session.connection().execute(_LOCKED, {"products": sorted(set(product_ids))})
+        self._levels = {row[0]: Level(*row, before=row[1]) for row in rows}
+        self._changed: set[int] = set()
+        self._movements: list[dict[str, Any]] = []
+
+    def get(self, product_id: int) -> Level | None:
+        return self._levels.get(product_id)
+
+    def available(self, product_id: int) -> int:
+        level = self._levels.get(product_id)
+        return level.available if level else 0
+
+    def hold(self, product_id: int, units: int) -> None:
+        """Promise units to an order; give them back with a negative number."""
+        self._change(product_id).reserved += units
+
+    def move(self, product_id: int, delta: int, reason: str, reference: UUID | None = None) -> None:
+        """Bring units in, or take them out, with a line in the ledger."""
+        level = self._change(product_id)
+        level.on_hand += delta
+        self._movements.append(
+            {
+                "product_id": product_id,
+                "delta": delta,
+                "on_hand": level.on_hand,
+                "version": level.version,
+                "reason": reason,
+                "reference": reference,
+                "at": now(),
+            }
+        )
+
+    def save(self) -> None:
+        connection = self._session.connection()
+        changed = [self._levels[product_id] for product_id in sorted(self._changed)]
+        if changed:
+            connection.execute(_SAVE, [_row(level) for level in changed])
+        if self._movements:
+            connection.execute(_MOVE, self._movements)
+        record(self._session, [news for level in changed if (news := _news(level)) is not None])
+
+    def _change(self, product_id: int) -> Level:
+        level = self._levels[product_id]
+        if product_id not in self._changed:
+            self._changed.add(product_id)
+            level.version += 1
+        return level
+
+
+def _row(level: Level) -> dict[str, int]:
+    return {
+        "product": level.product_id,
+        "units": level.on_hand,
+        "promised": level.reserved,
+        "count": level.version,
+    }
+
+
+def _news(level: Level) -> Event | None:
+    if level.before > 0 and level.on_hand == 0:
+        return StockDepleted(level.product_id, level.version)
+    if level.before == 0 and level.on_hand > 0:
+        return StockReplenished(level.product_id, level.version)
+    return None

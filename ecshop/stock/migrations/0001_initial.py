@@ -1,0 +1,52 @@
+"""Items, reservations and the ledger, and the event tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from ecshop.events.schema import create_event_tables
+from ecshop.kernel.columns import CountedKey, Instant
+
+revision = "stock_0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "item",
+        sa.Column("product_id", CountedKey, primary_key=True, autoincrement=False),
+        sa.Column("on_hand", sa.BigInteger, nullable=False),
+        sa.Column("reserved", sa.BigInteger, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.CheckConstraint("0 <= reserved AND reserved <= on_hand", name="never_oversold"),
+    )
+    op.create_table(
+        "reservation",
+        sa.Column("order_id", sa.Uuid, primary_key=True),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("expires_at", Instant, nullable=False),
+        sa.Column("asked_at", Instant),
+        sa.CheckConstraint("state IN ('held', 'committed', 'released', 'returned')", name="known_state"),
+    )
+    held = sa.text("state = 'held'")
+    op.create_index("reservation_held", "reservation", ["expires_at"], sqlite_where=held, postgresql_where=held)
+    op.create_table(
+        "reservation_line",
+        sa.Column("order_id", sa.Uuid, sa.ForeignKey("reservation.order_id"), primary_key=True),
+        sa.Column("product_id", sa.BigInteger, primary_key=True),
+        sa.Column("quantity", sa.BigInteger, nullable=False),
+        sa.CheckConstraint("quantity > 0", name="quantity_positive"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "movement",
+        sa.Column("id", CountedKey, primary_key=True),
+        sa.Column("product_id", sa.BigInteger, nullable=False),
+        sa.Column("delta", sa.BigInteger, nullable=False),
+        sa.Column("on_hand", sa.BigInteger, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("reason", sa.String(200), nullable=False),
+        sa.Column("reference", sa.Uuid),
+        sa.Column("at", Instant, nullable=False),
+    )
+    op.create_index("movement_of_product", "movement", ["product_id", "id"])
+    create_event_tables()

@@ -1,0 +1,68 @@
+"""Tables of the stock database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from ecshop.kernel.columns import COLUMN_TYPES, CountedKey
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = COLUMN_TYPES
+
+
+class ItemRow(Base):
+    """Units of one product. Whatever goes wrong above, the check stands: nothing is promised that is not there."""
+
+    __tablename__ = "item"
+    __table_args__ = (CheckConstraint("0 <= reserved AND reserved <= on_hand", name="never_oversold"),)
+
+    product_id: Mapped[int] = mapped_column(CountedKey, primary_key=True, autoincrement=False)
+    on_hand: Mapped[int]
+    reserved: Mapped[int]
+    version: Mapped[int]
+
+
+class ReservationRow(Base):
+    """An order's hold on units: held, then committed or released; a committed one may be returned."""
+
+    __tablename__ = "reservation"
+    __table_args__ = (CheckConstraint("state IN ('held', 'committed', 'released', 'returned')", name="known_state"),)
+
+    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    expires_at: Mapped[datetime]
+    asked_at: Mapped[datetime | None]
+
+
+_HELD = ReservationRow.state == "held"
+Index("reservation_held", ReservationRow.expires_at, sqlite_where=_HELD, postgresql_where=_HELD)
+
+
+class ReservationLineRow(Base):
+    __tablename__ = "reservation_line"
+    __table_args__ = (CheckConstraint("quantity > 0", name="quantity_positive"), {"sqlite_with_rowid": False})
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("reservation.order_id"), primary_key=True)
+    product_id: Mapped[int] = mapped_column(primary_key=True)
+    quantity: Mapped[int]
+
+
+class MovementRow(Base):
+    """A line of the ledger; it outlives its item, so that a later item goes on counting versions from here."""
+
+    __tablename__ = "movement"
+    __table_args__ = (Index("movement_of_product", "product_id", "id"),)
+
+    id: Mapped[int] = mapped_column(CountedKey, primary_key=True)
+    product_id: Mapped[int]
+    delta: Mapped[int]
+    on_hand: Mapped[int]
+    version: Mapped[int]
+    reason: Mapped[str] = mapped_column(String(200))
+    reference: Mapped[UUID | None]
+    at: Mapped[datetime]

@@ -1,0 +1,197 @@
+"""What orders do with units: hold them, take them out or give them back. Each function serves many orders at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from ecshop.events.catalog import OrderCancelled, OrderConfirmed, ReservationExpired
+from ecshop.events.outbox import record
+from ecshop.kernel.columns import now
+from ecshop.stock.contract import (
+    InsufficientStock,
+    Line,
+    Reservation,
+    ReservationConflict,
+    ReservationReleased,
+)
+from ecshop.stock.levels import Levels
+from ecshop.stock.models import ReservationLineRow, ReservationRow
+
+HELD, COMMITTED, RELEASED, RETURNED = "held", "committed", "released", "returned"
+ASK_AGAIN: Final = timedelta(seconds=10)
+_ASK_AT_ONCE: Final = 500
+
+_ROW: Final = ReservationRow.__table__.c
+_LINE: Final = ReservationLineRow.__table__.c
+_STATES: Final = (
+    select(_ROW.order_id, _ROW.state)
+    .where(_ROW.order_id.in_(bindparam("orders", expanding=True)))
+    .order_by(_ROW.order_id)
+    .with_for_update()
+)
+_LINES: Final = select(_LINE.order_id, _LINE.product_id, _LINE.quantity).where(
+    _LINE.order_id.in_(bindparam("orders", expanding=True))
+)
+_SET_STATE: Final = (
+    update(ReservationRow.__table__)  # type: ignore[arg-type]
+    .where(_ROW.order_id.in_(bindparam("orders", expanding=True)))
+    .values(state=bindparam("becomes"))
+)
+_ADD: Final = insert(ReservationRow.__table__)  # type: ignore[arg-type]
+_ADD_LINES: Final = insert(ReservationLineRow.__table__)  # type: ignore[arg-type]
+
+
+class Wanted(NamedTuple):
+    order_id: UUID
+    lines: tuple[Line, ...]
+    expires_at: datetime
+
+
+def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Reservation | Exception]:
+    """Serve them in the order of their arrival, all lines of one or none."""
+    states = _states(session, {one.order_id for one in wanted})
+    repeated = _lines(session, states) if states else {}
+    levels = Levels(session, (line.product_id for one in wanted for line in one.lines))
+    granted: list[Wanted] = []
+    outcomes: list[Reservation | Exception] = []
+    for one in wanted:
+        if one.order_id in states:
+            outcomes.append(_repeat(one, states[one.order_id], repeated[one.order_id]))
+        elif short := _short(levels, one.lines):
+            outcomes.append(InsufficientStock("not enough is available", lines=short))
+        else:
+            for line in one.lines:
+                levels.hold(line.product_id, line.quantity)
+            states[one.order_id], repeated[one.order_id] = HELD, _units(one.lines)
+            granted.append(one)
+            outcomes.append(Reservation(one.order_id, one.lines))
+    _add(session, granted)
+    levels.save()
+    return outcomes
+
+
+def commit(session: Session, events: Sequence[OrderConfirmed]) -> list[str]:
+    """The orders stand: their units leave the stock. A second event of the same order changes nothing."""
+    states = _states(session, {event.order_id for event in events})
+    missing = [str(event.order_id) for event in events if event.order_id not in states]
+    if missing:
+        raise LookupError(f"confirmed, but never reserved: {', '.join(missing)}")
+    held = [order_id for order_id, state in states.items() if state == HELD]
+    lines = _lines(session, held)
+    levels = Levels(session, (product for units in lines.values() for product in units))
+    for order_id, units in lines.items():
+        for product, quantity in units.items():
+            levels.hold(product, -quantity)
+            levels.move(product, -quantity, "ordered", order_id)
+    _set_state(session, held, COMMITTED)
+    levels.save()
+    return ["committed" if states[event.order_id] == HELD else f"ignored: {states[event.order_id]}" for event in events]
+
+
+def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
+    """The orders are off: what they held is free again, what they took comes back.
+
+    An order that never reserved gets a released reservation, so that a reserve which was overtaken is refused.
+    """
+    states = _states(session, {event.order_id for event in events})
+    held = [order_id for order_id, state in states.items() if state == HELD]
+    taken = [order_id for order_id, state in states.items() if state == COMMITTED]
+    unknown = list(dict.fromkeys(event.order_id for event in events if event.order_id not in states))
+    lines = _lines(session, [*held, *taken])
+    levels = Levels(session, (product for units in lines.values() for product in units))
+    for order_id, units in lines.items():
+        for product, quantity in units.items():
+            if states[order_id] == HELD:
+                levels.hold(product, -quantity)
+            elif levels.get(product) is not None:
+                levels.move(product, quantity, "order cancelled", order_id)
+    _set_state(session, held, RELEASED)
+    _set_state(session, taken, RETURNED)
+    if unknown:
+        session.connection().execute(_ADD, [_tombstone(order_id) for order_id in unknown])
+    levels.save()
+    told = {HELD: "released", COMMITTED: "returned", None: "released before it was reserved"}
+    return [told.get(state, f"ignored: {state}") for state in (states.get(event.order_id) for event in events)]
+
+
+def ask_about_expired(session: Session, moment: datetime) -> int:
+    """Ask what became of the orders whose time is over; only their answer releases anything."""
+    overdue = (
+        select(ReservationRow)
+        .where(
+            ReservationRow.state == HELD,
+            ReservationRow.expires_at <= moment,
+            or_(ReservationRow.asked_at.is_(None), ReservationRow.asked_at <= moment - ASK_AGAIN),
+        )
+        .order_by(ReservationRow.expires_at)
+        .limit(_ASK_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    rows = session.scalars(overdue).all()
+    for row in rows:
+        row.asked_at = moment
+    record(session, [ReservationExpired(row.order_id) for row in rows])
+    return len(rows)
+
+
+def _repeat(one: Wanted, state: str, lines: dict[int, int]) -> Reservation | Exception:
+    if state in (RELEASED, RETURNED):
+        return ReservationReleased("the order was given up; place it again as a new one")
+    if lines != _units(one.lines):
+        return ReservationConflict("other lines are held for this order")
+    return Reservation(one.order_id, one.lines)
+
+
+def _short(levels: Levels, lines: Sequence[Line]) -> list[dict[str, int]]:
+    return [
+        {"product_id": line.product_id, "quantity": line.quantity, "available": levels.available(line.product_id)}
+        for line in lines
+        if levels.available(line.product_id) < line.quantity
+    ]
+
+
+def _states(session: Session, orders: set[UUID]) -> dict[UUID, str]:
+    rows = session.connection().execute(_STATES, {"orders": sorted(orders)})
+    return {order_id: state for order_id, state in rows}
+
+
+def _lines(session: Session, orders: Any) -> dict[UUID, dict[int, int]]:
+    found: dict[UUID, dict[int, int]] = {order_id: {} for order_id in orders}
+    for order_id, product_id, quantity in session.connection().execute(_LINES, {"orders": list(found)}):
+        found[order_id][product_id] = quantity
+    return found
+
+
+def _units(lines: Sequence[Line]) -> dict[int, int]:
+    return {line.product_id: line.quantity for line in lines}
+
+
+def _add(session: Session, granted: Sequence[Wanted]) -> None:
+    if not granted:
+        return
+    session.connection().execute(
+        _ADD, [{"order_id": one.order_id, "state": HELD, "expires_at": one.expires_at} for one in granted]
+    )
+    session.connection().execute(
+        _ADD_LINES,
+        [
+            {"order_id": one.order_id, "product_id": line.product_id, "quantity": line.quantity}
+            for one in granted
+            for line in one.lines
+        ],
+    )
+
+
+def _set_state(session: Session, orders: Sequence[UUID], state: str) -> None:
+    if orders:
+        session.connection().execute(_SET_STATE, {"orders": orders, "becomes": state})
+
+
+def _tombstone(order_id: UUID) -> dict[str, Any]:
+    return {"order_id": order_id, "state": RELEASED, "expires_at": now()}

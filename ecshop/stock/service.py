@@ -1,0 +1,89 @@
+"""The rules of stock. One public method is one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from ecshop.events.catalog import OrderCancelled, OrderConfirmed
+from ecshop.kernel.columns import now
+from ecshop.kernel.database import Database
+from ecshop.kernel.errors import InvalidRequest
+from ecshop.product.contract import ProductClient
+from ecshop.stock import items, reservations
+from ecshop.stock.contract import (
+    Adjustment,
+    Line,
+    MovementPage,
+    NewStock,
+    Reservation,
+    StockItem,
+    StockLevel,
+    StockPage,
+)
+
+_LONGEST_WATCH: Final = 1.0
+
+
+class StockService:
+    """Satisfies `StockClient`: inside one process the service is the client."""
+
+    def __init__(
+        self,
+        db: Database,
+        product: ProductClient,
+        *,
+        reservation_seconds: float,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._db, self._product, self._clock = db, product, clock
+        self._patience = timedelta(seconds=reservation_seconds)
+
+    async def reserve(self, order_id: UUID, lines: Sequence[Line]) -> Reservation:
+        if len({line.product_id for line in lines}) < len(lines) or not lines:
+            raise InvalidRequest("name at least one product, and each product once")
+        wanted = reservations.Wanted(order_id, tuple(lines), self._clock() + self._patience)
+        return await self._db.batch(reservations.reserve, wanted)
+
+    async def get(self, product_id: int) -> StockItem:
+        return await self._db.read(items.get, product_id)
+
+    async def list(self, cursor: str | None, limit: int) -> StockPage:
+        return await self._db.read(items.list_items, cursor, limit)
+
+    async def list_movements(self, product_id: int, cursor: str | None, limit: int) -> MovementPage:
+        """Newest first. Raises `StockNotFound` for a product that never had any stock."""
+        return await self._db.read(items.list_movements, product_id, cursor, limit)
+
+    async def register(self, new: NewStock) -> StockItem:
+        """Raises `ProductNotFound` or `StockExists`."""
+        await self._product.get(new.product_id)
+        return await self._db.write(items.register, new)
+
+    async def adjust(self, product_id: int, adjustment: Adjustment) -> StockItem:
+        """Raises `StockNotFound`, `StockReserved` or `StockLimit`."""
+        return await self._db.write(items.adjust, product_id, adjustment)
+
+    async def set_level(self, product_id: int, level: StockLevel) -> StockItem:
+        """Raises `StockNotFound` or `StockReserved`."""
+        return await self._db.write(items.set_level, product_id, level.stock)
+
+    async def remove(self, product_id: int) -> None:
+        """Raises `StockNotFound` or `StockReserved`."""
+        await self._db.write(items.remove, product_id)
+
+    async def ask_about_expired(self) -> int:
+        """Tell of the reservations whose order is not known in time; how many there were."""
+        return await self._db.write(reservations.ask_about_expired, self._clock())
+
+    async def watch_expiry(self) -> None:
+        """Ask about expired reservations until cancelled."""
+        while True:
+            await asyncio.sleep(min(_LONGEST_WATCH, self._patience.total_seconds() / 4))
+            await self.ask_about_expired()
+
+
+HANDLERS: Final = {OrderConfirmed: reservations.commit, OrderCancelled: reservations.release}

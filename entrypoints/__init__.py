@@ -1,0 +1,1 @@
+"""Where processes begin: the composition root and everything that starts it."""

@@ -1,0 +1,88 @@
+"""One process with some contexts behind HTTP, until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+import uvloop
+
+from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.settings import Settings
+from entrypoints.compose import ALL, compose
+
+_KEEP_ALIVE = 75  # seconds; longer than our own clients keep a connection, so that none is closed under a request
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class PortInUse(EcshopError, code="port.in_use", status=500):
+    """Something else listens on the port."""
+
+
+def serve(settings: Settings, here: frozenset[str] = ALL, *, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is told the address. Raises `PortInUse` or `DatabaseInUse`."""
+    with uvloop_runner() as runner:
+        runner.run(_serve(settings, here, ready))
+
+
+def uvloop_runner() -> asyncio.Runner:
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as cause:
+        listening.close()
+        raise PortInUse(f"cannot listen on {host}:{port}: {cause.strerror}; choose another with --port") from cause
+    return listening
+
+
+async def until_signalled() -> None:
+    stop = asyncio.Event()
+    for one in _SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    await stop.wait()
+
+
+async def _serve(settings: Settings, here: frozenset[str], ready: Callable[[str], None] | None) -> None:
+    shop = compose(settings, here)
+    with listening_socket(settings.host, settings.port) as listening:
+        async with shop.running():
+            config = uvicorn.Config(
+                shop.app(),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE,
+                timeout_graceful_shutdown=5,
+            )
+            server = _Server(config)
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            stopping = asyncio.create_task(until_signalled())
+            if ready:
+                ready(_address(settings.host, listening))
+            await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+            server.should_exit = True
+            stopping.cancel()
+            await serving
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to `until_signalled`: uvicorn's own handling would raise them again after the shutdown."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _address(host: str, listening: socket.socket) -> str:
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{listening.getsockname()[1]}"
