@@ -14,13 +14,12 @@ from ecshop.auth.contract import AuthClient
 from ecshop.auth.http import HttpAuthClient
 from ecshop.auth.keys import signing_key_in
 from ecshop.events.bus import EventBus, MemoryBus
-from ecshop.events.catalog import source_of
-from ecshop.kernel.context import Context
+from ecshop.events.catalog import Event, source_of
+from ecshop.kernel.context import Context, Handler
 from ecshop.kernel.database import Database
 from ecshop.kernel.identity import Verifier
 from ecshop.kernel.remote import Credentials, Remote
 from ecshop.kernel.settings import BadSetting, Settings
-from ecshop.order.contract import OrderClient
 from ecshop.order.http import HttpOrderClient
 from ecshop.product.contract import ProductClient
 from ecshop.product.http import QUOTE, HttpProductClient
@@ -37,7 +36,7 @@ ALL: Final = frozenset(CONTEXTS)
 GRANTS: Final = {"order": {"product": frozenset({QUOTE}), "stock": frozenset({RESERVE})}}
 """Which service may call which, and what for."""
 
-_HANDLERS: Final[Mapping[str, Mapping[type[Any], Any]]] = {
+_HANDLERS: Final[Mapping[str, Mapping[type[Event], Handler]]] = {
     "product": product_module.HANDLERS,
     "stock": stock_module.HANDLERS,
     "order": order_module.HANDLERS,
@@ -82,9 +81,7 @@ def compose(settings: Settings, here: frozenset[str] = ALL) -> Shop:
         lambda: stock_module.build(db("stock"), product, reservation_seconds=settings.reservation_seconds),
         HttpStockClient,
     )
-    order: OrderClient = place("order", lambda: order_module.build(db("order"), product, stock), HttpOrderClient)
-    del order
-
+    place("order", lambda: order_module.build(db("order"), product, stock), HttpOrderClient)
     return Shop(
         contexts,
         _bus(settings, here),

@@ -9,6 +9,7 @@ from typing import Final
 from litestar import Router
 from litestar.di import Provide
 
+from ecshop.auth.contract import AuthClient
 from ecshop.auth.http import AuthController, AuthInternal
 from ecshop.auth.keys import SigningKey
 from ecshop.auth.service import AuthService, Grants
@@ -20,7 +21,7 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 def build(
     db: Database, key: SigningKey, *, token_seconds: float, secrets: Mapping[str, str], grants: Grants
-) -> Context[AuthService]:
+) -> Context[AuthClient]:
     service = AuthService(db, key, token_seconds=token_seconds, secrets=secrets, grants=grants)
     provide = {"auth": Provide(lambda: service, sync_to_thread=False)}
     return Context(

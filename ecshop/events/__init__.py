@@ -1,1 +1,1 @@
-"""How contexts tell each other what happened: recorded with its cause, delivered at least once, applied exactly once."""
+"""How contexts tell each other what happened: delivered at least once, applied exactly once."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import CursorResult, Result, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event
@@ -96,7 +96,7 @@ def settle(session: Session, published: Sequence[int], postponed: Sequence[Postp
 def resend(session: Session, since: datetime) -> int:
     """Make due again what was published after `since`; tells how many events that are."""
     again = update(Outbox).where(Outbox.published_at > since).values(published_at=None, due_at=now(), attempts=0)
-    return int(session.execute(again).rowcount)  # type: ignore[attr-defined]
+    return _rows(session.execute(again))
 
 
 def once(session: Session, consumer: str, envelopes: Sequence[Envelope]) -> list[Envelope]:
@@ -124,10 +124,11 @@ def purge(session: Session) -> int:
     expired = select(Inbox.event_id).where(Inbox.event_id < first_kept).limit(_PURGE_AT_ONCE)
     incoming = delete(Inbox).where(Inbox.event_id.in_(expired.scalar_subquery()))
     options = {"synchronize_session": False}
-    return sum(
-        int(session.execute(statement, execution_options=options).rowcount)  # type: ignore[attr-defined]
-        for statement in (outgoing, incoming)
-    )
+    return sum(_rows(session.execute(statement, execution_options=options)) for statement in (outgoing, incoming))
+
+
+def _rows(result: Result[Any]) -> int:
+    return cast(CursorResult[Any], result).rowcount
 
 
 def _smallest_id(moment: datetime) -> str:

@@ -58,7 +58,7 @@ def create_app(
     names = [context.name for context in contexts]
     app = Litestar(
         [*routes, live, _readiness(contexts), assets()],
-        dependencies={"actor": Provide(_actor, sync_to_thread=False)},
+        dependencies={"actor": Provide(actor_of, sync_to_thread=False)},
         dto=StrictBody,
         exception_handlers={EcshopError: _render, HTTPException: _render_http, Exception: _render_unknown},
         lifespan=list(lifespan),
@@ -97,7 +97,7 @@ def _readiness(contexts: Sequence[Context[Any]]) -> Any:
     return ready
 
 
-def _actor(request: Request[Actor, Any, Any]) -> Actor:
+def actor_of(request: Request[Actor, Any, Any]) -> Actor:
     return request.user
 
 
@@ -125,7 +125,7 @@ def _from_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Ecs
             return MethodNotAllowed(f"{request.url.path} is not served with {request.method}")
         case HTTPException(status_code=413):
             return BodyTooLarge(f"the body is larger than {MAX_BODY // 1024} KiB")
-        case HTTPException(status_code=status) if status < 500:
+        case HTTPException(status_code=status) if status < Internal.status:
             return InvalidRequest(error.detail)
         case _:
             return _unknown(request, error)

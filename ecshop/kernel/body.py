@@ -26,7 +26,7 @@ _WHERE: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?$", re
 
 
 class StrictBody(AbstractDTO[Any]):
-    """Litestar would convert a decoded body leniently; as the app's DTO this class decodes the bytes in one strict pass."""
+    """As the app's DTO it decodes the bytes in one strict pass, where Litestar would convert them leniently."""
 
     _types: ClassVar[dict[str, Any]] = {}
     _decoders: ClassVar[dict[str, msgspec.json.Decoder[Any]]] = {}

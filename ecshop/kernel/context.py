@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ecshop.kernel.database import Database
 
-C = TypeVar("C", covariant=True)
+C = TypeVar("C")
 
 Handler = Callable[[Session, Sequence[Any]], Sequence[str]]
 """Applies events of one type set-wise, in the consumer's transaction; tells in a word what it did with each."""

@@ -10,6 +10,7 @@ from litestar.di import Provide
 
 from ecshop.kernel.context import Context
 from ecshop.kernel.database import Database
+from ecshop.order.contract import OrderClient
 from ecshop.order.http import OrderController
 from ecshop.order.service import HANDLERS, OrderService
 from ecshop.product.contract import ProductClient
@@ -20,7 +21,7 @@ __all__ = ["HANDLERS", "MIGRATIONS", "build"]
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
-def build(db: Database, product: ProductClient, stock: StockClient) -> Context[OrderService]:
+def build(db: Database, product: ProductClient, stock: StockClient) -> Context[OrderClient]:
     service = OrderService(db, product, stock)
     provide = {"order": Provide(lambda: service, sync_to_thread=False)}
     return Context(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, OrderFulfilled, ReservationExpired
 from ecshop.events.outbox import record as record_events
 from ecshop.kernel.columns import now
+from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.paging import Order as ListOrder
 from ecshop.order.contract import (
@@ -41,11 +42,11 @@ class Placement(NamedTuple):
     fingerprint: str | None
 
 
-def record(session: Session, placements: Sequence[Placement]) -> list[Order | Exception]:
+def record(session: Session, placements: Sequence[Placement]) -> list[Order | EcshopError]:
     """Record the orders with their events; one that is known already is answered as `repeated` says."""
     known = set(session.connection().execute(_KNOWN, {"orders": [one.order.id for one in placements]}).scalars())
     fresh: dict[UUID, Placement] = {}
-    outcomes: list[Order | Exception] = []
+    outcomes: list[Order | EcshopError] = []
     for one in placements:
         if one.order.id in known:
             outcomes.append(_outcome(session, one.order.id, one.fingerprint))
@@ -79,7 +80,7 @@ def get(session: Session, actor: Actor, order_id: UUID) -> Order:
 
 
 def list_orders(session: Session, actor: Actor, status: Status | None, cursor: str | None, limit: int) -> OrderPage:
-    order = ListOrder("-placed_at", OrderRow.placed_at, OrderRow.id)  # type: ignore[arg-type]
+    order = ListOrder("-placed_at", OrderRow.placed_at, OrderRow.id)
     query = select(OrderRow).where(OrderRow.user_id.is_not(None))
     if not actor.role.includes(Role.STAFF):
         query = query.where(OrderRow.user_id == actor.user_id)
@@ -123,7 +124,7 @@ def give_up(session: Session, events: Sequence[ReservationExpired]) -> list[str]
     return told
 
 
-def _outcome(session: Session, order_id: UUID, fingerprint: str | None) -> Order | Exception:
+def _outcome(session: Session, order_id: UUID, fingerprint: str | None) -> Order | EcshopError:
     try:
         order = repeated(session, order_id, fingerprint or "")
     except (OrderExpired, IdempotencyKeyReused) as refusal:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID, uuid5
 
 import msgspec
 
-from ecshop.events.catalog import ReservationExpired
+from ecshop.events.catalog import Event, ReservationExpired
 from ecshop.kernel.columns import now, uuid7
+from ecshop.kernel.context import Handler
 from ecshop.kernel.database import Database
 from ecshop.kernel.identity import Actor
 from ecshop.order import records
@@ -87,4 +88,4 @@ def _draft(order_id: UUID, actor: Actor, new: NewOrder, quotes: Sequence[Quote])
     return Order(order_id, "confirmed", actor.user_id, lines, total, currencies[0], now())
 
 
-HANDLERS: Final = {ReservationExpired: records.give_up}
+HANDLERS: Final[Mapping[type[Event], Handler]] = {ReservationExpired: records.give_up}

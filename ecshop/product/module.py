@@ -10,6 +10,7 @@ from litestar.di import Provide
 
 from ecshop.kernel.context import Context
 from ecshop.kernel.database import Database
+from ecshop.product.contract import ProductClient
 from ecshop.product.http import ProductController, ProductInternal
 from ecshop.product.service import HANDLERS, ProductService
 
@@ -18,7 +19,7 @@ __all__ = ["HANDLERS", "MIGRATIONS", "build"]
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
-def build(db: Database) -> Context[ProductService]:
+def build(db: Database) -> Context[ProductClient]:
     service = ProductService(db)
     provide = {"product": Provide(lambda: service, sync_to_thread=False)}
     return Context(

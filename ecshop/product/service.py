@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import UNSET, UnsetType
@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ecshop.events.catalog import StockDepleted, StockEvent, StockReplenished
+from ecshop.events.catalog import Event, StockDepleted, StockEvent, StockReplenished
 from ecshop.kernel.context import Handler
 from ecshop.kernel.database import Database
 from ecshop.kernel.errors import EcshopError
@@ -132,7 +132,7 @@ def _list(session: Session, wanted: ProductFilter, cursor: str | None, limit: in
 
 def _order(sort: Sort) -> Order:
     column = {"id": ProductRow.id, "name": ProductRow.name, "price": ProductRow.price}[sort.removeprefix("-")]
-    return Order(sort, column, ProductRow.id)  # type: ignore[arg-type]
+    return Order(sort, column, ProductRow.id)
 
 
 def _filtered(wanted: ProductFilter) -> Select[Any]:
@@ -217,7 +217,7 @@ def _get_category(session: Session, category_id: int) -> Category:
 
 
 def _list_categories(session: Session, cursor: str | None, limit: int) -> CategoryPage:
-    order = Order("id", CategoryRow.id, CategoryRow.id)  # type: ignore[arg-type]
+    order = Order("id", CategoryRow.id, CategoryRow.id)
     rows = session.scalars(order.page(select(CategoryRow), cursor, limit)).all()
     page, next_cursor = order.cut(rows, limit)
     return CategoryPage(tuple(Category(row.id, row.name) for row in page), next_cursor)
@@ -280,7 +280,7 @@ def _hear(stocked: bool) -> Handler:
 
 
 def _known_versions(session: Session, ids: Iterable[int]) -> dict[int, int]:
-    return dict(session.execute(select(_T.id, _T.stock_version).where(_T.id.in_(ids))).tuples().all())
+    return dict(session.execute(select(_T.id, _T.stock_version).where(_T.id.in_(ids))).all())
 
 
-HANDLERS: Final = {StockDepleted: _hear(False), StockReplenished: _hear(True)}
+HANDLERS: Final[Mapping[type[Event], Handler]] = {StockDepleted: _hear(False), StockReplenished: _hear(True)}

@@ -36,14 +36,14 @@ def get(session: Session, product_id: int) -> StockItem:
 
 
 def list_items(session: Session, cursor: str | None, limit: int) -> StockPage:
-    order = Order("product_id", ItemRow.product_id, ItemRow.product_id)  # type: ignore[arg-type]
+    order = Order("product_id", ItemRow.product_id, ItemRow.product_id)
     rows = session.scalars(order.page(select(ItemRow), cursor, limit)).all()
     page, next_cursor = order.cut(rows, limit)
     return StockPage(tuple(_item(row) for row in page), next_cursor)
 
 
 def list_movements(session: Session, product_id: int, cursor: str | None, limit: int) -> MovementPage:
-    order = Order("-id", MovementRow.id, MovementRow.id)  # type: ignore[arg-type]
+    order = Order("-id", MovementRow.id, MovementRow.id)
     query = select(MovementRow).where(MovementRow.product_id == product_id)
     rows = session.scalars(order.page(query, cursor, limit)).all()
     if not rows and cursor is None:

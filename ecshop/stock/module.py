@@ -11,6 +11,7 @@ from litestar.di import Provide
 from ecshop.kernel.context import Context
 from ecshop.kernel.database import Database
 from ecshop.product.contract import ProductClient
+from ecshop.stock.contract import StockClient
 from ecshop.stock.http import StockController, StockInternal
 from ecshop.stock.service import HANDLERS, StockService
 
@@ -19,7 +20,7 @@ __all__ = ["HANDLERS", "MIGRATIONS", "build"]
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
-def build(db: Database, product: ProductClient, *, reservation_seconds: float) -> Context[StockService]:
+def build(db: Database, product: ProductClient, *, reservation_seconds: float) -> Context[StockClient]:
     service = StockService(db, product, reservation_seconds=reservation_seconds)
     provide = {"stock": Provide(lambda: service, sync_to_thread=False)}
     return Context(

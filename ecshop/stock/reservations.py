@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, ReservationExpired
 from ecshop.events.outbox import record
 from ecshop.kernel.columns import now
+from ecshop.kernel.errors import EcshopError
 from ecshop.stock.contract import (
     InsufficientStock,
     Line,
@@ -53,13 +54,13 @@ class Wanted(NamedTuple):
     expires_at: datetime
 
 
-def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Reservation | Exception]:
+def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Reservation | EcshopError]:
     """Serve them in the order of their arrival, all lines of one or none."""
     states = _states(session, {one.order_id for one in wanted})
     repeated = _lines(session, states) if states else {}
     levels = Levels(session, (line.product_id for one in wanted for line in one.lines))
     granted: list[Wanted] = []
-    outcomes: list[Reservation | Exception] = []
+    outcomes: list[Reservation | EcshopError] = []
     for one in wanted:
         if one.order_id in states:
             outcomes.append(_repeat(one, states[one.order_id], repeated[one.order_id]))
@@ -140,7 +141,7 @@ def ask_about_expired(session: Session, moment: datetime) -> int:
     return len(rows)
 
 
-def _repeat(one: Wanted, state: str, lines: dict[int, int]) -> Reservation | Exception:
+def _repeat(one: Wanted, state: str, lines: dict[int, int]) -> Reservation | EcshopError:
     if state in (RELEASED, RETURNED):
         return ReservationReleased("the order was given up; place it again as a new one")
     if lines != _units(one.lines):
@@ -158,7 +159,7 @@ def _short(levels: Levels, lines: Sequence[Line]) -> list[dict[str, int]]:
 
 def _states(session: Session, orders: set[UUID]) -> dict[UUID, str]:
     rows = session.connection().execute(_STATES, {"orders": sorted(orders)})
-    return {order_id: state for order_id, state in rows}
+    return dict(rows.all())
 
 
 def _lines(session: Session, orders: Any) -> dict[UUID, dict[int, int]]:

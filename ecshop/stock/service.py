@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from ecshop.events.catalog import OrderCancelled, OrderConfirmed
+from ecshop.events.catalog import Event, OrderCancelled, OrderConfirmed
 from ecshop.kernel.columns import now
+from ecshop.kernel.context import Handler
 from ecshop.kernel.database import Database
 from ecshop.kernel.errors import InvalidRequest
 from ecshop.product.contract import ProductClient
@@ -86,4 +87,7 @@ class StockService:
             await self.ask_about_expired()
 
 
-HANDLERS: Final = {OrderConfirmed: reservations.commit, OrderCancelled: reservations.release}
+HANDLERS: Final[Mapping[type[Event], Handler]] = {
+    OrderConfirmed: reservations.commit,
+    OrderCancelled: reservations.release,
+}

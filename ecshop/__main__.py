@@ -1,0 +1,5 @@
+"""`python -m ecshop`: the whole shop."""
+
+from entrypoints.cli import main
+
+main()

@@ -1,0 +1,71 @@
+"""What the short commands do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
+
+from ecshop.auth.contract import NewUser, User
+from ecshop.auth.keys import signing_key_in
+from ecshop.auth.module import MIGRATIONS
+from ecshop.auth.service import AuthService
+from ecshop.kernel.body import invalid
+from ecshop.kernel.database import Database
+from ecshop.kernel.engine import DatabaseInUse, open_engine, ownership
+from ecshop.kernel.identity import Role
+from ecshop.kernel.migration import migrate
+from ecshop.kernel.settings import Settings
+from entrypoints.compose import compose
+
+_TOKEN_SECONDS: Final = 900
+
+
+def migrate_all(settings: Settings) -> Iterator[str]:
+    """Tells of each database whether there was anything to do. Raises `DatabaseInUse` while the shop runs."""
+    for context in compose(settings).contexts:
+        with ownership(context.database.url):
+            changed = migrate(context.database.engine, context.migrations)
+        yield f"{context.name}: {'migrated' if changed else 'up to date'}"
+
+
+def local_token(settings: Settings, role: str) -> str:
+    """A token for scripts of whoever can read the signing key; each role is a user of its own."""
+    user_id = uuid5(NAMESPACE_URL, f"urn:ecshop:local:{role}")
+    return signing_key_in(Path(settings.data_dir)).token_for_user(user_id, Role(role), _TOKEN_SECONDS)
+
+
+def add_user(settings: Settings, name: str, password: str, role: str) -> User:
+    """Works beside a running shop and without one. Raises `InvalidRequest` or `UserExists`."""
+    try:
+        new = msgspec.convert({"user_name": name, "password": password}, NewUser)
+    except msgspec.ValidationError as cause:
+        raise invalid(cause) from None
+    _migrated_unless_running(settings)
+    return asyncio.run(_add_user(settings, new, Role(role)))
+
+
+def _migrated_unless_running(settings: Settings) -> None:
+    url = settings.database_of("auth")
+    try:
+        with ownership(url):
+            engine = open_engine(url)
+            migrate(engine, MIGRATIONS)
+            engine.dispose()
+    except DatabaseInUse:
+        pass  # the running shop has migrated it
+
+
+async def _add_user(settings: Settings, new: NewUser, role: Role) -> User:
+    database = Database(settings.database_of("auth"), guest=True)
+    database.open(MIGRATIONS)
+    try:
+        key = signing_key_in(Path(settings.data_dir))
+        service = AuthService(database, key, token_seconds=_TOKEN_SECONDS, secrets={}, grants={})
+        return await service.sign_up(new, role)
+    finally:
+        await database.close()

@@ -1,0 +1,23 @@
+"""Relays and consumers without HTTP, for databases that admit several processes."""
+
+from __future__ import annotations
+
+from ecshop.kernel.settings import BadSetting, Settings
+from entrypoints.compose import compose
+from entrypoints.serve import until_signalled, uvloop_runner
+
+
+def run_worker(settings: Settings) -> None:
+    """Work until SIGINT or SIGTERM. Raises `BadSetting` on SQLite, whose one process does this work itself."""
+    if not settings.database_url:
+        raise BadSetting(
+            "a worker shares its databases with servers, and SQLite admits one process: "
+            "set ECSHOP_DATABASE_URL to a PostgreSQL, or let the shop do this work itself, as it does"
+        )
+    with uvloop_runner() as runner:
+        runner.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    async with compose(settings).running():
+        await until_signalled()
