@@ -5,31 +5,29 @@ It runs behind the same server as the shop, with the same guard and the same str
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-import uvicorn
-from litestar import Litestar, post
+from litestar import Litestar, Request, post
 from litestar.datastructures import State
-from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody
 
 from ecshop.auth.keys import signing_key_in
-from ecshop.kernel.app import MAX_BODY, actor_of
+from ecshop.kernel.app import MAX_BODY
 from ecshop.kernel.body import StrictBody
 from ecshop.kernel.columns import now
 from ecshop.kernel.identity import Actor, JwkSet, Role, Verifier
 from ecshop.kernel.operation import operation
 from ecshop.order.contract import NewOrder, Order, OrderLine
-from entrypoints.serve import listening_socket, uvloop_runner
+from entrypoints.serve import listening_socket, serve_app, uvloop_runner
 
 
 @post("/orders", **operation("Answer an order", role=Role.CUSTOMER))
-async def answer(actor: NamedDependency[Actor], data: JSONBody[NewOrder]) -> Order:
+async def answer(request: Request[Actor, Any, Any], data: JSONBody[NewOrder]) -> Order:
     lines = tuple(OrderLine(line.product_id, "Green tea", line.quantity, 1200, 1200) for line in data.lines)
-    return Order(uuid4(), "confirmed", actor.user_id, lines, 1200, "JPY", now())
+    return Order(uuid4(), "confirmed", request.user.user_id, lines, 1200, "JPY", now())
 
 
 async def _serve(folder: Path) -> None:
@@ -40,7 +38,6 @@ async def _serve(folder: Path) -> None:
 
     app = Litestar(
         [answer],
-        dependencies={"actor": Provide(actor_of, sync_to_thread=False)},
         dto=StrictBody,
         logging_config=None,
         openapi_config=None,
@@ -48,9 +45,8 @@ async def _serve(folder: Path) -> None:
         state=State({"verifier": Verifier(jwks)}),
     )
     with listening_socket("127.0.0.1", 0) as listening:
-        print(f"bare on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)  # noqa: T201
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
-        await uvicorn.Server(config).serve(sockets=[listening])
+        address = f"bare on http://127.0.0.1:{listening.getsockname()[1]}"
+        await serve_app(app, listening, lambda: print(address, flush=True))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final, cast
 
 import msgspec
@@ -100,9 +101,13 @@ async def _run(load: Load) -> Result:
     finished = [loop.create_future() for _ in range(load.clients)]
     clients = [_Client(requests, started + load.seconds, done) for done in finished]
     for client in clients:
-        await loop.create_connection(lambda client=client: client, "127.0.0.1", load.port)
+        await loop.create_connection(partial(_itself, client), "127.0.0.1", load.port)
     await asyncio.gather(*finished)
     return _result(clients, time.perf_counter() - started)
+
+
+def _itself(client: _Client) -> _Client:
+    return client
 
 
 def _result(clients: Sequence[_Client], seconds: float) -> Result:

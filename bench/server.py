@@ -54,7 +54,7 @@ class Server:
         command = [sys.executable, "-m", "bench.load"]
         done = subprocess.run(
             command, input=msgspec.json.encode(load), capture_output=True, check=True, timeout=seconds + 30
-        )  # noqa: S603
+        )
         return msgspec.json.decode(done.stdout, type=Result)
 
 
@@ -65,7 +65,7 @@ def running(folder: Path, *command: str, contexts: Sequence[str], **environment:
     output = folder / "output.log"
     started = time.perf_counter()
     with output.open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [sys.executable, "-m", *command],
             stdout=log,
             stderr=subprocess.STDOUT,

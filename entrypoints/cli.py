@@ -70,10 +70,11 @@ def up(
         run_split(_settings(host=host, port=base_port if base_port is not None else port, data_dir=data_dir))
         return
     from entrypoints.banner import one_process  # noqa: PLC0415
+    from entrypoints.compose import ALL  # noqa: PLC0415
     from entrypoints.serve import serve as run  # noqa: PLC0415
 
     settings = _settings(host=host, port=port, data_dir=data_dir)
-    run(settings, ready=lambda address: print(one_process(address, settings), flush=True))
+    run(settings, ALL, ready=lambda address: print(one_process(address, settings), flush=True))
 
 
 @main.command()

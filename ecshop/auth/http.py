@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Controller, get, post
+from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
@@ -47,8 +47,8 @@ class AuthController(Controller):
         return await auth.log_in(data)
 
     @get("/auth/me", **operation("Who am I?", UserNotFound, role=Role.CUSTOMER))
-    async def me(self, auth: NamedDependency[AuthService], actor: NamedDependency[Actor]) -> User:
-        return await auth.me(actor)
+    async def me(self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any]) -> User:
+        return await auth.me(request.user)
 
     @get("/.well-known/jwks.json", **operation("The public keys of the shop's tokens"))
     async def jwks(self, auth: NamedDependency[AuthService]) -> JwkSet:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
+from uuid_utils import uuid7
 
 from ecshop.events.catalog import Event, source_of
-from ecshop.kernel.columns import now, uuid7
+from ecshop.kernel.columns import now
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):

@@ -81,7 +81,7 @@ def _row(envelope: Envelope) -> dict[str, object]:
 
 
 def pending(session: Session, most: int) -> list[Outgoing]:
-    rows = session.connection().execute(_PENDING, {"moment": now(), "most": most})
+    rows = session.connection().execute(_PENDING, {"moment": now(), "most": most}).all()
     return [Outgoing(*row) for row in rows]
 
 
@@ -102,7 +102,7 @@ def resend(session: Session, since: datetime) -> int:
 def once(session: Session, consumer: str, envelopes: Sequence[Envelope]) -> list[Envelope]:
     """The envelopes that this consumer has not applied yet; from now on they count as applied."""
     ids = {envelope.id for envelope in envelopes}
-    seen = set(session.connection().execute(_SEEN, {"consumer": consumer, "ids": list(ids)}).scalars())
+    seen = set(session.connection().execute(_SEEN, {"consumer": consumer, "ids": list(ids)}).scalars().all())
     fresh = list({envelope.id: envelope for envelope in envelopes if envelope.id not in seen}.values())
     if fresh:
         moment = now()

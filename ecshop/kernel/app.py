@@ -10,7 +10,6 @@ from typing import Any, Final
 import structlog
 from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
-from litestar.di import Provide
 from litestar.exceptions import (
     HTTPException,
     MethodNotAllowedException,
@@ -33,7 +32,7 @@ from ecshop.kernel.errors import (
     Unauthenticated,
     to_problem,
 )
-from ecshop.kernel.identity import Actor, Verifier
+from ecshop.kernel.identity import Verifier
 from ecshop.kernel.migration import newest_version, schema_version
 from ecshop.kernel.observability import RequestLog, request_id
 from ecshop.kernel.operation import operation
@@ -58,7 +57,6 @@ def create_app(
     names = [context.name for context in contexts]
     app = Litestar(
         [*routes, live, _readiness(contexts), assets()],
-        dependencies={"actor": Provide(actor_of, sync_to_thread=False)},
         dto=StrictBody,
         exception_handlers={EcshopError: _render, HTTPException: _render_http, Exception: _render_unknown},
         lifespan=list(lifespan),
@@ -95,10 +93,6 @@ def _readiness(contexts: Sequence[Context[Any]]) -> Any:
         return {"status": "ready"}
 
     return ready
-
-
-def actor_of(request: Request[Actor, Any, Any]) -> Actor:
-    return request.user
 
 
 def _render(_: Request[Any, Any, Any], error: EcshopError) -> Response[dict[str, Any]]:

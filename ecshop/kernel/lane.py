@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from sqlalchemy import Engine
@@ -17,8 +17,6 @@ from sqlalchemy.orm import Session
 from ecshop.kernel.errors import EcshopError, Unavailable
 
 log = structlog.get_logger("database")
-
-_MOST_TOGETHER: Final = 256
 
 Run = Callable[[Session, Sequence[Any]], Sequence[Any]]
 
@@ -33,12 +31,16 @@ class Work:
     answer: asyncio.Future[Any]
 
 
+Group = list[Work]
+
+
 class Lane:
     """A queue and the threads that serve it, each with a connection of its own."""
 
     def __init__(self, name: str, engine: Engine, threads: int, committed: Callable[[], None] | None = None) -> None:
         self._engine, self._committed = engine, committed
-        self._waiting: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._gathered: list[Work] = []
+        self._waiting: queue.SimpleQueue[list[Work] | None] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._serve, name=f"{name}-{n}", daemon=True) for n in range(threads)]
         self._open = False
 
@@ -50,9 +52,17 @@ class Lane:
     def submit(self, key: Hashable, run: Run, item: Any) -> asyncio.Future[Any]:
         if not self._open:
             raise Unavailable("the database is closed")
-        answer = asyncio.get_running_loop().create_future()
-        self._waiting.put(Work(key, run, item, answer))
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
+        if not self._gathered:
+            loop.call_soon(self._hand_over)
+        self._gathered.append(Work(key, run, item, answer))
         return answer
+
+    def _hand_over(self) -> None:
+        """Once a turn of the event loop, all that came up in it: one wake-up of a thread, and larger batches."""
+        works, self._gathered = self._gathered, []
+        self._waiting.put(works)
 
     async def close(self) -> None:
         """Finish what waits, then end the threads."""
@@ -67,51 +77,53 @@ class Lane:
     def _serve(self) -> None:
         with self._engine.connect() as connection, Session(connection, expire_on_commit=False) as session:
             while works := self._take():
-                for together in _by_key(works):
-                    self._answer(together, _outcomes(session, together))
+                for group in _by_key(works):
+                    self._answer(group, _outcomes(session, group))
 
     def _take(self) -> list[Work]:
         """All that waits, at least one; nothing once the lane is closed."""
         works: list[Work] = []
-        work = self._waiting.get()
-        while work is not None:
-            works.append(work)
-            if len(works) == _MOST_TOGETHER:
-                return works
+        more = self._waiting.get()
+        while more is not None:
+            works += more
             try:
-                work = self._waiting.get_nowait()
+                more = self._waiting.get_nowait()
             except queue.Empty:
                 return works
         if works:
             self._waiting.put(None)
         return works
 
-    def _answer(self, works: Sequence[Work], outcomes: Sequence[Any]) -> None:
+    def _answer(self, group: Group, outcomes: Sequence[Any]) -> None:
         def deliver() -> None:
-            for work, outcome in zip(works, outcomes, strict=True):
-                if work.answer.done():
-                    continue
-                if isinstance(outcome, Exception):
-                    work.answer.set_exception(outcome)
-                else:
-                    work.answer.set_result(outcome)
+            for work, outcome in zip(group, outcomes, strict=True):
+                _tell(work.answer, outcome)
             if self._committed:
                 self._committed()
 
-        works[0].answer.get_loop().call_soon_threadsafe(deliver)
+        group[0].answer.get_loop().call_soon_threadsafe(deliver)
 
 
-def _outcomes(session: Session, works: Sequence[Work]) -> Sequence[Any]:
-    """One transaction for all of `works`; when it fails, one for each, so that none fails for a neighbour's sake."""
+def _outcomes(session: Session, group: Group) -> Sequence[Any]:
+    """One transaction for the group; when it fails, one for each item, so that none fails for a neighbour's sake."""
     try:
         with session.begin():
-            return works[0].run(session, [work.item for work in works])
+            return group[0].run(session, [work.item for work in group])
     except Exception as error:
-        if len(works) == 1:
+        if len(group) == 1:
             return [_seen_from_outside(error)]
-        return [outcome for work in works for outcome in _outcomes(session, [work])]
+        return [outcome for work in group for outcome in _outcomes(session, [work])]
     finally:
         session.expunge_all()
+
+
+def _tell(answer: asyncio.Future[Any], outcome: Any) -> None:
+    if answer.done():
+        return
+    if isinstance(outcome, Exception):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)
 
 
 def _seen_from_outside(error: Exception) -> Exception:
@@ -123,8 +135,8 @@ def _seen_from_outside(error: Exception) -> Exception:
     return unavailable
 
 
-def _by_key(works: Sequence[Work]) -> list[list[Work]]:
-    together: dict[Hashable, list[Work]] = {}
+def _by_key(works: Sequence[Work]) -> list[Group]:
+    groups: dict[Hashable, Group] = {}
     for work in works:
-        together.setdefault(work.key, []).append(work)
-    return list(together.values())
+        groups.setdefault(work.key, []).append(work)
+    return list(groups.values())

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 request_id: Final[ContextVar[str]] = ContextVar("request_id", default="")
 """The id of the request being served; it travels in X-Request-ID to the services that it calls."""
@@ -27,7 +27,6 @@ def configure_logging(*, json: bool | None = None) -> None:
     """Log to standard output; `json=None` means JSON unless that is a terminal."""
     as_json = not sys.stdout.isatty() if json is None else json
     first: list[Any] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper("iso" if as_json else "%H:%M:%S.%f", utc=as_json),
     ]

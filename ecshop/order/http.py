@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, get, post
+from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
@@ -58,43 +58,43 @@ class OrderController(Controller):
     async def place_order(
         self,
         order: NamedDependency[OrderService],
-        actor: NamedDependency[Actor],
+        request: Request[Actor, Any, Any],
         data: JSONBody[NewOrder],
         idempotency_key: IdempotencyKey = None,
     ) -> Order:
         """All lines or none. Send an Idempotency-Key, and a repeat after a lost answer is safe."""
-        return await order.place(actor, data, idempotency_key)
+        return await order.place(request.user, data, idempotency_key)
 
     @post("/order", **operation("Place an order of one product", *_REFUSALS, InvalidRequest, role=Role.CUSTOMER))
     async def place_one_line_order(
         self,
         order: NamedDependency[OrderService],
-        actor: NamedDependency[Actor],
+        request: Request[Actor, Any, Any],
         product_id: Annotated[int, QueryParameter(ge=1, le=MAX_ID)],
         quantity: Annotated[int, QueryParameter(ge=1, le=MAX_QUANTITY)],
         idempotency_key: IdempotencyKey = None,
     ) -> OneLineOrder:
         """`POST /order?product_id=1&quantity=5`, without a body."""
-        placed = await order.place(actor, NewOrder((WantedLine(product_id, quantity),)), idempotency_key)
+        placed = await order.place(request.user, NewOrder((WantedLine(product_id, quantity),)), idempotency_key)
         return _with_its_line(placed)
 
     @get("/orders", **operation("List orders", InvalidRequest, InvalidCursor, role=Role.CUSTOMER))
     async def list_orders(
         self,
         order: NamedDependency[OrderService],
-        actor: NamedDependency[Actor],
+        request: Request[Actor, Any, Any],
         status: Annotated[Status | None, QueryParameter()] = None,
         cursor: Cursor = None,
         limit: Limit = LIMIT,
     ) -> OrderPage:
         """Newest first: your own orders, or everybody's if you are staff."""
-        return await order.list(actor, status, cursor, limit)
+        return await order.list(request.user, status, cursor, limit)
 
     @get("/orders/{order_id:uuid}", **operation("Get an order", OrderNotFound, role=Role.CUSTOMER))
     async def get_order(
-        self, order: NamedDependency[OrderService], actor: NamedDependency[Actor], order_id: FromPath[UUID]
+        self, order: NamedDependency[OrderService], request: Request[Actor, Any, Any], order_id: FromPath[UUID]
     ) -> Order:
-        return await order.get(actor, order_id)
+        return await order.get(request.user, order_id)
 
     @post(
         "/orders/{order_id:uuid}/cancel",
@@ -102,10 +102,10 @@ class OrderController(Controller):
         **operation("Cancel an order", OrderNotFound, OrderNotConfirmed, role=Role.CUSTOMER),
     )
     async def cancel_order(
-        self, order: NamedDependency[OrderService], actor: NamedDependency[Actor], order_id: FromPath[UUID]
+        self, order: NamedDependency[OrderService], request: Request[Actor, Any, Any], order_id: FromPath[UUID]
     ) -> Order:
         """Its units come back to the stock."""
-        return await order.cancel(actor, order_id)
+        return await order.cancel(request.user, order_id)
 
     @post(
         "/orders/{order_id:uuid}/fulfil",

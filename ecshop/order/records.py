@@ -44,7 +44,7 @@ class Placement(NamedTuple):
 
 def record(session: Session, placements: Sequence[Placement]) -> list[Order | EcshopError]:
     """Record the orders with their events; one that is known already is answered as `repeated` says."""
-    known = set(session.connection().execute(_KNOWN, {"orders": [one.order.id for one in placements]}).scalars())
+    known = set(session.connection().execute(_KNOWN, {"orders": [one.order.id for one in placements]}).scalars().all())
     fresh: dict[UUID, Placement] = {}
     outcomes: list[Order | EcshopError] = []
     for one in placements:

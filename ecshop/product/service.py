@@ -94,7 +94,7 @@ _NEWS: Final = (
 
 
 def _found(session: Session, ids: Iterable[int]) -> dict[int, Product]:
-    rows = session.connection().execute(_PRODUCTS, {"ids": list(ids)})
+    rows = session.connection().execute(_PRODUCTS, {"ids": list(ids)}).all()
     return {row[0]: Product(*row, row.on_sale and row.in_stock) for row in rows}
 
 

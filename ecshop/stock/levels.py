@@ -49,7 +49,7 @@ class Levels:
 
     def __init__(self, session: Session, product_ids: Iterable[int]) -> None:
         self._session = session
-        rows = session.connection().execute(_LOCKED, {"products": sorted(set(product_ids))})
+        rows = session.connection().execute(_LOCKED, {"products": sorted(set(product_ids))}).all()
         self._levels = {row[0]: Level(*row, before=row[1]) for row in rows}
         self._changed: set[int] = set()
         self._movements: list[dict[str, Any]] = []

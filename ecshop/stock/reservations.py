@@ -164,7 +164,7 @@ def _states(session: Session, orders: set[UUID]) -> dict[UUID, str]:
 
 def _lines(session: Session, orders: Any) -> dict[UUID, dict[int, int]]:
     found: dict[UUID, dict[int, int]] = {order_id: {} for order_id in orders}
-    for order_id, product_id, quantity in session.connection().execute(_LINES, {"orders": list(found)}):
+    for order_id, product_id, quantity in session.connection().execute(_LINES, {"orders": list(found)}).all():
         found[order_id][product_id] = quantity
     return found
 
