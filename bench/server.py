@@ -49,8 +49,10 @@ class Server:
     def url(self, context: str) -> str:
         return f"http://127.0.0.1:{self.ports[context]}"
 
-    def load(self, context: str, requests: Sequence[Request], clients: int, seconds: float) -> Result:
-        load = Load(self.ports[context], tuple(requests), clients, seconds)
+    def load(
+        self, context: str, requests: Sequence[Request], clients: int, seconds: float, most: int = 0
+    ) -> Result:
+        load = Load(self.ports[context], tuple(requests), clients, seconds, most)
         command = [sys.executable, "-m", "bench.load"]
         done = subprocess.run(
             command, input=msgspec.json.encode(load), capture_output=True, check=True, timeout=seconds + 30

@@ -77,6 +77,15 @@ class Consumer:
                     [verdicts[place]] = await self.handle([deliveries[place]])
         return verdicts
 
+    async def reject(self, delivery: Delivery) -> None:
+        """Make it a dead letter without another try."""
+        cause = RuntimeError(f"handed out {delivery.attempts} times and never settled")
+        try:
+            envelope = from_bytes(delivery.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            envelope = None
+        await self._give_up(delivery, envelope, cause)
+
     async def _apply(self, envelopes: Sequence[Envelope]) -> None:
         if not envelopes:
             return

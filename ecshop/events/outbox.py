@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, cast
 
-from sqlalchemy import CursorResult, Result, bindparam, delete, insert, select, update
+from sqlalchemy import CursorResult, Result, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event
@@ -97,6 +97,10 @@ def resend(session: Session, since: datetime) -> int:
     """Make due again what was published after `since`; tells how many events that are."""
     again = update(Outbox).where(Outbox.published_at > since).values(published_at=None, due_at=now(), attempts=0)
     return _rows(session.execute(again))
+
+
+def last_published(session: Session) -> datetime:
+    return session.scalar(select(func.max(Outbox.published_at))) or now()
 
 
 def once(session: Session, consumer: str, envelopes: Sequence[Envelope]) -> list[Envelope]:

@@ -148,7 +148,10 @@ class _Group:
                     continue
                 milliseconds = int(pause / timedelta(milliseconds=1))
                 claimed: Any = await self._redis.xclaim(stream, self.name, self._member, milliseconds, [id_])
-                await self._apply(stream, claimed, attempts=tried)
+                if tried > _MOST_DELIVERIES:
+                    await self._reject(stream, claimed, tried)
+                else:
+                    await self._apply(stream, claimed, attempts=tried)
             await self._forget_the_dead(stream)
 
     async def _pending(self, stream: str) -> list[Any]:
@@ -163,13 +166,19 @@ class _Group:
         gone = [id_ for id_, fields in entries if not fields]
         self._in_hand |= {id_ for id_, _ in held}
         try:
-            tried = len(BACKOFF) if attempts > _MOST_DELIVERIES else attempts
-            verdicts = await self._consumer.handle([Delivery(fields.get(_BODY, b""), tried) for _, fields in held])
+            verdicts = await self._consumer.handle([Delivery(fields.get(_BODY, b""), attempts) for _, fields in held])
             done = gone + [id_ for (id_, _), pause in zip(held, verdicts, strict=True) if pause is None]
             if done:
                 await self._redis.xack(stream, self.name, *done)
         finally:
             self._in_hand -= {id_ for id_, _ in held}
+
+    async def _reject(self, stream: str, entries: Sequence[_Entry], tried: int) -> None:
+        """An event that was handed out again and again and never settled may be what kills its consumers."""
+        for id_, fields in entries:
+            if fields:
+                await self._consumer.reject(Delivery(fields.get(_BODY, b""), tried))
+            await self._redis.xack(stream, self.name, id_)
 
     async def _forget_the_dead(self, stream: str) -> None:
         with suppress(ResponseError):

@@ -11,9 +11,8 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ecshop.events.bus import EventBus, Incarnation, Published
-from ecshop.events.outbox import pending, purge, resend, settle
+from ecshop.events.outbox import last_published, pending, purge, resend, settle
 from ecshop.events.tables import RelayState
-from ecshop.kernel.columns import now
 from ecshop.kernel.database import Database
 from ecshop.kernel.errors import Unavailable
 
@@ -24,7 +23,10 @@ _POLL: Final = 0.5
 _LONGEST_PAUSE: Final = 2.0
 _PURGE_EVERY: Final = 600.0
 _RESTART_WINDOW: Final = timedelta(hours=2)
-"""What a restarted Redis may have lost: its default snapshot policy saves at least once an hour."""
+"""What a restarted Redis may have lost, back from the last event that it took.
+
+By its default policy it saves a change within the hour, so what is older than this was saved before it went down.
+"""
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -98,6 +100,6 @@ def _compare(session: Session, found: Incarnation) -> int:
     if known.epoch != found.epoch:
         again = resend(session, _EVER)
     elif known.run_id != found.run_id:
-        again = resend(session, now() - _RESTART_WINDOW)
+        again = resend(session, last_published(session) - _RESTART_WINDOW)
     known.run_id, known.epoch = found.run_id, found.epoch
     return again

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.errors import EcshopError, Unavailable
@@ -104,13 +104,18 @@ class Lane:
         group[0].answer.get_loop().call_soon_threadsafe(deliver)
 
 
-def _outcomes(session: Session, group: Group) -> Sequence[Any]:
-    """One transaction for the group; when it fails, one for each item, so that none fails for a neighbour's sake."""
+def _outcomes(session: Session, group: Group, *, again: bool = True) -> Sequence[Any]:
+    """One transaction for the group; when it fails, one for each item, so that none fails for a neighbour's sake.
+
+    A single item that meets a row which another writer has just added is tried again: now it sees the row.
+    """
     try:
         with session.begin():
             return group[0].run(session, [work.item for work in group])
     except Exception as error:
         if len(group) == 1:
+            if again and isinstance(error, IntegrityError):
+                return _outcomes(session, group, again=False)
             return [_seen_from_outside(error)]
         return [outcome for work in group for outcome in _outcomes(session, [work])]
     finally:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from litestar.params import QueryParameter
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import ColumnElement, Select, literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ecshop.kernel.errors import EcshopError
@@ -53,7 +53,8 @@ class Order:
 
     def _after(self, values: Sequence[Any]) -> ColumnElement[bool]:
         here = tuple_(*self._columns)
-        return here < tuple_(*values) if self._descending else here > tuple_(*values)
+        there = tuple_(*(literal(value, column.type) for column, value in zip(self._columns, values, strict=True)))
+        return here < there if self._descending else here > there
 
     def _read(self, cursor: str) -> list[Any]:
         types = [column.type.python_type for column in self._columns]

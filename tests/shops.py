@@ -1,0 +1,132 @@
+"""Shops under test: real processes with real ports and files, and the few calls that most tests begin with."""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+
+from bench.server import Server, running
+from ecshop.auth.keys import signing_key_in
+from ecshop.kernel.identity import Role
+
+T = TypeVar("T")
+
+CONTEXTS = ("auth", "product", "stock", "order")
+_PREFIXES = {
+    "/auth": "auth",
+    "/.well-known": "auth",
+    "/products": "product",
+    "/categories": "product",
+    "/stock": "stock",
+    "/order": "order",
+}
+
+
+class RunningShop:
+    """Requests go to whichever process serves their path: the same tests run on both shapes of the shop."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.folder = server, server.folder
+        key = signing_key_in(server.folder)
+        self._new_token = lambda role: key.token_for_user(uuid4(), role, 900)
+        self.staff, self.customer = self._new_token(Role.STAFF), self._new_token(Role.CUSTOMER)
+        self._http = httpx.Client(timeout=30)
+
+    def new_customer(self) -> str:
+        return self._new_token(Role.CUSTOMER)
+
+    def url(self, path: str) -> str:
+        [context] = [name for prefix, name in _PREFIXES.items() if path.startswith(prefix)]
+        return self.server.url(context) + path
+
+    def call(self, method: str, path: str, token: str = "", **options: Any) -> httpx.Response:
+        headers = options.pop("headers", {})
+        if token:
+            headers = {"authorization": f"Bearer {token}", **headers}
+        return self._http.request(method, self.url(path), headers=headers, **options)
+
+    def new_product(self, *, stock: int | None = None, **fields: Any) -> int:
+        made = self.call("POST", "/products", self.staff, json={"name": f"Tea {uuid4()}", "price": 1200, **fields})
+        assert made.status_code == 201, made.text
+        product_id: int = made.json()["id"]
+        if stock is not None:
+            self.call("POST", "/stock", self.staff, json={"product_id": product_id, "stock": stock}).raise_for_status()
+        return product_id
+
+    def order(self, product_id: int, quantity: int, token: str = "", **headers: str) -> httpx.Response:
+        path = f"/order?product_id={product_id}&quantity={quantity}"
+        return self.call("POST", path, token or self.customer, headers=headers)
+
+    def stock(self, product_id: int) -> dict[str, Any]:
+        found: dict[str, Any] = self.call("GET", f"/stock/{product_id}").json()
+        return found
+
+    def units(self, product_id: int) -> tuple[int, int]:
+        """What is on hand, and what of it is reserved."""
+        level = self.stock(product_id)
+        return level["stock"], level["reserved"]
+
+    def product(self, product_id: int) -> dict[str, Any]:
+        found: dict[str, Any] = self.call("GET", f"/products/{product_id}").json()
+        return found
+
+    def close(self) -> None:
+        self._http.close()
+
+
+def eventually(look: Callable[[], T], wanted: T, *, seconds: float = 10.0) -> None:
+    """Wait until `look` sees what is wanted; fails with what it saw last."""
+    deadline = time.monotonic() + seconds
+    seen = look()
+    while seen != wanted and time.monotonic() < deadline:
+        time.sleep(0.02)
+        seen = look()
+    assert seen == wanted
+
+
+@contextmanager
+def shop_together(folder: Path, **environment: str) -> Iterator[RunningShop]:
+    with _shop(folder, ("ecshop", "up", "--port", "0"), environment) as shop:
+        yield shop
+
+
+@contextmanager
+def shop_apart(folder: Path, **environment: str) -> Iterator[RunningShop]:
+    command = ("ecshop", "up", "--split", "--base-port", str(four_free_ports()))
+    with _shop(folder, command, environment) as shop:
+        yield shop
+
+
+@contextmanager
+def _shop(folder: Path, command: tuple[str, ...], environment: dict[str, str]) -> Iterator[RunningShop]:
+    with running(folder, *command, contexts=CONTEXTS, **environment) as server:
+        shop = RunningShop(server)
+        try:
+            yield shop
+        finally:
+            shop.close()
+
+
+def four_free_ports() -> int:
+    """The first of four ports in a row, below those that the kernel hands out by itself."""
+    while True:
+        first = random.randrange(10_000, 32_000, 4)
+        if all(_is_free(first + place) for place in range(4)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,1 @@
+"""The parts on their own, each with real files below it."""

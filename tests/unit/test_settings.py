@@ -1,0 +1,115 @@
+"""Settings: where they come from, and how a wrong one is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecshop.kernel.settings import BadSetting, Settings, read_settings
+
+
+def test_nothing_has_to_be_set() -> None:
+    assert read_settings({}) == Settings()
+
+
+def test_a_laptop_gets_files_a_local_port_and_no_broker() -> None:
+    settings = read_settings({})
+    assert (settings.host, settings.port, settings.data_dir) == ("127.0.0.1", 8000, "data")
+    assert (settings.synchronous, settings.redis_url, settings.database_url) == ("FULL", "", "")
+
+
+def test_a_variable_beats_the_default() -> None:
+    settings = read_settings({"ECSHOP_PORT": "8100", "ECSHOP_RESERVATION_SECONDS": "2.5", "ECSHOP_LOG": "json"})
+    assert (settings.port, settings.reservation_seconds, settings.log) == (8100, 2.5, "json")
+
+
+def test_an_option_beats_the_variable_of_the_shop_which_beats_port() -> None:
+    environment = {"PORT": "8001", "ECSHOP_PORT": "8002"}
+    assert read_settings({"PORT": "8001"}).port == 8001
+    assert read_settings(environment).port == 8002
+    assert read_settings(environment, port=8003).port == 8003
+
+
+def test_an_option_that_was_not_given_beats_nothing() -> None:
+    assert read_settings({"ECSHOP_PORT": "8002"}, port=None).port == 8002
+
+
+def test_redis_url_is_read_under_its_usual_name_too() -> None:
+    assert read_settings({"REDIS_URL": "redis://a"}).redis_url == "redis://a"
+    assert read_settings({"REDIS_URL": "redis://a", "ECSHOP_REDIS_URL": "redis://b"}).redis_url == "redis://b"
+
+
+def test_an_empty_port_of_the_platform_counts_as_not_set() -> None:
+    assert read_settings({"PORT": "", "REDIS_URL": ""}) == Settings()
+
+
+def test_variables_of_others_are_none_of_the_shops_business() -> None:
+    assert read_settings({"HOME": "/root", "DATA_DIR": "/elsewhere", "MY_ECSHOP_PORT": "1"}) == Settings()
+
+
+def test_an_unknown_variable_is_refused_and_the_known_ones_are_named() -> None:
+    with pytest.raises(BadSetting) as refused:
+        read_settings({"ECSHOP_PROT": "8000", "ECSHOP_PORT": "8000"})
+    told, known = refused.value.detail.split("; known are: ")
+    assert told == "unknown variable ECSHOP_PROT"
+    assert known.split(", ") == [f"ECSHOP_{name.upper()}" for name in Settings.__struct_fields__]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ECSHOP_PORT", "abc"),
+        ("ECSHOP_PORT", "70000"),
+        ("ECSHOP_PORT", "-1"),
+        ("ECSHOP_PORT", "80.5"),
+        ("ECSHOP_PORT", ""),
+        ("ECSHOP_SYNCHRONOUS", "OFF"),
+        ("ECSHOP_LOG", "loud"),
+        ("ECSHOP_RESERVATION_SECONDS", "0"),
+        ("ECSHOP_RESERVATION_SECONDS", "-1"),
+        ("ECSHOP_RESERVATION_SECONDS", "nan"),
+        ("ECSHOP_RESERVATION_SECONDS", "inf"),
+        ("ECSHOP_TOKEN_SECONDS", "soon"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_its_name(variable: str, value: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        read_settings({variable: value})
+    assert refused.value.detail.startswith(f"{variable} is {value!r}: ")
+
+
+def test_a_bad_option_is_refused_like_a_bad_variable() -> None:
+    with pytest.raises(BadSetting, match="ECSHOP_PORT is 70000"):
+        read_settings({}, port=70000)
+
+
+def test_each_context_has_a_file_of_its_own_in_the_data_folder(tmp_path: Path) -> None:
+    settings = read_settings({"ECSHOP_DATA_DIR": str(tmp_path)})
+    assert settings.database_of("stock") == f"sqlite:///{tmp_path}/stock.db"
+    assert settings.database_of("order") == f"sqlite:///{tmp_path}/order.db"
+
+
+def test_a_relative_data_folder_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_settings({}).database_of("auth") == f"sqlite:///{tmp_path}/data/auth.db"
+
+
+def test_a_database_server_is_told_which_context_asks() -> None:
+    settings = read_settings({"ECSHOP_DATABASE_URL": "postgresql+psycopg://shop@db/{context}"})
+    assert settings.database_of("stock") == "postgresql+psycopg://shop@db/stock"
+
+
+def test_each_context_has_an_address() -> None:
+    settings = read_settings({"ECSHOP_STOCK_URL": "http://stock:80"})
+    assert settings.url_of("stock") == "http://stock:80"
+    assert settings.url_of("order") == "http://127.0.0.1:8003"
+
+
+def test_secrets_are_told_by_service() -> None:
+    settings = read_settings({"ECSHOP_CLIENT_SECRETS": "stock:s3cret,order:with:colons"})
+    assert settings.secrets() == {"stock": "s3cret", "order": "with:colons"}
+
+
+def test_without_secrets_no_service_is_known() -> None:
+    assert read_settings({}).secrets() == {}
