@@ -163,8 +163,13 @@ async def test_a_changed_token_is_refused(issuer: Issuer, verifier: Verifier) ->
         await verifier.actor(f"{header}.{forged}.{signature}")
 
 
+NESTED = base64.urlsafe_b64encode(b"[" * 20_000).decode()
+
+
 @pytest.mark.parametrize(
-    "garbage", ["", ".", "..", "garbage", "a.b.c", "e30.e30.e30", "ü.ü.ü", "\ud800", "W10.e30.", "bnVsbA.bnVsbA."]
+    "garbage",
+    ["", ".", "..", "garbage", "a.b.c", "e30.e30.e30", "ü.ü.ü", "\ud800", "W10.e30.", "bnVsbA.e30.", f"{NESTED}.e30."],
+    ids=lambda garbage: ascii(garbage[:20]),
 )
 async def test_garbage_is_refused(garbage: str, verifier: Verifier) -> None:
     with pytest.raises(Unauthenticated):

@@ -1,0 +1,85 @@
+"""Whatever claims to be an `AuthClient` must pass this file."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecshop.auth.contract import (
+    AuthClient,
+    GrantRefused,
+    InvalidClient,
+    NewUser,
+    ServiceTokenRequest,
+    UserNotFound,
+)
+from ecshop.kernel.errors import Unauthenticated
+from ecshop.kernel.identity import Actor, Role, Verifier
+from tests.contract.conftest import SECRET, Doors
+
+pytestmark = pytest.mark.anyio
+
+
+def request(**changes: str) -> ServiceTokenRequest:
+    fields = {
+        "grant_type": "client_credentials",
+        "client_id": "order",
+        "client_secret": SECRET,
+        "audience": "stock",
+        "scope": "stock.reserve",
+    }
+    return ServiceTokenRequest(**(fields | changes))
+
+
+async def test_it_satisfies_the_protocol(doors: Doors) -> None:
+    assert isinstance(doors.auth, AuthClient)
+
+
+async def test_the_public_keys_verify_the_shops_tokens(doors: Doors) -> None:
+    actor = doors.actor(Role.STAFF)
+    assert await Verifier(doors.auth.jwks).actor(actor.token) == actor
+
+
+async def test_a_service_gets_a_token_for_one_callee_and_what_it_may_do_there(doors: Doors) -> None:
+    token = await doors.auth.service_token(request())
+    assert (token.token_type, token.scope) == ("bearer", "stock.reserve")
+    assert 0 < token.expires_in <= 600
+    caller = await Verifier(doors.auth.jwks, ["stock"]).caller(token.access_token)
+    assert (caller.name, caller.scopes) == ("order", {"stock.reserve"})
+    with pytest.raises(Unauthenticated):
+        await Verifier(doors.auth.jwks, ["product"]).caller(token.access_token)
+
+
+@pytest.mark.parametrize("changes", [{"client_secret": "guessed"}, {"client_id": "nobody"}, {"client_id": "stock"}])
+async def test_a_service_that_cannot_prove_itself_gets_no_token(doors: Doors, changes: dict[str, str]) -> None:
+    with pytest.raises(InvalidClient) as refusal:
+        await doors.auth.service_token(request(**changes))
+    assert refusal.value.fields == {"error": "invalid_client"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"audience": "auth"}, "invalid_scope"),
+        ({"scope": "product.quote"}, "invalid_scope"),
+        ({"scope": "stock.reserve stock.everything"}, "invalid_scope"),
+        ({"scope": ""}, "invalid_scope"),
+    ],
+)
+async def test_a_service_gets_no_token_for_more_than_it_was_granted(
+    doors: Doors, changes: dict[str, str], error: str
+) -> None:
+    with pytest.raises(GrantRefused) as refusal:
+        await doors.auth.service_token(request(**changes))
+    assert refusal.value.fields == {"error": error}
+
+
+async def test_a_user_learns_who_they_are(doors: Doors) -> None:
+    user = await doors.accounts.sign_up(NewUser("aoi", "correct horse"), Role.STAFF)
+    token = doors.key.token_for_user(user.id, user.role, 900)
+    assert await doors.auth.me(Actor(user.id, user.role, token)) == user
+
+
+async def test_a_user_who_is_gone_is_not_found(doors: Doors) -> None:
+    with pytest.raises(UserNotFound):
+        await doors.auth.me(doors.actor())

@@ -1,0 +1,97 @@
+"""Whatever claims to be an `OrderClient` must pass this file."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from ecshop.kernel.identity import Role
+from ecshop.order.contract import (
+    IdempotencyKeyReused,
+    MixedCurrencies,
+    NewOrder,
+    OrderClient,
+    OrderLine,
+    OrderNotFound,
+    WantedLine,
+)
+from ecshop.product.contract import ProductChange, ProductDiscontinued, ProductNotFound
+from ecshop.stock.contract import InsufficientStock
+from tests.contract.conftest import Doors
+
+pytestmark = pytest.mark.anyio
+
+
+def of(*products: int, quantity: int = 1) -> NewOrder:
+    return NewOrder(tuple(WantedLine(product, quantity) for product in products))
+
+
+async def test_it_satisfies_the_protocol(doors: Doors) -> None:
+    assert isinstance(doors.order, OrderClient)
+
+
+async def test_a_placed_order_is_found_again(doors: Doors) -> None:
+    product, buyer = await doors.stocked(5), doors.actor()
+    order = await doors.order.place(buyer, of(product, quantity=2))
+    assert (order.status, order.user_id, order.total, order.currency) == ("confirmed", buyer.user_id, 2400, "JPY")
+    assert order.lines == (OrderLine(product, "Green tea", 2, 1200, 2400),)
+    assert await doors.order.get(buyer, order.id) == order
+
+
+async def test_the_same_key_places_the_same_order_once(doors: Doors) -> None:
+    product, buyer = await doors.stocked(5), doors.actor()
+    orders = await asyncio.gather(*(doors.order.place(buyer, of(product), "key") for _ in range(20)))
+    assert len({order.id for order in orders}) == 1
+    assert await doors.order.place(buyer, of(product), "key") == orders[0]
+    assert (await doors.stock.get(product)).reserved == 1
+
+
+async def test_the_same_key_with_another_order_is_refused(doors: Doors) -> None:
+    product, buyer = await doors.stocked(5), doors.actor()
+    await doors.order.place(buyer, of(product), "key")
+    with pytest.raises(IdempotencyKeyReused):
+        await doors.order.place(buyer, of(product, quantity=2), "key")
+
+
+async def test_refusals_of_the_neighbours_reach_the_buyer(doors: Doors) -> None:
+    scarce, gone = await doors.stocked(1), await doors.stocked(1)
+    await doors.catalogue.change(gone, ProductChange(on_sale=False))
+    with pytest.raises(InsufficientStock) as short:
+        await doors.order.place(doors.actor(), of(scarce, quantity=2))
+    assert short.value.fields == {"lines": [{"product_id": scarce, "quantity": 2, "available": 1}]}
+    with pytest.raises(ProductDiscontinued) as off_sale:
+        await doors.order.place(doors.actor(), of(gone))
+    assert off_sale.value.fields == {"product_id": gone, "reason": "off_sale"}
+    with pytest.raises(ProductNotFound) as unknown:
+        await doors.order.place(doors.actor(), of(10**9))
+    assert unknown.value.fields == {"product_ids": [10**9]}
+
+
+async def test_one_order_has_one_currency(doors: Doors) -> None:
+    yen, euro = await doors.stocked(1), await doors.stocked(1, currency="EUR")
+    with pytest.raises(MixedCurrencies) as refusal:
+        await doors.order.place(doors.actor(), of(yen, euro))
+    assert refusal.value.fields == {"currencies": ["EUR", "JPY"]}
+
+
+async def test_a_foreign_order_is_not_found_but_staff_finds_it(doors: Doors) -> None:
+    order = await doors.order.place(doors.actor(), of(await doors.stocked(5)))
+    for look in (doors.order.get, doors.order.cancel):
+        with pytest.raises(OrderNotFound):
+            await look(doors.actor(), order.id)
+    assert await doors.order.get(doors.actor(Role.STAFF), order.id) == order
+
+
+async def test_an_unknown_order_is_not_found(doors: Doors) -> None:
+    with pytest.raises(OrderNotFound):
+        await doors.order.get(doors.actor(), uuid4())
+
+
+async def test_cancelling_twice_is_cancelling_once(doors: Doors) -> None:
+    buyer = doors.actor()
+    order = await doors.order.place(buyer, of(await doors.stocked(5)))
+    first = await doors.order.cancel(buyer, order.id)
+    assert first.status == "cancelled"
+    assert await doors.order.cancel(buyer, order.id) == first

@@ -1,0 +1,64 @@
+"""Whatever claims to be a `ProductClient` must pass this file."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ecshop.product.contract import (
+    NewProduct,
+    ProductChange,
+    ProductClient,
+    ProductDiscontinued,
+    ProductNotFound,
+    Quote,
+)
+from tests.contract.conftest import Doors
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_it_satisfies_the_protocol(doors: Doors) -> None:
+    assert isinstance(doors.product, ProductClient)
+
+
+async def test_a_product_is_what_was_created(doors: Doors) -> None:
+    made = await doors.catalogue.create(NewProduct("Green tea", 1200, detail="First flush"))
+    assert await doors.product.get(made.id) == made
+
+
+async def test_an_unknown_product_is_named(doors: Doors) -> None:
+    with pytest.raises(ProductNotFound) as refusal:
+        await doors.product.get(7)
+    assert refusal.value.fields == {"product_ids": [7]}
+
+
+async def test_quotes_come_in_the_order_that_was_asked_for(doors: Doors) -> None:
+    tea = await doors.catalogue.create(NewProduct("Tea", 1200))
+    pot = await doors.catalogue.create(NewProduct("Pot", 40, currency="EUR"))
+    quotes = await doors.product.quote([pot.id, tea.id])
+    assert quotes == (Quote(pot.id, "Pot", 40, "EUR"), Quote(tea.id, "Tea", 1200, "JPY"))
+
+
+async def test_a_quote_needs_every_product_to_exist(doors: Doors) -> None:
+    tea = await doors.catalogue.create(NewProduct("Tea", 1200))
+    with pytest.raises(ProductNotFound) as refusal:
+        await doors.product.quote([8, tea.id, 9])
+    assert refusal.value.fields == {"product_ids": [8, 9]}
+
+
+async def test_a_quote_needs_every_product_to_be_on_sale(doors: Doors) -> None:
+    tea = await doors.catalogue.create(NewProduct("Tea", 1200))
+    await doors.catalogue.change(tea.id, ProductChange(on_sale=False))
+    with pytest.raises(ProductDiscontinued) as refusal:
+        await doors.product.quote([tea.id])
+    assert refusal.value.fields == {"product_id": tea.id, "reason": "off_sale"}
+
+
+async def test_quotes_that_are_looked_up_together_do_not_fail_for_each_other(doors: Doors) -> None:
+    tea = await doors.catalogue.create(NewProduct("Tea", 1200))
+    outcomes = await asyncio.gather(
+        *(doors.product.quote([tea.id if turn % 2 else 10**9 + turn]) for turn in range(20)), return_exceptions=True
+    )
+    assert [isinstance(outcome, ProductNotFound) for outcome in outcomes] == [True, False] * 10

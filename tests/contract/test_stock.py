@@ -1,0 +1,101 @@
+"""Whatever claims to be a `StockClient` must pass this file."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from ecshop.events.catalog import OrderCancelled
+from ecshop.kernel.errors import InvalidRequest
+from ecshop.stock import reservations
+from ecshop.stock.contract import (
+    InsufficientStock,
+    Line,
+    Reservation,
+    ReservationConflict,
+    ReservationReleased,
+    StockClient,
+    StockItem,
+    StockNotFound,
+)
+from tests.contract.conftest import Doors
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_it_satisfies_the_protocol(doors: Doors) -> None:
+    assert isinstance(doors.stock, StockClient)
+
+
+async def test_what_is_reserved_is_on_hand_but_not_available(doors: Doors) -> None:
+    product, order = await doors.stocked(5), uuid4()
+    assert await doors.stock.reserve(order, [Line(product, 2)]) == Reservation(order, (Line(product, 2),))
+    assert await doors.stock.get(product) == StockItem(product, 5, 2, 3, 2)
+
+
+async def test_a_product_without_stock_is_not_found(doors: Doors) -> None:
+    with pytest.raises(StockNotFound):
+        await doors.stock.get(7)
+
+
+async def test_a_repeat_of_the_same_order_holds_once(doors: Doors) -> None:
+    product, order = await doors.stocked(5), uuid4()
+    first = await doors.stock.reserve(order, [Line(product, 3)])
+    assert await doors.stock.reserve(order, [Line(product, 3)]) == first
+    assert (await doors.stock.get(product)).reserved == 3
+
+
+async def test_repeats_that_come_together_hold_once(doors: Doors) -> None:
+    product, order = await doors.stocked(5), uuid4()
+    repeats = await asyncio.gather(*(doors.stock.reserve(order, [Line(product, 3)]) for _ in range(20)))
+    assert repeats == [Reservation(order, (Line(product, 3),))] * 20
+    assert (await doors.stock.get(product)).reserved == 3
+
+
+async def test_the_same_order_with_other_lines_is_a_conflict(doors: Doors) -> None:
+    product, order = await doors.stocked(5), uuid4()
+    await doors.stock.reserve(order, [Line(product, 3)])
+    with pytest.raises(ReservationConflict):
+        await doors.stock.reserve(order, [Line(product, 2)])
+
+
+async def test_too_much_is_refused_with_what_is_left(doors: Doors) -> None:
+    product = await doors.stocked(50)
+    await doors.stock.reserve(uuid4(), [Line(product, 20)])
+    with pytest.raises(InsufficientStock) as refusal:
+        await doors.stock.reserve(uuid4(), [Line(product, 31)])
+    assert refusal.value.fields == {"lines": [{"product_id": product, "quantity": 31, "available": 30}]}
+
+
+async def test_all_lines_are_held_or_none(doors: Doors) -> None:
+    tea, pot = await doors.stocked(5), await doors.stocked(1)
+    with pytest.raises(InsufficientStock):
+        await doors.stock.reserve(uuid4(), [Line(tea, 1), Line(pot, 2)])
+    assert (await doors.stock.get(tea)).reserved == 0
+
+
+async def test_an_order_that_was_cancelled_before_it_reserved_is_refused(doors: Doors) -> None:
+    product, order = await doors.stocked(5), uuid4()
+    await doors.store._db.write(reservations.release, [OrderCancelled(order, 1)])
+    with pytest.raises(ReservationReleased):
+        await doors.stock.reserve(order, [Line(product, 1)])
+    assert (await doors.stock.get(product)).reserved == 0
+
+
+@pytest.mark.parametrize("units", [(), (1, 1)])
+async def test_a_reservation_names_each_product_once(doors: Doors, units: tuple[int, ...]) -> None:
+    product = await doors.stocked(5)
+    with pytest.raises(InvalidRequest):
+        await doors.stock.reserve(uuid4(), [Line(product, quantity) for quantity in units])
+
+
+async def test_five_hundred_buyers_share_fifty_units(doors: Doors) -> None:
+    product = await doors.stocked(50)
+    outcomes = await asyncio.gather(
+        *(doors.stock.reserve(uuid4(), [Line(product, 1)]) for _ in range(500)), return_exceptions=True
+    )
+    assert sum(isinstance(outcome, Reservation) for outcome in outcomes) == 50
+    assert sum(isinstance(outcome, InsufficientStock) for outcome in outcomes) == 450
+    assert (await doors.stock.get(product)).available == 0
