@@ -51,6 +51,7 @@ class Doors:
     accounts: AuthService
     catalogue: ProductService
     store: StockService
+    stock_database: Database
     key: SigningKey
 
     def actor(self, role: Role = Role.CUSTOMER) -> Actor:
@@ -106,8 +107,17 @@ class _House:
         order: OrderClient,
         store: Context[StockClient],
     ) -> Doors:
-        accounts, catalogue = cast(AuthService, self._auth.client), cast(ProductService, self._product.client)
-        return Doors(auth, product, stock, order, accounts, catalogue, cast(StockService, store.client), self._key)
+        return Doors(
+            auth,
+            product,
+            stock,
+            order,
+            accounts=cast(AuthService, self._auth.client),
+            catalogue=cast(ProductService, self._product.client),
+            store=cast(StockService, store.client),
+            stock_database=store.database,
+            key=self._key,
+        )
 
     def _remote(self, auth: AuthClient, callee: str, url: str) -> Any:
         return self._neighbours.remote(url, ServiceToken(auth, "order", SECRET, callee, GRANTS["order"][callee]))

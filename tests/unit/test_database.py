@@ -210,12 +210,17 @@ def _files(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
-async def test_a_second_owner_is_refused_and_told_of_the_first(open_database: OpenDatabase) -> None:
+async def test_a_second_owner_is_refused_and_told_of_the_first(open_database: OpenDatabase, tmp_path: Path) -> None:
+    _left_by_an_earlier_owner(tmp_path / "shop.db.lock")
     first = open_database()
     with pytest.raises(DatabaseInUse, match=rf"shop\.db is in use by the server with process id {os.getpid()};"):
         open_database()
     await first.write(_add, "Tea")
     assert await first.read(_names) == ["Tea"]
+
+
+def _left_by_an_earlier_owner(lock: Path) -> None:
+    lock.write_text("1234567890123")
 
 
 async def test_a_file_can_be_owned_again_after_a_close(open_database: OpenDatabase) -> None:
@@ -259,6 +264,15 @@ async def test_a_guest_writes_beside_the_owner(open_database: OpenDatabase) -> N
     )
     written = sorted([f"{who} {n}" for who in ("owner", "guest") for n in range(20)])
     assert sorted(await owner.read(_names)) == sorted(await guest.read(_names)) == written
+
+
+async def test_a_write_sees_what_the_others_have_written_and_loses_none_of_it(open_database: OpenDatabase) -> None:
+    def count_up(session: Session) -> None:
+        _add(session, f"number {len(_names(session))}")
+
+    owner, guest = open_database(), open_database(guest=True)
+    await asyncio.gather(*(database.write(count_up) for _ in range(20) for database in (owner, guest)))
+    assert await owner.read(_names) == [f"number {n}" for n in range(40)]
 
 
 async def test_a_guest_leaves_the_owners_log_alone(open_database: OpenDatabase) -> None:

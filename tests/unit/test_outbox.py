@@ -244,6 +244,14 @@ def test_a_purge_is_bounded_and_tells_when_nothing_is_left(engine: Engine) -> No
         assert session.scalar(select(func.count()).select_from(Outbox)) == 0
 
 
+def test_events_that_still_wait_do_not_keep_the_purge_from_those_behind_them(engine: Engine) -> None:
+    *waiting, past = _recorded(engine, 1100)
+    _published(engine, {past: RETENTION + HOUR})
+    with _transaction(engine) as session:
+        assert purge(session) == 1
+    assert _due(engine, most=2000) == waiting
+
+
 def test_there_is_an_example_of_every_event() -> None:
     assert {example.type for example in EXAMPLES} == set(CATALOG)
 

@@ -285,6 +285,18 @@ async def test_a_restarted_broker_gets_the_last_two_hours(open_database: OpenDat
     assert sorted(broker.taken) == [3, 4]
 
 
+async def test_a_refilled_broker_is_known_from_then_on(open_database: OpenDatabase) -> None:
+    shop, broker = open_database(), FakeBroker()
+    await _published_at_three_ages(shop, broker)
+    broker.incarnation = Incarnation("run 2", "epoch 2")
+    for product_id in (4, 5):
+        broker.taken.clear()
+        async with _relaying(shop, broker):
+            await _tell(shop, product_id)
+            await _all_out(shop)
+    assert broker.taken == [5]
+
+
 async def test_the_same_broker_gets_nothing_twice(open_database: OpenDatabase) -> None:
     shop, broker = open_database(), FakeBroker()
     await _published_at_three_ages(shop, broker)

@@ -1,0 +1,203 @@
+"""Whatever claims to be an `EventBus` must pass this file: an outbox on one side, an inbox on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from ecshop.events.bus import EventBus, MemoryBus
+from ecshop.events.catalog import OrderCancelled, OrderFulfilled
+from ecshop.events.consumer import Consumer
+from ecshop.events.outbox import record
+from ecshop.events.redis_bus import RedisBus
+from ecshop.events.relay import Relay
+from ecshop.events.tables import DeadLetter, Inbox, Outbox
+from ecshop.kernel.context import Handler
+from ecshop.kernel.database import Database
+from ecshop.order.module import MIGRATIONS as TELLING
+from ecshop.stock.module import MIGRATIONS as LISTENING
+
+pytestmark = pytest.mark.anyio
+
+BACKOFF = tuple(timedelta(milliseconds=ms) for ms in (10, 20, 40))
+
+
+class Wire:
+    """An order database that tells, a stock database that listens, and a bus between them."""
+
+    def __init__(self, folder: Path, bus: Callable[[], EventBus]) -> None:
+        self.order = Database(f"sqlite:///{folder}/order.db", synchronous="NORMAL")
+        self.stock = Database(f"sqlite:///{folder}/stock.db", synchronous="NORMAL")
+        self.bus = bus
+        self.heard: list[UUID] = []
+
+    @asynccontextmanager
+    async def listening(self, handler: Handler | None = None) -> AsyncIterator[None]:
+        """Relay and deliver while the context lasts."""
+        bus = self.bus()
+        bus.connect(Consumer("stock", self.stock, {OrderCancelled: handler or self.hear}, BACKOFF))
+        tasks = [asyncio.create_task(job()) for job in (bus.run, Relay("order", self.order, bus).run)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await bus.close()
+
+    def hear(self, _: Session, events: Sequence[OrderCancelled]) -> list[str]:
+        self.heard += [event.order_id for event in events]
+        return ["heard"] * len(events)
+
+    async def tell(self, *orders: UUID) -> None:
+        await self.order.write(record, [OrderCancelled(order, 1) for order in orders])
+
+    async def applied(self) -> int:
+        return await self.stock.read(_count, Inbox)
+
+    async def dead(self) -> int:
+        return await self.stock.read(_count, DeadLetter)
+
+    async def unpublished(self) -> int:
+        return await self.order.read(
+            lambda session: session.scalar(select(func.count()).where(Outbox.published_at.is_(None)))
+        )
+
+
+def _count(session: Session, table: type[Any]) -> int:
+    return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+async def eventually(look: Callable[[], Any], wanted: object, seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while (seen := await look()) != wanted and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    assert seen == wanted
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def wire(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Wire]:
+    def over_redis() -> EventBus:
+        url = request.getfixturevalue("redis_url")
+        return RedisBus(url, {"order": ["stock"]}, prefix=f"test-{tmp_path.name}")
+
+    wire = Wire(tmp_path, {"memory": MemoryBus, "redis": over_redis}[request.param])
+    async with AsyncExitStack() as stack:
+        for database, versions in ((wire.order, TELLING), (wire.stock, LISTENING)):
+            stack.push_async_callback(database.close)
+            database.open(versions)
+        yield wire
+
+
+async def test_what_is_recorded_is_applied(wire: Wire) -> None:
+    orders = [uuid4() for _ in range(300)]
+    async with wire.listening():
+        await wire.tell(*orders)
+        await eventually(wire.applied, 300)
+        await eventually(wire.unpublished, 0)
+    assert sorted(wire.heard) == sorted(orders)
+
+
+async def test_what_is_told_while_nobody_listens_is_heard_later(wire: Wire) -> None:
+    order = uuid4()
+    await wire.tell(order)
+    async with wire.listening():
+        await eventually(wire.applied, 1)
+    assert wire.heard == [order]
+
+
+async def test_types_that_nobody_listens_to_hold_nothing_up(wire: Wire) -> None:
+    async with wire.listening():
+        await wire.order.write(record, [OrderFulfilled(uuid4(), 2)])
+        await wire.tell(uuid4())
+        await eventually(wire.applied, 1)
+        await eventually(wire.unpublished, 0)
+
+
+async def test_what_is_published_twice_is_applied_once(wire: Wire) -> None:
+    order = uuid4()
+    async with wire.listening():
+        await wire.tell(order)
+        await eventually(wire.unpublished, 0)
+        await eventually(wire.applied, 1)
+        await wire.order.write(_publish_again)
+        await wire.tell(uuid4())
+        await eventually(wire.applied, 2)
+        await eventually(wire.unpublished, 0)
+    assert wire.heard.count(order) == 1
+
+
+async def test_an_event_that_fails_is_tried_again_and_holds_nobody_up(wire: Wire) -> None:
+    clumsy, others, failures = uuid4(), [uuid4() for _ in range(5)], iter(range(2))
+
+    def stumble(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
+        if any(event.order_id == clumsy for event in events) and next(failures, None) is not None:
+            raise RuntimeError("stumbled")
+        return wire.hear(session, events)
+
+    async with wire.listening(stumble):
+        await wire.tell(others[0], clumsy, *others[1:])
+        await eventually(wire.applied, 6)
+    assert sorted(wire.heard) == sorted([clumsy, *others])
+    assert await wire.dead() == 0
+
+
+async def test_an_event_that_always_fails_becomes_a_dead_letter(wire: Wire) -> None:
+    poison = uuid4()
+
+    def choke(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
+        if any(event.order_id == poison for event in events):
+            raise RuntimeError("choked")
+        return wire.hear(session, events)
+
+    async with wire.listening(choke):
+        await wire.tell(poison, uuid4())
+        await eventually(wire.dead, 1)
+        await eventually(wire.unpublished, 0)
+    assert await wire.applied() == 1
+    letter = await wire.stock.read(lambda session: session.scalars(select(DeadLetter)).one())
+    assert (letter.consumer, letter.error) == ("stock", "RuntimeError: choked")
+    assert str(poison).encode() in letter.body
+
+
+async def test_events_left_behind_by_a_listener_that_died_are_taken_over(wire: Wire, redis_url: str) -> None:
+    """Only a broker can leave them behind; in memory the outbox still has them."""
+    order = uuid4()
+    async with wire.listening():
+        await wire.tell(uuid4())
+        await eventually(wire.applied, 1)
+        await eventually(wire.unpublished, 0)
+    await wire.tell(order)
+    bus = wire.bus()
+    if isinstance(bus, RedisBus):
+        await _deliver_to_a_consumer_that_dies(wire, bus, redis_url)
+    await bus.close()
+    async with wire.listening():
+        await eventually(wire.applied, 2)
+    assert wire.heard[1:] == [order]
+
+
+async def _deliver_to_a_consumer_that_dies(wire: Wire, bus: RedisBus, url: str) -> None:
+    relaying = asyncio.create_task(Relay("order", wire.order, bus).run())
+    await eventually(wire.unpublished, 0)
+    relaying.cancel()
+    stream = bus._stream(OrderCancelled.type)
+    async with Redis.from_url(url) as redis:
+        taken: Any = await redis.xreadgroup("stock", "dies", {stream: ">"}, count=10)
+    assert taken
+
+
+def _publish_again(session: Session) -> None:
+    for row in session.scalars(select(Outbox)):
+        row.published_at = None
