@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -44,8 +45,11 @@ def applied_since(folder: Path, moment: float) -> Applied:
     return Applied(len(recorded), len(recorded) / seconds, percentile(lags, 0.5), percentile(lags, 0.99))
 
 
-def oversold_units(folder: Path, units: int) -> int:
-    """Units that were sold or are on hand beyond those that were registered, over all products; 0 when all is well."""
+def oversold_units(folder: Path, units: int, products: Collection[int] | None = None) -> int:
+    """By how much what was sold and what is on hand differ from the registered `units`; 0 when all is well.
+
+    Looks at `products`, or at all of them. Units that are still reserved count as a difference too.
+    """
     with closing(_open(folder, "order")) as order, closing(_open(folder, "stock")) as stock:
         sold = dict(
             order.execute(
@@ -54,7 +58,11 @@ def oversold_units(folder: Path, units: int) -> int:
             )
         )
         items = stock.execute("SELECT product_id, on_hand, reserved FROM item").fetchall()
-    return sum(abs(sold.get(product, 0) + on_hand - units) + reserved for product, on_hand, reserved in items)
+    return sum(
+        abs(sold.get(product, 0) + on_hand - units) + reserved
+        for product, on_hand, reserved in items
+        if products is None or product in products
+    )
 
 
 def _times(folder: Path, moment: float) -> tuple[dict[str, int], dict[str, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,13 @@ class Server:
         pids = [self.process.pid, *_children(self.process.pid)]
         return sum(_peak(pid) for pid in pids) / 1000
 
+    def kill(self, context: str) -> None:
+        """Kill one service of the split mode with -9."""
+        for pid in _children(self.process.pid):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if command[-3:-1] == [b"serve", context.encode()]:
+                os.kill(pid, signal.SIGKILL)
+
     def seed(self, products: int, units: int) -> None:
         token = signing_key_in(self.folder).token_for_user(_nobody(), Role.STAFF, 900)
         with httpx.Client(headers={"authorization": f"Bearer {token}"}) as http:
@@ -49,9 +57,7 @@ class Server:
     def url(self, context: str) -> str:
         return f"http://127.0.0.1:{self.ports[context]}"
 
-    def load(
-        self, context: str, requests: Sequence[Request], clients: int, seconds: float, most: int = 0
-    ) -> Result:
+    def load(self, context: str, requests: Sequence[Request], clients: int, seconds: float, most: int = 0) -> Result:
         load = Load(self.ports[context], tuple(requests), clients, seconds, most)
         command = [sys.executable, "-m", "bench.load"]
         done = subprocess.run(

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from ecshop.kernel.settings import Settings
 
 _ORDER = """\
@@ -38,7 +40,7 @@ def split(addresses: Mapping[str, str], redis: str, settings: Settings) -> str:
         [
             "The shop is open, each context as a service of its own. Ctrl-C closes it.",
             *(f"  {name:<8}  {address}/docs  {address}/health/ready" for name, address in addresses.items()),
-            f"  {'redis':<8}  {redis}",
+            f"  {'redis':<8}  {make_url(redis).render_as_string()}",
             f"  {'data':<8}  {_data(settings)}",
             "",
             "Place an order:",

@@ -7,12 +7,17 @@ import time
 from typing import Final
 
 import httpx
+import structlog
 from httpx_aiohttp import AiohttpTransport
 
-from ecshop.auth.contract import AuthClient, ServiceTokenRequest
+from ecshop.auth.contract import AuthClient, GrantRefused, InvalidClient, ServiceTokenRequest
+from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.remote import Credentials, Remote
 
+log = structlog.get_logger("neighbours")
+
 _TIMEOUT: Final = httpx.Timeout(5.0, connect=1.0)
+_PAUSE: Final = 1.0  # seconds after a refusal in which auth is not asked again
 _RENEW_BEFORE: Final = 60.0  # seconds of a token's life that are never used
 
 
@@ -39,16 +44,28 @@ class ServiceToken:
     def __init__(self, auth: AuthClient, client_id: str, secret: str, audience: str, scopes: frozenset[str]) -> None:
         self._auth, self._renewing = auth, asyncio.Lock()
         self._request = ServiceTokenRequest("client_credentials", client_id, secret, audience, " ".join(sorted(scopes)))
-        self._token, self._renew_at = "", 0.0
+        self._token = ""
+        self._renew_at = self._good_until = self._tried = float("-inf")
 
     async def __call__(self) -> str:
         if time.monotonic() >= self._renew_at:
             async with self._renewing:
                 if time.monotonic() >= self._renew_at:
                     await self._renew()
+        if time.monotonic() >= self._good_until:
+            raise Unavailable("auth gives this service no token; its log tells more")
         return self._token
 
     async def _renew(self) -> None:
+        """A token that is still good stands in for one that auth cannot give; those who wait fail together."""
         asked = time.monotonic()
-        token = await self._auth.service_token(self._request)
-        self._token, self._renew_at = token.access_token, asked + token.expires_in - _RENEW_BEFORE
+        if asked - self._tried < _PAUSE:
+            return
+        try:
+            token = await self._auth.service_token(self._request)
+        except (Unavailable, InvalidClient, GrantRefused) as refusal:
+            self._tried = time.monotonic()
+            log.error("auth gives no token", client=self._request.client_id, error=refusal.detail)
+            return
+        self._token, self._good_until = token.access_token, asked + token.expires_in
+        self._renew_at = self._good_until - _RENEW_BEFORE

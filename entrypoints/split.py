@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,41 +18,68 @@ import click
 from ecshop.kernel.settings import Settings
 from entrypoints import banner
 from entrypoints.compose import CONTEXTS, GRANTS
-from entrypoints.redis_server import redis_server
+from entrypoints.redis_server import free_port, redis_command
 from entrypoints.serve import until_signalled
 
-_COLOURS: Final = {"auth": "magenta", "product": "green", "stock": "yellow", "order": "cyan", "ecshop": "white"}
+_COLOURS: Final = {
+    "auth": "magenta",
+    "product": "green",
+    "stock": "yellow",
+    "order": "cyan",
+    "redis": "red",
+    "ecshop": "white",
+}
 _GRACE: Final = 10.0  # seconds that a service has to stop by itself
-_TOO_SOON: Final = 5.0  # seconds; a service that dies earlier than this is not started again
+_TOO_SOON: Final = 1.0  # seconds; what dies earlier than this is not started again
 _CRASHED: Final = 1
+_LONGEST_LINE: Final = 2**24  # bytes of one line of output
 
 
 def run_split(settings: Settings) -> None:
-    """Run the four services until SIGINT or SIGTERM; exits with 1 when one cannot be kept running."""
-    folder = Path(settings.data_dir).absolute() / "redis"
-    with nullcontext(settings.redis_url) if settings.redis_url else redis_server(folder) as redis_url:
-        if not asyncio.run(_run(settings, redis_url)):
-            sys.exit(_CRASHED)
+    """Run the four services, and a Redis where none is named, until SIGINT or SIGTERM.
 
-
-async def _run(settings: Settings, redis_url: str) -> bool:
+    Exits with 1 when one of them cannot be kept running. Raises `NoRedis`.
+    """
     addresses = {name: f"http://{settings.host}:{settings.port + place}" for place, name in enumerate(CONTEXTS)}
+    redis_port = free_port()
+    redis_url = settings.redis_url or f"redis://127.0.0.1:{redis_port}/0"
+    processes = _services(settings, addresses, redis_url)
+    if not settings.redis_url:
+        processes.insert(0, _redis(settings, redis_port))
+    if not asyncio.run(_run(processes, banner.split(addresses, redis_url, settings))):
+        sys.exit(_CRASHED)
+
+
+def _services(settings: Settings, addresses: Mapping[str, str], redis_url: str) -> list[_Process]:
     shared = _environment(settings, addresses, redis_url)
     granted = {name: secrets.token_urlsafe(32) for name in GRANTS}
     own = {name: {"ECSHOP_CLIENT_SECRET": secret} for name, secret in granted.items()}
     own["auth"] = {"ECSHOP_CLIENT_SECRETS": ",".join(f"{name}:{secret}" for name, secret in granted.items())}
-    services = [
-        _Service(name, shared | own.get(name, {}) | {"ECSHOP_PORT": str(settings.port + place)})
+    return [
+        _Process(
+            name,
+            (sys.executable, "-m", "ecshop", "serve", name),
+            shared | own.get(name, {}) | {"ECSHOP_PORT": str(settings.port + place)},
+            announces=f"{name} on http",
+        )
         for place, name in enumerate(CONTEXTS)
     ]
+
+
+def _redis(settings: Settings, port: int) -> _Process:
+    folder = Path(settings.data_dir).absolute() / "redis"
+    return _Process("redis", redis_command(folder, port), dict(os.environ))
+
+
+async def _run(processes: Sequence[_Process], welcome: str) -> bool:
     stopping = asyncio.create_task(until_signalled())
-    keeping = [asyncio.create_task(service.keep_running()) for service in services]
-    opening = asyncio.create_task(_open(services, banner.split(addresses, redis_url, settings)))
+    keeping = [asyncio.create_task(process.keep_running()) for process in processes]
+    opening = asyncio.create_task(_open(processes, welcome))
     await asyncio.wait([stopping, *keeping], return_when=asyncio.FIRST_COMPLETED)
     asked = stopping.done()
     for task in (stopping, opening, *keeping):
         task.cancel()
-    await asyncio.gather(*(service.stop() for service in services))
+    await asyncio.gather(*(process.stop() for process in processes))
     _say("ecshop", "all services have stopped")
     return asked
 
@@ -70,28 +97,32 @@ def _environment(settings: Settings, addresses: Mapping[str, str], redis_url: st
     }
 
 
-async def _open(services: Sequence[_Service], welcome: str) -> None:
-    await asyncio.gather(*(service.ready.wait() for service in services))
+async def _open(processes: Sequence[_Process], welcome: str) -> None:
+    await asyncio.gather(*(process.ready.wait() for process in processes))
     click.echo(welcome)
 
 
-class _Service:
-    """One service as a process of its own, in a session of its own: a Ctrl-C is ours to pass on."""
+class _Process:
+    """A process in a session of its own, since a Ctrl-C is ours to pass on."""
 
-    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
-        self.name, self._environment = name, environment
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], *, announces: str = ""
+    ) -> None:
+        """It is ready when it prints a line that begins with what it `announces`."""
+        self.name, self._command, self._environment, self._announces = name, command, environment, announces.encode()
         self.ready = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
 
     async def keep_running(self) -> None:
-        """Start the service, and start it again when it dies; returns when it dies too soon."""
+        """Start it, and start it again when it dies; returns when it dies before it was of any use."""
         while True:
             started = time.monotonic()
             status = await self._run()
             how = _how_it_ended(status)
-            if time.monotonic() - started < _TOO_SOON:
+            if not self.ready.is_set() or time.monotonic() - started < _TOO_SOON:
                 _say("ecshop", f"{self.name} {how} right after its start; closing the shop")
                 return
+            self.ready.clear()
             _say("ecshop", f"{self.name} {how}; starting it again")
 
     async def stop(self) -> None:
@@ -110,16 +141,19 @@ class _Service:
 
     async def _run(self) -> int:
         process = self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ecshop", "serve", self.name),
+            *self._command,
             env=self._environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            limit=_LONGEST_LINE,
         )
         assert process.stdout is not None
+        if not self._announces:
+            self.ready.set()
         async for line in process.stdout:
-            if line.startswith(f"{self.name} on http".encode()):
+            if self._announces and line.startswith(self._announces):
                 self.ready.set()
             _say(self.name, line.decode(errors="replace").rstrip())
         return await process.wait()

@@ -12,7 +12,14 @@ from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, JwkSet, Role
 
 UserName = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=r"^\S+$", description="Unique, whatever its case.", examples=["aoi"])
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[^\s\x00]+\Z",
+        description="Unique, whatever its case.",
+        examples=["aoi"],
+    ),
 ]
 Password = Annotated[str, Meta(min_length=8, max_length=128, examples=["correct horse battery"])]
 Presented = Annotated[str, Meta(max_length=1024)]

@@ -7,6 +7,7 @@ import hashlib
 import os
 import time
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any, Final
 from uuid import UUID
 
@@ -67,7 +68,7 @@ def signing_key_in(folder: Path) -> SigningKey:
     try:
         return _read(file)
     except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(file, Ed25519PrivateKey.generate())
         return _read(file)
 
@@ -81,8 +82,9 @@ def _read(file: Path) -> SigningKey:
 
 def _write(file: Path, key: Ed25519PrivateKey) -> None:
     """Under another name first, so that nobody ever reads half a key; the first of two writers wins."""
-    draft = file.with_suffix(f".{os.getpid()}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:  # noqa: PTH123
+    descriptor, name = mkstemp(prefix=f"{file.stem}.", dir=file.parent)
+    draft = Path(name)
+    with open(descriptor, "wb") as opened:  # noqa: PTH123
         opened.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     try:
         os.link(draft, file)

@@ -45,4 +45,7 @@ def to_bytes(envelope: Envelope) -> bytes:
 
 def from_bytes(body: bytes) -> Envelope:
     """Raises `msgspec.DecodeError` for what is no CloudEvents envelope."""
-    return _decoder.decode(body)
+    try:
+        return _decoder.decode(body)
+    except (UnicodeDecodeError, RecursionError) as cause:
+        raise msgspec.DecodeError(f"not an envelope: {cause}") from cause

@@ -21,6 +21,7 @@ from ecshop.kernel.columns import now
 RETENTION: Final = timedelta(hours=72)
 """How long a published event stays, so that a broker that lost its data can be refilled."""
 _INBOX_RETENTION: Final = 2 * RETENTION
+_RESEND_AT_ONCE: Final = 5000
 _PURGE_AT_ONCE: Final = 1000
 
 
@@ -95,8 +96,12 @@ def settle(session: Session, published: Sequence[int], postponed: Sequence[Postp
 
 def resend(session: Session, since: datetime) -> int:
     """Make due again what was published after `since`; tells how many events that are."""
-    again = update(Outbox).where(Outbox.published_at > since).values(published_at=None, due_at=now(), attempts=0)
-    return _rows(session.execute(again))
+    some = select(Outbox.seq).where(Outbox.published_at > since).limit(_RESEND_AT_ONCE).scalar_subquery()
+    again = update(Outbox).where(Outbox.seq.in_(some)).values(published_at=None, due_at=now(), attempts=0)
+    total = 0
+    while found := _rows(session.execute(again, execution_options={"synchronize_session": False})):
+        total += found
+    return total
 
 
 def last_published(session: Session) -> datetime:

@@ -102,7 +102,7 @@ class RedisBus:
                 else (await self._pending_from(stream, group["name"]))
                 for group in await self._redis.xinfo_groups(stream)
             ]
-            if oldest:
+            if len(oldest) >= len(self._groups[source]):
                 await self._redis.xtrim(stream, minid=min(oldest, key=_order_of), approximate=True)
 
     async def _pending_from(self, stream: str, group: str) -> bytes:
@@ -148,11 +148,21 @@ class _Group:
                     continue
                 milliseconds = int(pause / timedelta(milliseconds=1))
                 claimed: Any = await self._redis.xclaim(stream, self.name, self._member, milliseconds, [id_])
-                if tried > _MOST_DELIVERIES:
+                if not _is_there(claimed):
+                    await self._redis.xack(stream, self.name, id_)
+                elif tried > _MOST_DELIVERIES:
                     await self._reject(stream, claimed, tried)
                 else:
-                    await self._apply(stream, claimed, attempts=tried)
+                    await self._try_again(stream, claimed, tried)
             await self._forget_the_dead(stream)
+
+    async def _try_again(self, stream: str, entries: Sequence[_Entry], tried: int) -> None:
+        try:
+            await self._apply(stream, entries, attempts=tried)
+        except Unavailable:  # nobody's failed attempt: Redis counted the claim, so set its count back
+            ids: list[Any] = [id_ for id_, _ in entries]
+            await self._redis.xclaim(stream, self.name, self._member, 0, ids, retrycount=tried, justid=True)
+            raise
 
     async def _pending(self, stream: str) -> list[Any]:
         idle = int(BACKOFF[0] / timedelta(milliseconds=1))
@@ -176,15 +186,20 @@ class _Group:
     async def _reject(self, stream: str, entries: Sequence[_Entry], tried: int) -> None:
         """An event that was handed out again and again and never settled may be what kills its consumers."""
         for id_, fields in entries:
-            if fields:
-                await self._consumer.reject(Delivery(fields.get(_BODY, b""), tried))
+            await self._consumer.reject(Delivery((fields or {}).get(_BODY, b""), tried))
             await self._redis.xack(stream, self.name, id_)
 
     async def _forget_the_dead(self, stream: str) -> None:
         with suppress(ResponseError):
             for member in await self._redis.xinfo_consumers(stream, self.name):
-                if not member["pending"] and member["idle"] > _FORGET_CONSUMER:
+                own = member["name"].decode() == self._member
+                if not own and not member["pending"] and member["idle"] > _FORGET_CONSUMER:
                     await self._redis.xgroup_delconsumer(stream, self.name, member["name"])
+
+
+def _is_there(claimed: Sequence[_Entry]) -> bool:
+    """An entry that was trimmed or deleted comes as nothing, or (before Redis 7) as a pair of nothings."""
+    return bool(claimed) and claimed[0][0] is not None
 
 
 def _order_of(id_: bytes) -> tuple[int, int]:

@@ -21,6 +21,7 @@ log = structlog.get_logger("events")
 _AT_ONCE: Final = 500
 _POLL: Final = 0.5
 _LONGEST_PAUSE: Final = 2.0
+_LOOK_EVERY: Final = 2.0
 _PURGE_EVERY: Final = 600.0
 _RESTART_WINDOW: Final = timedelta(hours=2)
 """What a restarted Redis may have lost, back from the last event that it took.
@@ -37,7 +38,7 @@ class Relay:
         self._name, self._database, self._bus = name, database, bus
         self._wake = asyncio.Event()
         self._incarnation: Incarnation | None = None
-        self._purged = time.monotonic()
+        self._purged = self._looked = time.monotonic()
         database.on_commit.append(self._wake.set)
 
     async def run(self) -> None:
@@ -46,6 +47,7 @@ class Relay:
         while True:
             try:
                 await self._drain()
+                await self._look_after_the_bus()
                 await self._purge()
                 if pause:
                     log.info("the relay goes on", context=self._name)
@@ -74,6 +76,12 @@ class Relay:
             published = await self._bus.publish(due)
             await self._heal(published)
             await self._database.write(settle, published.done, published.postponed)
+
+    async def _look_after_the_bus(self) -> None:
+        """A broker that loses what it has while the shop is quiet must not wait for the next event to be noticed."""
+        if time.monotonic() - self._looked > _LOOK_EVERY:
+            await self._heal(await self._bus.publish([]))
+            self._looked = time.monotonic()
 
     async def _heal(self, published: Published) -> None:
         """Resend what a restarted or emptied broker may have lost, before what it just took is settled."""

@@ -32,8 +32,10 @@ def open_engine(url: str, *, synchronous: str = "FULL", guest: bool = False) -> 
     A `guest` is a short-lived command beside a running shop: it never checkpoints the shop's write-ahead log.
     """
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, connect_args={"options": _POSTGRES_SETTINGS}, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"check_same_thread": False})
+        return create_engine(
+            url, connect_args={"options": _POSTGRES_SETTINGS}, pool_pre_ping=True, hide_parameters=True
+        )
+    engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
     pragmas = [
         f"busy_timeout={_BUSY_TIMEOUT}",
         "journal_mode=WAL",
@@ -66,7 +68,7 @@ def ownership(url: str) -> Iterator[None]:
     if make_url(url).get_backend_name() != "sqlite" or path is None:
         yield
         return
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with Path(f"{path}.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -137,6 +137,7 @@ class _Keys:
 
     _MAX_AGE: Final = 300.0
     _PAUSE: Final = 5.0
+    _FIRST_PAUSE: Final = 1.0
 
     def __init__(self, fetch: Callable[[], Awaitable[JwkSet]]) -> None:
         self._fetch, self._fetching = fetch, asyncio.Lock()
@@ -148,6 +149,8 @@ class _Keys:
             async with self._fetching:
                 if self._wants(kid):
                     await self._refresh()
+        if not self._keys:
+            raise Unavailable("auth's public keys cannot be fetched; try again")
         if kid not in self._keys:
             raise jwt.InvalidTokenError("it is signed with an unknown key")
         return self._keys[kid]
@@ -155,16 +158,15 @@ class _Keys:
     def _wants(self, kid: str) -> bool:
         moment = time.monotonic()
         stale = kid not in self._keys or moment - self._fetched > self._MAX_AGE
-        return stale and (not self._keys or moment - self._tried > self._PAUSE)
+        return stale and moment - self._tried > (self._PAUSE if self._keys else self._FIRST_PAUSE)
 
     async def _refresh(self) -> None:
-        self._tried = time.monotonic()
         try:
             found = await self._fetch()
         except Unavailable:
-            if not self._keys:
-                raise
             return
+        finally:
+            self._tried = time.monotonic()
         self._keys = {key.kid: jwt.PyJWK(msgspec.to_builtins(key)) for key in found.keys}
         self._fetched = self._tried
 

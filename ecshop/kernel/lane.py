@@ -62,23 +62,33 @@ class Lane:
     def _hand_over(self) -> None:
         """Once a turn of the event loop, all that came up in it: one wake-up of a thread, and larger batches."""
         works, self._gathered = self._gathered, []
-        self._waiting.put(works)
+        if works:
+            self._waiting.put(works)
 
     async def close(self) -> None:
         """Finish what waits, then end the threads."""
         if not self._open:
             return
         self._open = False
+        self._hand_over()
         for _ in self._threads:
             self._waiting.put(None)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
 
     def _serve(self) -> None:
-        with self._engine.connect() as connection, Session(connection, expire_on_commit=False) as session:
-            while works := self._take():
-                for group in _by_key(works):
-                    self._answer(group, _outcomes(session, group))
+        """Outlives whatever goes wrong: a thread that ends would leave its callers waiting for ever."""
+        while works := self._take():
+            try:
+                with self._engine.connect() as connection, Session(connection, expire_on_commit=False) as session:
+                    while works:
+                        for group in _by_key(works):
+                            self._answer(group, _outcomes(session, group))
+                        works = self._take()
+                    return
+            except Exception as error:
+                failure = _seen_from_outside(error)
+                self._answer(works, [failure] * len(works))
 
     def _take(self) -> list[Work]:
         """All that waits, at least one; nothing once the lane is closed."""
@@ -111,15 +121,29 @@ def _outcomes(session: Session, group: Group, *, again: bool = True) -> Sequence
     """
     try:
         with session.begin():
-            return group[0].run(session, [work.item for work in group])
+            outcomes = group[0].run(session, [work.item for work in group])
+            if len(outcomes) != len(group):
+                raise TypeError(f"{len(outcomes)} outcomes for {len(group)} items")
+            return outcomes
     except Exception as error:
         if len(group) == 1:
             if again and isinstance(error, IntegrityError):
                 return _outcomes(session, group, again=False)
             return [_seen_from_outside(error)]
-        return [outcome for work in group for outcome in _outcomes(session, [work])]
+        return _one_by_one(session, group)
     finally:
         session.expunge_all()
+
+
+def _one_by_one(session: Session, group: Group) -> Sequence[Any]:
+    """When the database does not answer one item, the others need not wait for their own time-out to hear it."""
+    outcomes: list[Any] = []
+    for work in group:
+        outcomes += _outcomes(session, [work])
+        if isinstance(outcomes[-1], Unavailable):
+            outcomes += [outcomes[-1]] * (len(group) - len(outcomes))
+            break
+    return outcomes
 
 
 def _tell(answer: asyncio.Future[Any], outcome: Any) -> None:

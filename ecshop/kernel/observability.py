@@ -6,8 +6,9 @@ import logging
 import re
 import sys
 import time
+from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import IO, Any, BinaryIO, Final, TextIO, cast
 
 import msgspec
 import structlog
@@ -20,6 +21,7 @@ request_id: Final[ContextVar[str]] = ContextVar("request_id", default="")
 
 log = structlog.get_logger("http")
 
+_LONGEST_PATH: Final = 300
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -34,17 +36,36 @@ def configure_logging(*, json: bool | None = None) -> None:
         structlog.configure(
             processors=[*first, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-            logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+            logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _Unfailing(sys.stdout.buffer))),
             cache_logger_on_first_use=True,
         )
     else:
         structlog.configure(
-            processors=[*first, structlog.dev.ConsoleRenderer(pad_event_to=24)],
+            processors=[
+                *first,
+                structlog.dev.ConsoleRenderer(pad_event_to=24, exception_formatter=structlog.dev.plain_traceback),
+            ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-            logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+            logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Unfailing(sys.stdout))),
             cache_logger_on_first_use=True,
         )
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(name)s: %(message)s")
+
+
+class _Unfailing:
+    """Where logs go; a full disk or a reader that went away costs log lines, and nothing else."""
+
+    def __init__(self, file: IO[Any]) -> None:
+        self._file = file
+
+    def write(self, line: Any) -> int:
+        with suppress(OSError, ValueError):
+            return self._file.write(line)
+        return 0
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._file.flush()
 
 
 def _json(event: dict[str, Any], **_: Any) -> bytes:
@@ -79,7 +100,7 @@ class RequestLog:
             log.info(
                 "request",
                 method=scope["method"],
-                path=scope["path"],
+                path=scope["path"][:_LONGEST_PATH],
                 status=status or "gone",
                 ms=round((time.perf_counter() - started) * 1000, 1),
                 request_id=own_id,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from litestar.params import QueryParameter
+from msgspec import Meta
 from sqlalchemy import ColumnElement, Select, literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -21,6 +23,10 @@ Cursor = Annotated[
     str | None, QueryParameter(name="cursor", max_length=500, description="`next_cursor` of the page before.")
 ]
 MAX_ID: Final = 2**63 - 1
+_BOUNDED: Final[dict[type, Any]] = {
+    int: Annotated[int, Meta(ge=-MAX_ID - 1, le=MAX_ID)],
+    datetime: Annotated[datetime, Meta(tz=True)],
+}
 
 
 class InvalidCursor(EcshopError, code="request.invalid_cursor", status=400):
@@ -62,6 +68,8 @@ class Order:
             name, *values = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             if name != self._name or len(values) != len(types):
                 raise ValueError("made by another list")
-            return [msgspec.convert(value, type_) for value, type_ in zip(values, types, strict=True)]
+            return [
+                msgspec.convert(value, _BOUNDED.get(type_, type_)) for value, type_ in zip(values, types, strict=True)
+            ]
         except (ValueError, TypeError, msgspec.MsgspecError) as cause:
             raise InvalidCursor("take `next_cursor` of the page before, with the same `sort`") from cause

@@ -7,8 +7,17 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
+import structlog
 
-from ecshop.kernel.errors import EcshopError, Unavailable, from_problem
+from ecshop.kernel.errors import (
+    EcshopError,
+    Forbidden,
+    MethodNotAllowed,
+    NoSuchPath,
+    Unauthenticated,
+    Unavailable,
+    from_problem,
+)
 from ecshop.kernel.observability import request_id
 
 T = TypeVar("T")
@@ -16,6 +25,9 @@ T = TypeVar("T")
 Credentials = Callable[[], Awaitable[str]]
 """Gives the access token that a call goes out with."""
 
+log = structlog.get_logger("remote")
+
+_OUR_FAULT: Final = (Unauthenticated, Forbidden, NoSuchPath, MethodNotAllowed)
 _REPEATABLE: Final = frozenset({"GET", "PUT", "DELETE"})
 
 
@@ -42,6 +54,7 @@ class Remote:
         headers: Mapping[str, str] | None = None,
     ) -> T:
         """`token` stands in for this client's own credentials: the call is then made in its holder's name."""
+        own_name = token is None and self._credentials is not None
         if token is None and self._credentials:
             token = await self._credentials()
         request = self._http.build_request(
@@ -59,11 +72,17 @@ class Remote:
         )
         reply = await self._send(request)
         if reply.is_error:
-            raise _error_in(reply)
+            error = _error_in(reply)
+            raise self._refused(error) if own_name and isinstance(error, _OUR_FAULT) else error
         try:
             return msgspec.json.decode(reply.content or b"null", type=returns)
         except msgspec.DecodeError as cause:
             raise Unavailable(f"{request.url} answered something else than {returns}") from cause
+
+    def _refused(self, error: EcshopError) -> Unavailable:
+        """The other side refuses this service, which is nothing that the service's own caller could mend."""
+        log.error("a neighbour refuses this service", url=str(self._http.base_url), code=error.code, error=error.detail)
+        return Unavailable("a service of the shop is not set up right; its log tells more")
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:

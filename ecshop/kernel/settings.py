@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
+from sqlalchemy import URL
 
 from ecshop.kernel.errors import EcshopError
 
@@ -31,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     redis_url: str = ""
     reservation_seconds: Seconds = 60
     """How long stock holds units for an order that is not recorded before it asks what became of it."""
-    token_seconds: Seconds = 3600
+    token_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
     log: Literal["auto", "json", "console"] = "auto"
     auth_url: str = "http://127.0.0.1:8000"
     product_url: str = "http://127.0.0.1:8001"
@@ -48,10 +49,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def database_of(self, context: str) -> str:
         if self.database_url:
             return self.database_url.replace("{context}", context)
-        return f"sqlite:///{Path(self.data_dir).absolute() / f'{context}.db'}"
+        path = Path(self.data_dir).absolute() / f"{context}.db"
+        return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
     def secrets(self) -> dict[str, str]:
-        return dict(pair.split(":", 1) for pair in self.client_secrets.split(",") if ":" in pair)
+        pairs = (pair.strip().split(":", 1) for pair in self.client_secrets.split(",") if ":" in pair)
+        return dict(pairs)
 
 
 _PREFIX: Final = "ECSHOP_"
@@ -71,7 +74,10 @@ def read_settings(environment: Mapping[str, str], **options: Any) -> Settings:
         )
     for name, value in values.items():
         _check(name, value)
-    return msgspec.convert(values, Settings, strict=False)
+    settings = msgspec.convert(values, Settings, strict=False)
+    if settings.database_url and "{context}" not in settings.database_url:
+        raise BadSetting("ECSHOP_DATABASE_URL needs {context} in it: each context has a database of its own")
+    return settings
 
 
 def _check(name: str, value: Any) -> None:

@@ -60,7 +60,7 @@ def record(session: Session, placements: Sequence[Placement]) -> list[Order | Ec
     return outcomes
 
 
-def repeated(session: Session, order_id: UUID, fingerprint: str) -> Order | None:
+def repeated(session: Session, order_id: UUID, fingerprint: str | None) -> Order | None:
     """The order that came of an earlier request with the same idempotency key, if there was one.
 
     Raises `IdempotencyKeyReused` when that request asked for something else, `OrderExpired` when it was given up.
@@ -108,7 +108,10 @@ def fulfil(session: Session, order_id: UUID) -> Order:
 
 
 def give_up(session: Session, events: Sequence[ReservationExpired]) -> list[str]:
-    """Units are still held for these orders: those that were never recorded now never will be."""
+    """Units are still held for these orders: those that were never recorded now never will be.
+
+    The others tell their news again: its first telling may lie among the dead letters.
+    """
     told: list[str] = []
     for event in events:
         row = session.get(OrderRow, event.order_id, with_for_update=True)
@@ -118,15 +121,15 @@ def give_up(session: Session, events: Sequence[ReservationExpired]) -> list[str]
             session.flush()
             told.append("given up")
         else:
-            told.append("told again: cancelled" if row.status == CANCELLED else f"ignored: {row.status}")
-        if row.status == CANCELLED:
-            record_events(session, [OrderCancelled(row.id, row.version)])
+            told.append(f"told again: {row.status}")
+        news = OrderCancelled(row.id, row.version) if row.status == CANCELLED else _confirmed(_order(row))
+        record_events(session, [news])
     return told
 
 
 def _outcome(session: Session, order_id: UUID, fingerprint: str | None) -> Order | EcshopError:
     try:
-        order = repeated(session, order_id, fingerprint or "")
+        order = repeated(session, order_id, fingerprint)
     except (OrderExpired, IdempotencyKeyReused) as refusal:
         return refusal
     assert order is not None

@@ -25,7 +25,7 @@ from ecshop.stock.levels import Levels
 from ecshop.stock.models import ReservationLineRow, ReservationRow
 
 HELD, COMMITTED, RELEASED, RETURNED = "held", "committed", "released", "returned"
-ASK_AGAIN: Final = timedelta(seconds=10)
+ASK_AGAIN: Final = timedelta(seconds=60)
 _ASK_AT_ONCE: Final = 500
 
 _ROW: Final = ReservationRow.__table__.c

@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text, nullable=False),
         sa.Column("price", sa.BigInteger, nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
-        sa.Column("category_id", sa.BigInteger, sa.ForeignKey("category.id")),
+        sa.Column("category_id", CountedKey, sa.ForeignKey("category.id")),
         sa.Column("on_sale", sa.Boolean, nullable=False),
         sa.Column("in_stock", sa.Boolean, nullable=False),
         sa.Column("stock_version", sa.BigInteger, nullable=False),

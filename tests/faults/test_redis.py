@@ -1,0 +1,138 @@
+"""Redis killed, wiped or stopped, and a consumer killed, while orders are placed: nothing is lost, nothing twice."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+
+from bench.audit import applied_since, oversold_units
+from bench.load import Request
+from entrypoints.redis_server import free_port, start_redis
+from tests.shops import RunningShop, eventually, shop_apart
+
+UNITS = 10**6
+
+
+class RedisProcess:
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        folder.mkdir()
+        self.process: subprocess.Popen[bytes] = start_redis(folder, self.port)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def start(self) -> None:
+        self.process = start_redis(self.folder, self.port)
+
+    def wipe(self) -> None:
+        with redis.Redis(port=self.port) as client:
+            client.flushall()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    running = RedisProcess(tmp_path_factory.mktemp("broker") / "redis")
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def apart(broker: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+    with shop_apart(tmp_path_factory.mktemp("faults"), REDIS_URL=broker.url) as shop:
+        yield shop
+
+
+@contextmanager
+def orders_all_the_while(shop: RunningShop) -> Iterator[None]:
+    """Place orders one after the other while the context lasts; all of them must be accepted, and in the end applied.
+
+    `applied_since` waits for each order's event to be in stock's inbox. What was taken off the stock must then be what
+    was ordered: applied twice, or not at all, and the sum is off.
+    """
+    product, began, stop = shop.new_product(stock=UNITS), time.time(), threading.Event()
+    statuses: list[int] = []
+
+    def buy() -> None:
+        while not stop.is_set():
+            statuses.append(shop.order(product, 1).status_code)
+
+    buyer = threading.Thread(target=buy)
+    buyer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        buyer.join()
+    assert set(statuses) == {201}
+    applied_since(shop.folder, began)
+    eventually(lambda: shop.units(product), (UNITS - len(statuses), 0), seconds=30)
+
+
+def wait(seconds: float) -> None:
+    """Let orders come in during an outage that lasts this long."""
+    threading.Event().wait(seconds)
+
+
+def test_orders_go_on_while_redis_is_killed_and_started_again(apart: RunningShop, broker: RedisProcess) -> None:
+    with orders_all_the_while(apart):
+        wait(1)
+        broker.kill()
+        wait(3)
+        broker.start()
+        wait(1)
+
+
+def test_orders_go_on_when_redis_is_wiped(apart: RunningShop, broker: RedisProcess) -> None:
+    with orders_all_the_while(apart):
+        for _ in range(3):
+            wait(0.5)
+            broker.wipe()
+
+
+def test_orders_go_on_while_redis_is_stopped_for_ten_seconds(apart: RunningShop, broker: RedisProcess) -> None:
+    with orders_all_the_while(apart):
+        wait(0.5)
+        broker.process.send_signal(signal.SIGSTOP)
+        wait(10)
+        broker.process.send_signal(signal.SIGCONT)
+        wait(0.5)
+
+
+def test_a_consumer_killed_in_the_middle_of_its_work_goes_on_where_it_was(apart: RunningShop) -> None:
+    """The service that consumes also takes reservations, so orders are placed before: a pile of them, then the kill."""
+    product = apart.new_product(stock=UNITS)
+    for _ in range(3):
+        began = time.time()
+        load = apart.server.load("order", [_order_of(apart, product)], clients=32, seconds=1)
+        apart.server.kill("stock")
+        assert set(load.answers) == {201}
+        eventually(lambda: _ready(apart), 200, seconds=30)
+        applied_since(apart.folder, began)
+    eventually(lambda: apart.units(product)[1], 0, seconds=30)
+    assert oversold_units(apart.folder, UNITS, products=[product]) == 0
+
+
+def _order_of(shop: RunningShop, product: int) -> Request:
+    return Request("POST", f"/order?product_id={product}&quantity=1", shop.customer)
+
+
+def _ready(shop: RunningShop) -> int:
+    try:
+        return shop.call("GET", "/stock").status_code
+    except httpx.TransportError:
+        return 0
