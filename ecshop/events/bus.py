@@ -43,6 +43,12 @@ class EventBus(Protocol):
     async def close(self) -> None: ...
 
 
+def cancelled() -> bool:
+    """Whether this task has been asked to stop; redis-py may swallow the request where it meets an answer."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class MemoryBus:
     """The outbox is the queue: an event is done when every consumer in this process has committed its effect."""
 

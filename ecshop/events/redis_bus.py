@@ -20,7 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from ecshop.events.bus import Incarnation, Published
+from ecshop.events.bus import Incarnation, Published, cancelled
 from ecshop.events.catalog import source_of
 from ecshop.events.consumer import BACKOFF, Consumer, Delivery
 from ecshop.events.outbox import Outgoing
@@ -216,9 +216,9 @@ async def _unavailable_without_redis() -> AsyncIterator[None]:
 
 
 async def _patiently(step: Callable[[], Awaitable[None]], name: str) -> None:
-    """Repeat the step for ever, more slowly while Redis or the database is away."""
+    """Repeat the step until cancelled, more slowly while Redis or the database is away."""
     pause = 0.0
-    while True:
+    while not cancelled():
         try:
             async with _unavailable_without_redis():
                 await step()

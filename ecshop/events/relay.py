@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from sqlalchemy.orm import Session
 
-from ecshop.events.bus import EventBus, Incarnation, Published
+from ecshop.events.bus import EventBus, Incarnation, Published, cancelled
 from ecshop.events.outbox import last_published, pending, purge, resend, settle
 from ecshop.events.tables import RelayState
 from ecshop.kernel.database import Database
@@ -44,7 +44,7 @@ class Relay:
     async def run(self) -> None:
         """Relay until cancelled."""
         pause = 0.0
-        while True:
+        while not cancelled():
             try:
                 await self._drain()
                 await self._look_after_the_bus()

@@ -33,7 +33,7 @@ class EcshopError(Exception):
 
     @classmethod
     def title(cls) -> str:
-        """`InsufficientStock` -> "Insufficient stock"."""
+        """`NoSuchPath` -> "No such path"."""
         return re.sub(r"(?<!^)(?=[A-Z])", " ", cls.__name__).capitalize()
 
 

@@ -1,0 +1,33 @@
+"""A newcomer sees the architecture in the folder tree: the same rooms everywhere, and none too large."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONTEXTS = ("auth", "product", "stock", "order")
+ROOMS = ("__init__.py", "contract.py", "models.py", "service.py", "http.py", "module.py", "migrations")
+LONGEST = 300  # lines
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_every_context_has_the_same_rooms(context: str) -> None:
+    assert [room for room in ROOMS if not (ROOT / "ecshop" / context / room).exists()] == []
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_every_context_says_what_it_owns(context: str) -> None:
+    assert " owns " in (ROOT / "ecshop" / context / "__init__.py").read_text().splitlines()[0]
+
+
+def test_no_file_is_too_long() -> None:
+    files = [file for part in ("ecshop", "entrypoints", "bench") for file in (ROOT / part).rglob("*.py")]
+    assert [str(file) for file in files if len(file.read_text().splitlines()) > LONGEST] == []
+
+
+def test_the_kernel_knows_no_word_of_the_business() -> None:
+    words = ("product", "stock", "reservation", "category")
+    files = [file for file in (ROOT / "ecshop" / "kernel").glob("*.py") if file.name != "settings.py"]
+    assert [file.name for file in files for word in words if word in file.read_text().lower()] == []

@@ -1,0 +1,128 @@
+"""Orders that stall: stock asks what became of them, and only the answer of order releases anything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+from uuid import UUID, uuid4
+
+import pytest
+
+from ecshop.kernel.columns import now
+from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.settings import Settings
+from ecshop.order.contract import NewOrder, OrderExpired, WantedLine
+from ecshop.order.service import OrderService
+from ecshop.product.contract import NewProduct
+from ecshop.product.service import ProductService
+from ecshop.stock.contract import Line, NewStock, Reservation, ReservationReleased, StockClient, StockItem
+from ecshop.stock.service import StockService
+from entrypoints.compose import compose
+
+pytestmark = pytest.mark.anyio
+
+BUYER = Actor(uuid4(), Role.CUSTOMER)
+PATIENCE = 60
+
+
+class Stalling:
+    """Stock as an order service sees it that stalls between its reservation and its record."""
+
+    def __init__(self, stock: StockClient) -> None:
+        self._stock = stock
+        self.reserved, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def reserve(self, order_id: UUID, lines: list[Line]) -> Reservation:
+        reservation = await self._stock.reserve(order_id, lines)
+        self.reserved.set()
+        await self.go_on.wait()
+        return reservation
+
+    async def get(self, product_id: int) -> StockItem:
+        return await self._stock.get(product_id)
+
+
+class House:
+    def __init__(self, folder: Path) -> None:
+        self.shop = compose(Settings(data_dir=str(folder), reservation_seconds=PATIENCE))
+        self._by_name = {context.name: context for context in self.shop.contexts}
+        self.products = cast(ProductService, self._by_name["product"].client)
+        self.stock = cast(StockService, self._by_name["stock"].client)
+        self.later = 0.0
+        self.stock._clock = lambda: now() + timedelta(seconds=self.later)
+
+    async def stocked(self) -> int:
+        product = await self.products.create(NewProduct("Green tea", 1200))
+        await self.stock.register(NewStock(product.id, 5))
+        return product.id
+
+    def order_service(self, stock: StockClient) -> OrderService:
+        return OrderService(self._by_name["order"].database, self.products, stock)
+
+    async def time_runs_out(self) -> None:
+        self.later += PATIENCE + 1
+        assert await self.stock.ask_about_expired() >= 1
+
+    async def is_released(self, product: int) -> None:
+        async with asyncio.timeout(10):
+            while (await self.stock.get(product)).reserved:
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    house = House(tmp_path)
+    async with house.shop.running():
+        yield house
+
+
+def five_of(product: int) -> NewOrder:
+    return NewOrder((WantedLine(product, 5),))
+
+
+async def test_units_that_were_reserved_but_never_recorded_come_free(house: House) -> None:
+    product, order = await house.stocked(), uuid4()
+    await house.stock.reserve(order, [Line(product, 5)])
+    await house.time_runs_out()
+    await house.is_released(product)
+    with pytest.raises(ReservationReleased):
+        await house.stock.reserve(order, [Line(product, 5)])
+    assert (await house.stock.get(product)).available == 5
+
+
+async def test_an_order_that_stalls_past_its_time_is_refused(house: House) -> None:
+    product = await house.stocked()
+    stalling = Stalling(house.stock)
+    placing = asyncio.create_task(house.order_service(stalling).place(BUYER, five_of(product), "key"))
+    await stalling.reserved.wait()
+    await house.time_runs_out()
+    await house.is_released(product)
+    stalling.go_on.set()
+    with pytest.raises(OrderExpired):
+        await placing
+    with pytest.raises(OrderExpired):
+        await house.order_service(house.stock).place(BUYER, five_of(product), "key")
+    assert (await house.order_service(house.stock).place(BUYER, five_of(product), "another key")).status == "confirmed"
+
+
+async def test_a_buyers_repeat_completes_an_order_that_was_reserved_and_not_recorded(house: House) -> None:
+    product = await house.stocked()
+    stalling = Stalling(house.stock)
+    placing = asyncio.create_task(house.order_service(stalling).place(BUYER, five_of(product), "key"))
+    await stalling.reserved.wait()
+    placing.cancel()
+    again = await house.order_service(house.stock).place(BUYER, five_of(product), "key")
+    assert again.status == "confirmed"
+    await house.is_released(product)
+    assert (await house.stock.get(product)).stock == 0
+
+
+async def test_nothing_is_released_by_the_clock_alone(house: House) -> None:
+    """Order's answer is what releases: here its events find no one, since nobody asked."""
+    product = await house.stocked()
+    await house.stock.reserve(uuid4(), [Line(product, 5)])
+    house.later += 10 * PATIENCE
+    assert (await house.stock.get(product)).reserved == 5
