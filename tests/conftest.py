@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from entrypoints.redis_server import redis_server
-from tests.shops import RunningShop, shop_apart, shop_together
+from tests.shops import RunningShop, need_redis, shop_apart, shop_together
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +19,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis for this test process."""
+    need_redis()
     with redis_server(tmp_path_factory.mktemp("redis")) as url:
         yield url
 
@@ -29,6 +30,8 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
     It serves all tests of this process; each makes products and users of its own.
     """
+    if request.param == "apart":
+        need_redis()
     start = {"together": shop_together, "apart": shop_apart}[request.param]
     with start(Path(tmp_path_factory.mktemp(request.param))) as running:
         yield running

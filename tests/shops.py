@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from bench.server import Server, running
 from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
+from entrypoints.redis_server import NoRedis, redis_executable
 
 T = TypeVar("T")
 
@@ -90,6 +92,13 @@ def eventually(look: Callable[[], T], wanted: T, *, seconds: float = 10.0) -> No
         time.sleep(0.02)
         seen = look()
     assert seen == wanted
+
+
+def need_redis() -> None:
+    try:
+        redis_executable()
+    except NoRedis as reason:
+        pytest.skip(str(reason))
 
 
 @contextmanager

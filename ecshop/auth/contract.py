@@ -16,7 +16,7 @@ UserName = Annotated[
     Meta(
         min_length=1,
         max_length=64,
-        pattern=r"^[^\s\x00]+\Z",
+        pattern=r"^[^\s\x00]+$(?!\n)",
         description="Unique, whatever its case.",
         examples=["aoi"],
     ),

@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.engine import open_engine, ownership, writing
-from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.errors import EcshopError, Unavailable
 from ecshop.kernel.lane import Lane
 from ecshop.kernel.migration import migrate
 
@@ -43,11 +44,14 @@ class Database:
     def open(self, versions: Path) -> None:
         """Own the file, bring it to the newest of the schema `versions`, and start the threads.
 
-        A guest owns nothing and migrates nothing. Raises `DatabaseInUse`.
+        A guest owns nothing and migrates nothing. Raises `DatabaseInUse`, or `Unavailable` without a database.
         """
         if not self._guest:
             self._held.enter_context(ownership(self.url))
-            migrate(self.engine, versions)
+            try:
+                migrate(self.engine, versions)
+            except OperationalError as cause:
+                raise Unavailable(f"cannot open {self.engine.url.render_as_string()}: {cause.orig}") from cause
         self._readers.start()
         self._writers.start()
 

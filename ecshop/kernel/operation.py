@@ -104,7 +104,6 @@ def _responses(errors: list[type[EcshopError]]) -> dict[int, ResponseSpec]:
 def _example(error: type[EcshopError]) -> Example:
     told = error(getdoc(error) or "", **error.example)
     return Example(
-        id=error.code,
         summary=error.title(),
         value=to_problem(told, "01a208cf-ca8f-7408-a679-bf3a1688dcc1"),
     )

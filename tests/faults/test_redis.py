@@ -17,7 +17,7 @@ import redis
 from bench.audit import applied_since, oversold_units
 from bench.load import Request
 from entrypoints.redis_server import free_port, start_redis
-from tests.shops import RunningShop, eventually, shop_apart
+from tests.shops import RunningShop, eventually, need_redis, shop_apart
 
 UNITS = 10**6
 
@@ -46,6 +46,7 @@ class RedisProcess:
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    need_redis()
     running = RedisProcess(tmp_path_factory.mktemp("broker") / "redis")
     yield running
     running.kill()
