@@ -11,18 +11,23 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from ecshop.auth.contract import NewUser, User
-from ecshop.auth.keys import signing_key_in
+from ecshop.auth.keys import FILE, signing_key_in
 from ecshop.auth.module import MIGRATIONS
 from ecshop.auth.service import AuthService
 from ecshop.kernel.body import invalid
 from ecshop.kernel.database import Database
 from ecshop.kernel.engine import DatabaseInUse, open_engine, ownership
+from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Role
 from ecshop.kernel.migration import migrate
 from ecshop.kernel.settings import Settings
 from entrypoints.compose import compose
 
 _TOKEN_SECONDS: Final = 900
+
+
+class NoShop(EcshopError, code="shop.missing", status=500):
+    """No shop has ever run in this data folder."""
 
 
 def migrate_all(settings: Settings) -> Iterator[str]:
@@ -34,9 +39,12 @@ def migrate_all(settings: Settings) -> Iterator[str]:
 
 
 def local_token(settings: Settings, role: str) -> str:
-    """A token for scripts of whoever can read the signing key; each role is a user of its own."""
+    """A token for scripts of whoever can read the signing key; each role is a user of its own. Raises `NoShop`."""
+    folder = Path(settings.data_dir)
+    if not (folder / FILE).exists():
+        raise NoShop(f"there is no signing key in {folder.absolute()}: start the shop first, or name its --data-dir")
     user_id = uuid5(NAMESPACE_URL, f"urn:ecshop:local:{role}")
-    return signing_key_in(Path(settings.data_dir)).token_for_user(user_id, Role(role), _TOKEN_SECONDS)
+    return signing_key_in(folder).token_for_user(user_id, Role(role), _TOKEN_SECONDS)
 
 
 def add_user(settings: Settings, name: str, password: str, role: str) -> User:

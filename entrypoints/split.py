@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from ecshop.kernel.settings import Settings
+from ecshop.kernel.settings import BadSetting, Settings
 from entrypoints import banner
 from entrypoints.compose import CONTEXTS, GRANTS
 from entrypoints.redis_server import free_port, redis_command
@@ -40,6 +40,8 @@ def run_split(settings: Settings) -> None:
 
     Exits with 1 when one of them cannot be kept running. Raises `NoRedis`.
     """
+    if settings.port == 0:
+        raise BadSetting("the split mode needs four ports in a row: name the first one with --base-port")
     addresses = {name: f"http://{settings.host}:{settings.port + place}" for place, name in enumerate(CONTEXTS)}
     redis_port = free_port()
     redis_url = settings.redis_url or f"redis://127.0.0.1:{redis_port}/0"

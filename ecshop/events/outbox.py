@@ -125,13 +125,14 @@ def bury(session: Session, letter: DeadLetter) -> None:
     session.merge(letter)
 
 
-def purge(session: Session) -> int:
-    """Forget a bounded number of events past their retention; tells how many."""
+def purge(session: Session, consumer: str) -> int:
+    """Forget a bounded number of events past their retention, told and heard; tells how many."""
     oldest = select(Outbox.seq).where(Outbox.published_at.is_not(None)).order_by(Outbox.seq).limit(_PURGE_AT_ONCE)
     outgoing = delete(Outbox).where(Outbox.seq.in_(oldest.scalar_subquery()), Outbox.published_at < now() - RETENTION)
     first_kept = _smallest_id(now() - _INBOX_RETENTION)
-    expired = select(Inbox.event_id).where(Inbox.event_id < first_kept).limit(_PURGE_AT_ONCE)
-    incoming = delete(Inbox).where(Inbox.event_id.in_(expired.scalar_subquery()))
+    old = (Inbox.consumer == consumer, Inbox.event_id < first_kept)
+    expired = select(Inbox.event_id).where(*old).limit(_PURGE_AT_ONCE).scalar_subquery()
+    incoming = delete(Inbox).where(Inbox.consumer == consumer, Inbox.event_id.in_(expired))
     options = {"synchronize_session": False}
     return sum(_rows(session.execute(statement, execution_options=options)) for statement in (outgoing, incoming))
 

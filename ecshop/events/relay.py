@@ -94,7 +94,7 @@ class Relay:
 
     async def _purge(self) -> None:
         if time.monotonic() - self._purged > _PURGE_EVERY:
-            while await self._database.write(purge):
+            while await self._database.write(purge, self._name):
                 pass
             self._purged = time.monotonic()
 

@@ -27,7 +27,8 @@ class OrderRow(Base):
         CheckConstraint("status IN ('confirmed', 'fulfilled', 'cancelled')", name="known_status"),
         CheckConstraint("status = 'cancelled' OR user_id IS NOT NULL", name="only_a_tombstone_has_no_user"),
         CheckConstraint("total >= 0", name="total_not_negative"),
-        Index("orders_of_user", "user_id", "id"),
+        Index("orders_of_user", "user_id", "placed_at", "id"),
+        Index("orders_by_time", "placed_at", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

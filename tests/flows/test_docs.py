@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 import pytest
+from openapi_spec_validator import validate
 
 import ecshop.kernel
 from ecshop import __version__
@@ -100,6 +101,11 @@ def test_each_process_has_a_document_of_its_own(documents: list[dict[str, Any]])
         assert document["openapi"].startswith("3.1")
         assert document["info"]["version"] == __version__
         assert document["info"]["description"]
+
+
+def test_the_document_is_valid(documents: list[dict[str, Any]]) -> None:
+    for document in documents:
+        validate(document)
 
 
 def test_every_operation_has_a_summary_a_tag_and_a_name_of_its_own(operations: list[Operation]) -> None:

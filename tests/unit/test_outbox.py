@@ -212,7 +212,7 @@ def test_a_published_event_is_forgotten_after_its_retention_and_not_before(engin
     _published(engine, {past: RETENTION + HOUR, kept: RETENTION - HOUR})
     with _transaction(engine) as session:
         session.execute(update(Outbox).values(recorded_at=now() - 10 * RETENTION, due_at=now() - 10 * RETENTION))
-        assert purge(session) == 1
+        assert purge(session, "product") == 1
         assert list(session.scalars(select(Outbox.seq))) == [kept, waiting]
 
 
@@ -226,7 +226,7 @@ def test_an_applied_event_is_forgotten_only_when_it_cannot_come_again(engine: En
     with _transaction(engine) as session:
         rows = [{"consumer": "product", "event_id": id_, "applied_at": now()} for id_ in (past, kept, fresh)]
         session.execute(insert(Inbox), rows)
-        assert purge(session) == 1
+        assert purge(session, "product") == 1
         assert list(session.scalars(select(Inbox.event_id).order_by(Inbox.event_id))) == [kept, fresh]
 
 
@@ -237,7 +237,7 @@ def test_a_purge_is_bounded_and_tells_when_nothing_is_left(engine: Engine) -> No
     purged: list[int] = []
     for _ in range(3):
         with _transaction(engine) as session:
-            purged.append(purge(session))
+            purged.append(purge(session, "product"))
     assert purged[0] < len(recorded)
     assert (sum(purged), purged[-1]) == (len(recorded), 0)
     with _transaction(engine) as session:
@@ -248,7 +248,7 @@ def test_events_that_still_wait_do_not_keep_the_purge_from_those_behind_them(eng
     *waiting, past = _recorded(engine, 1100)
     _published(engine, {past: RETENTION + HOUR})
     with _transaction(engine) as session:
-        assert purge(session) == 1
+        assert purge(session, "product") == 1
     assert _due(engine, most=2000) == waiting
 
 

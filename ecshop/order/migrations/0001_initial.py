@@ -25,7 +25,8 @@ def upgrade() -> None:
         sa.CheckConstraint("status = 'cancelled' OR user_id IS NOT NULL", name="only_a_tombstone_has_no_user"),
         sa.CheckConstraint("total >= 0", name="total_not_negative"),
     )
-    op.create_index("orders_of_user", "orders", ["user_id", "id"])
+    op.create_index("orders_of_user", "orders", ["user_id", "placed_at", "id"])
+    op.create_index("orders_by_time", "orders", ["placed_at", "id"])
     op.create_table(
         "order_line",
         sa.Column("order_id", sa.Uuid, sa.ForeignKey("orders.id"), primary_key=True),
