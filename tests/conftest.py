@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,14 +23,23 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session", params=["together", "apart"])
-def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    """The whole shop as its users start it: one process, or four services with a Redis between them.
-
-    It serves all tests of this process; each makes products and users of its own.
-    """
-    if request.param == "apart":
-        need_redis()
-    start = {"together": shop_together, "apart": shop_apart}[request.param]
-    with start(Path(tmp_path_factory.mktemp(request.param))) as running:
+@pytest.fixture(scope="session")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+    """The whole shop in one process. It serves all tests of this test process: each makes products of its own."""
+    with shop_together(tmp_path_factory.mktemp("together")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+    """The whole shop as four services with a Redis between them."""
+    need_redis()
+    with shop_apart(tmp_path_factory.mktemp("apart")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["together", "apart"])
+def shop(request: pytest.FixtureRequest) -> RunningShop:
+    """Both shapes of the shop, one after the other."""
+    running: RunningShop = request.getfixturevalue(request.param)
+    return running

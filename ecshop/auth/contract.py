@@ -16,7 +16,7 @@ UserName = Annotated[
     Meta(
         min_length=1,
         max_length=64,
-        pattern=r"^[^\s\x00]+$(?!\n)",
+        pattern=r"^[^\s\x00]+(?![\s\S])",
         description="Unique, whatever its case.",
         examples=["aoi"],
     ),
@@ -57,11 +57,11 @@ class Token(Struct, frozen=True):
 class ServiceTokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """The client credentials grant of OAuth 2 (RFC 6749, section 4.4), with the callee as the audience."""
 
-    grant_type: Presented
-    client_id: Presented
+    grant_type: Annotated[str, Meta(max_length=1024, examples=["client_credentials"])]
+    client_id: Annotated[str, Meta(max_length=1024, examples=["order"])]
     client_secret: Presented
-    audience: Presented
-    scope: Presented
+    audience: Annotated[str, Meta(max_length=1024, examples=["stock"])]
+    scope: Annotated[str, Meta(max_length=1024, examples=["stock.reserve"])]
 
 
 class UserExists(EcshopError, code="auth.user_exists", status=409):

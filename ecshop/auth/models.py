@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import CheckConstraint, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ecshop.kernel.columns import COLUMN_TYPES
@@ -23,7 +23,7 @@ class Account(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_name: Mapped[str] = mapped_column(String(64))
-    name_key: Mapped[str] = mapped_column(String(256), unique=True)
+    name_key: Mapped[str] = mapped_column(Text, unique=True)
     password_hash: Mapped[str] = mapped_column(String(256))
     role: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]

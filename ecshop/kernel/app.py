@@ -18,9 +18,9 @@ from litestar.exceptions import (
 )
 from litestar.types import ASGIApp
 
-from ecshop.kernel.body import StrictBody
+from ecshop.kernel.body import NO_NUL, StrictBody
 from ecshop.kernel.context import Context
-from ecshop.kernel.docs import assets, openapi
+from ecshop.kernel.docs import VariadicTuples, assets, openapi
 from ecshop.kernel.errors import (
     MEDIA_TYPE,
     BodyTooLarge,
@@ -57,7 +57,9 @@ def create_app(
     names = [context.name for context in contexts]
     app = Litestar(
         [*routes, live, _readiness(contexts), assets()],
+        before_request=_strict_query,
         dto=StrictBody,
+        plugins=[VariadicTuples()],
         exception_handlers={EcshopError: _render, HTTPException: _render_http, Exception: _render_unknown},
         lifespan=list(lifespan),
         logging_config=None,
@@ -93,6 +95,25 @@ def _readiness(contexts: Sequence[Context[Any]]) -> Any:
         return {"status": "ready"}
 
     return ready
+
+
+_WHOLE: Final = re.compile(r"-?[0-9]+")
+
+
+async def _strict_query(request: Request[Any, Any, Any]) -> None:
+    """No 3.0 for 3, nothing twice: Litestar converts leniently, and takes the last of two."""
+    if not request.scope["query_string"]:
+        return
+    for name, field in request.route_handler.parsed_fn_signature.parameters.items():
+        key = getattr(field.kwarg_definition, "query", None) or name
+        values = request.query_params.getall(key, [])
+        if len(values) > 1 and not field.is_non_string_collection:
+            raise InvalidRequest(f"{key}: is given more than once", errors=[{"field": key, "message": "twice"}])
+        whole = int in (field.annotation, *field.args)
+        if whole and any(not _WHOLE.fullmatch(value) for value in values):
+            raise InvalidRequest(f"{key}: Expected `int`", errors=[{"field": key, "message": "Expected `int`"}])
+        if any("\0" in value for value in values):
+            raise InvalidRequest(f"{key}: {NO_NUL}", errors=[{"field": key, "message": NO_NUL}])
 
 
 def _render(_: Request[Any, Any, Any], error: EcshopError) -> Response[dict[str, Any]]:

@@ -22,6 +22,8 @@ JSON: Final = "application/json"
 ACCEPTS: Final = "accepts"
 """The handler option that names the media types it reads; JSON alone without it."""
 
+NO_NUL: Final = "no text may hold a NUL character"
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _WHERE: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?$", re.DOTALL)
 
 
@@ -40,7 +42,11 @@ class StrictBody(AbstractDTO[Any]):
         try:
             if media_type == FORM:
                 fields = dict(parse_qsl(value.decode(), keep_blank_values=True))
+                if any("\0" in text for text in fields.values()):
+                    raise InvalidRequest(NO_NUL)
                 return msgspec.convert(fields, self._types[handler.handler_id], strict=False)
+            if _NUL.search(value):
+                raise InvalidRequest(NO_NUL)
             return self._decoders[handler.handler_id].decode(value)
         except msgspec.ValidationError as cause:
             raise invalid(cause) from None

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from litestar import Request, Router
+from litestar._openapi.schema_generation import SchemaCreator
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
-from litestar.openapi.spec import Components, Tag
+from litestar.openapi.spec import Components, OpenAPIType, Schema, Tag
+from litestar.plugins import OpenAPISchemaPlugin
 from litestar.static_files import create_static_files_router
+from litestar.typing import FieldDefinition
 
 from ecshop import __version__
 from ecshop.kernel.operation import SECURITY_SCHEMES
@@ -47,6 +50,23 @@ class LocalSwaggerUi(OpenAPIRenderPlugin):
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         return _PAGE.format(title=openapi_schema["info"]["title"], path=_PATH).encode()
+
+
+class VariadicTuples(OpenAPISchemaPlugin):
+    """Litestar takes the `...` of a constrained `tuple[X, ...]` for a second type of item."""
+
+    @staticmethod
+    def is_plugin_supported_field(field_definition: FieldDefinition) -> bool:
+        return field_definition.origin is tuple and field_definition.args[-1] is Ellipsis
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: SchemaCreator) -> Schema:
+        limits = field_definition.kwarg_definition
+        return Schema(
+            type=OpenAPIType.ARRAY,
+            items=schema_creator.for_field_definition(field_definition.inner_types[0]),
+            min_items=getattr(limits, "min_items", None),
+            max_items=getattr(limits, "max_items", None),
+        )
 
 
 def openapi(title: str, description: str, tags: dict[str, str]) -> OpenAPIConfig:

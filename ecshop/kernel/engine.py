@@ -46,6 +46,7 @@ def open_engine(url: str, *, synchronous: str = "FULL", guest: bool = False) -> 
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _record: Any) -> None:
+        connection.create_function("lower", 1, _lower, deterministic=True)  # its own knows ASCII alone
         connection.isolation_level = None  # pysqlite's own BEGINs come too late and commit too early
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
@@ -56,6 +57,10 @@ def open_engine(url: str, *, synchronous: str = "FULL", guest: bool = False) -> 
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _lower(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
 
 
 @contextmanager

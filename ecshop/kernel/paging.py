@@ -20,13 +20,15 @@ Row = TypeVar("Row")
 LIMIT: Final = 20
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many items a page has at most.")]
 Cursor = Annotated[
-    str | None, QueryParameter(name="cursor", max_length=500, description="`next_cursor` of the page before.")
+    str | None, QueryParameter(name="cursor", max_length=2000, description="`next_cursor` of the page before.")
 ]
 MAX_ID: Final = 2**63 - 1
-_BOUNDED: Final[dict[type, Any]] = {
+_BINDABLE: Final[dict[type, Any]] = {
     int: Annotated[int, Meta(ge=-MAX_ID - 1, le=MAX_ID)],
+    str: Annotated[str, Meta(pattern=r"^[^\x00]*(?![\s\S])")],
     datetime: Annotated[datetime, Meta(tz=True)],
 }
+"""What the database takes of a type: a cursor may have been made up by anybody."""
 
 
 class InvalidCursor(EcshopError, code="request.invalid_cursor", status=400):
@@ -69,7 +71,7 @@ class Order:
             if name != self._name or len(values) != len(types):
                 raise ValueError("made by another list")
             return [
-                msgspec.convert(value, _BOUNDED.get(type_, type_)) for value, type_ in zip(values, types, strict=True)
+                msgspec.convert(value, _BINDABLE.get(type_, type_)) for value, type_ in zip(values, types, strict=True)
             ]
         except (ValueError, TypeError, msgspec.MsgspecError) as cause:
             raise InvalidCursor("take `next_cursor` of the page before, with the same `sort`") from cause

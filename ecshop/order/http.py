@@ -90,7 +90,7 @@ class OrderController(Controller):
         """Newest first: your own orders, or everybody's if you are staff."""
         return await order.list(request.user, status, cursor, limit)
 
-    @get("/orders/{order_id:uuid}", **operation("Get an order", OrderNotFound, role=Role.CUSTOMER))
+    @get("/orders/{order_id:uuid}", **operation("Get an order", OrderNotFound, InvalidRequest, role=Role.CUSTOMER))
     async def get_order(
         self, order: NamedDependency[OrderService], request: Request[Actor, Any, Any], order_id: FromPath[UUID]
     ) -> Order:
@@ -99,7 +99,7 @@ class OrderController(Controller):
     @post(
         "/orders/{order_id:uuid}/cancel",
         status_code=200,
-        **operation("Cancel an order", OrderNotFound, OrderNotConfirmed, role=Role.CUSTOMER),
+        **operation("Cancel an order", OrderNotFound, OrderNotConfirmed, InvalidRequest, role=Role.CUSTOMER),
     )
     async def cancel_order(
         self, order: NamedDependency[OrderService], request: Request[Actor, Any, Any], order_id: FromPath[UUID]
@@ -110,7 +110,7 @@ class OrderController(Controller):
     @post(
         "/orders/{order_id:uuid}/fulfil",
         status_code=200,
-        **operation("Mark an order as fulfilled", OrderNotFound, OrderNotConfirmed, role=Role.STAFF),
+        **operation("Mark an order as fulfilled", OrderNotFound, OrderNotConfirmed, InvalidRequest, role=Role.STAFF),
     )
     async def fulfil_order(self, order: NamedDependency[OrderService], order_id: FromPath[UUID]) -> Order:
         """It has been handed over or shipped, and cannot be cancelled any more."""

@@ -13,7 +13,7 @@ Id = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[1])]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S", examples=["Green tea"])]
 Detail = Annotated[str, Meta(max_length=4000, examples=["First flush, 100 g"])]
 Price = Annotated[int, Meta(ge=0, le=10**12, description="In the currency's minor unit.", examples=[1200])]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="ISO 4217", examples=["JPY"])]
+Currency = Annotated[str, Meta(max_length=3, pattern=r"^[A-Z]{3}$", description="ISO 4217", examples=["JPY"])]
 Sort = Literal["id", "-id", "name", "-name", "price", "-price"]
 
 

@@ -60,7 +60,7 @@ class ProductController(Controller):
         """It counts as in stock until stock says otherwise; register its units with `POST /stock` next."""
         return await product.create(data)
 
-    @get("/products/{product_id:int}", **operation("Get a product", ProductNotFound))
+    @get("/products/{product_id:int}", **operation("Get a product", ProductNotFound, InvalidRequest))
     async def get_product(self, product: NamedDependency[ProductService], product_id: Id) -> Product:
         return await product.get(product_id)
 
@@ -74,7 +74,9 @@ class ProductController(Controller):
         """Fields that are left out stay as they are."""
         return await product.change(product_id, data)
 
-    @delete("/products/{product_id:int}", **operation("Delete a product", ProductNotFound, role=Role.STAFF))
+    @delete(
+        "/products/{product_id:int}", **operation("Delete a product", ProductNotFound, InvalidRequest, role=Role.STAFF)
+    )
     async def delete_product(self, product: NamedDependency[ProductService], product_id: Id) -> None:
         """Orders keep the name and price that they were placed with."""
         await product.delete(product_id)
@@ -89,7 +91,7 @@ class ProductController(Controller):
     async def create_category(self, product: NamedDependency[ProductService], data: JSONBody[CategoryBody]) -> Category:
         return await product.create_category(data)
 
-    @get("/categories/{category_id:int}", **operation("Get a category", CategoryNotFound))
+    @get("/categories/{category_id:int}", **operation("Get a category", CategoryNotFound, InvalidRequest))
     async def get_category(self, product: NamedDependency[ProductService], category_id: Id) -> Category:
         return await product.get_category(category_id)
 
@@ -104,7 +106,7 @@ class ProductController(Controller):
 
     @delete(
         "/categories/{category_id:int}",
-        **operation("Delete a category", CategoryNotFound, CategoryInUse, role=Role.STAFF),
+        **operation("Delete a category", CategoryNotFound, CategoryInUse, InvalidRequest, role=Role.STAFF),
     )
     async def delete_category(self, product: NamedDependency[ProductService], category_id: Id) -> None:
         await product.delete_category(category_id)
@@ -115,7 +117,7 @@ class ProductInternal(Controller):
 
     @get(
         "/internal/quotes",
-        **operation("Quote products for an order", ProductNotFound, ProductDiscontinued, scope=QUOTE),
+        **operation("Quote products for an order", ProductNotFound, ProductDiscontinued, InvalidRequest, scope=QUOTE),
     )
     async def quote(self, product: NamedDependency[ProductService], product_ids: Ids) -> tuple[Quote, ...]:
         return await product.quote(product_ids)

@@ -234,11 +234,12 @@ def _rename_category(session: Session, category_id: int, body: CategoryBody) -> 
 
 
 def _save(session: Session, row: CategoryRow) -> Category:
+    name = row.name  # cannot be read any more when the flush has failed
     session.add(row)
     try:
         session.flush()
     except IntegrityError as cause:
-        raise CategoryExists(f"a category is already called {row.name}") from cause
+        raise CategoryExists(f"a category is already called {name}") from cause
     return Category(row.id, row.name)
 
 

@@ -53,7 +53,7 @@ class StockController(Controller):
         """From now on the product can be ordered as long as units are available."""
         return await stock.register(data)
 
-    @get("/stock/{product_id:int}", **operation("Get a product's stock", StockNotFound))
+    @get("/stock/{product_id:int}", **operation("Get a product's stock", StockNotFound, InvalidRequest))
     async def get_stock(self, stock: NamedDependency[StockService], product_id: ProductId) -> StockItem:
         return await stock.get(product_id)
 
@@ -69,7 +69,7 @@ class StockController(Controller):
 
     @delete(
         "/stock/{product_id:int}",
-        **operation("Stop keeping a product", StockNotFound, StockReserved, role=Role.STAFF),
+        **operation("Stop keeping a product", StockNotFound, StockReserved, InvalidRequest, role=Role.STAFF),
     )
     async def remove_stock(self, stock: NamedDependency[StockService], product_id: ProductId) -> None:
         """Its ledger stays."""

@@ -53,7 +53,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
 
 
 @pytest.fixture(scope="module")
-def apart(broker: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+def faulty(broker: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
     with shop_apart(tmp_path_factory.mktemp("faults"), REDIS_URL=broker.url) as shop:
         yield shop
 
@@ -89,8 +89,8 @@ def wait(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-def test_orders_go_on_while_redis_is_killed_and_started_again(apart: RunningShop, broker: RedisProcess) -> None:
-    with orders_all_the_while(apart):
+def test_orders_go_on_while_redis_is_killed_and_started_again(faulty: RunningShop, broker: RedisProcess) -> None:
+    with orders_all_the_while(faulty):
         wait(1)
         broker.kill()
         wait(3)
@@ -98,15 +98,15 @@ def test_orders_go_on_while_redis_is_killed_and_started_again(apart: RunningShop
         wait(1)
 
 
-def test_orders_go_on_when_redis_is_wiped(apart: RunningShop, broker: RedisProcess) -> None:
-    with orders_all_the_while(apart):
+def test_orders_go_on_when_redis_is_wiped(faulty: RunningShop, broker: RedisProcess) -> None:
+    with orders_all_the_while(faulty):
         for _ in range(3):
             wait(0.5)
             broker.wipe()
 
 
-def test_orders_go_on_while_redis_is_stopped_for_ten_seconds(apart: RunningShop, broker: RedisProcess) -> None:
-    with orders_all_the_while(apart):
+def test_orders_go_on_while_redis_is_stopped_for_ten_seconds(faulty: RunningShop, broker: RedisProcess) -> None:
+    with orders_all_the_while(faulty):
         wait(0.5)
         broker.process.send_signal(signal.SIGSTOP)
         wait(10)
@@ -114,18 +114,18 @@ def test_orders_go_on_while_redis_is_stopped_for_ten_seconds(apart: RunningShop,
         wait(0.5)
 
 
-def test_a_consumer_killed_in_the_middle_of_its_work_goes_on_where_it_was(apart: RunningShop) -> None:
+def test_a_consumer_killed_in_the_middle_of_its_work_goes_on_where_it_was(faulty: RunningShop) -> None:
     """The service that consumes also takes reservations, so orders are placed before: a pile of them, then the kill."""
-    product = apart.new_product(stock=UNITS)
+    product = faulty.new_product(stock=UNITS)
     for _ in range(3):
         began = time.time()
-        load = apart.server.load("order", [_order_of(apart, product)], clients=32, seconds=1)
-        apart.server.kill("stock")
+        load = faulty.server.load("order", [_order_of(faulty, product)], clients=32, seconds=1)
+        faulty.server.kill("stock")
         assert set(load.answers) == {201}
-        eventually(lambda: _ready(apart), 200, seconds=30)
-        applied_since(apart.folder, began)
-    eventually(lambda: apart.units(product)[1], 0, seconds=30)
-    assert oversold_units(apart.folder, UNITS, products=[product]) == 0
+        eventually(lambda: _ready(faulty), 200, seconds=30)
+        applied_since(faulty.folder, began)
+    eventually(lambda: faulty.units(product)[1], 0, seconds=30)
+    assert oversold_units(faulty.folder, UNITS, products=[product]) == 0
 
 
 def _order_of(shop: RunningShop, product: int) -> Request:

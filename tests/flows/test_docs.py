@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import httpx
+import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
@@ -32,18 +33,6 @@ BETWEEN_SERVICES: Final = {
     "stock.reservation_conflict",
 }
 """Codes that only services hear, of operations that one process does not serve."""
-WITHOUT_A_PROBLEM: Final = {
-    "GET /products/{product_id}: 400",
-    "DELETE /products/{product_id}: 400",
-    "GET /categories/{category_id}: 400",
-    "DELETE /categories/{category_id}: 400",
-    "GET /stock/{product_id}: 400",
-    "DELETE /stock/{product_id}: 400",
-    "GET /orders/{order_id}: 400",
-    "POST /orders/{order_id}/cancel: 400",
-    "POST /orders/{order_id}/fulfil: 400",
-    "GET /internal/quotes: 400",
-}
 
 
 class Operation(NamedTuple):
@@ -108,6 +97,15 @@ def test_the_document_is_valid(documents: list[dict[str, Any]]) -> None:
         validate(document)
 
 
+def test_the_document_admits_an_order_that_the_shop_takes(documents: list[dict[str, Any]]) -> None:
+    [document] = [one for one in documents if "/orders" in one["paths"]]
+    schemas = {"components": document["components"], "$ref": "#/components/schemas/NewOrder"}
+    order = {"lines": [{"product_id": 1, "quantity": 5}]}
+    jsonschema.Draft202012Validator(schemas).validate(order)
+    for wrong in ({"lines": []}, {"lines": order["lines"] * 101}, {"lines": [1]}, {}):
+        assert not jsonschema.Draft202012Validator(schemas).is_valid(wrong)
+
+
 def test_every_operation_has_a_summary_a_tag_and_a_name_of_its_own(operations: list[Operation]) -> None:
     for operation in operations:
         assert operation.told["summary"], operation.name
@@ -129,8 +127,6 @@ def test_every_failure_is_a_problem_with_an_example_that_the_shop_could_answer(o
     for operation in operations:
         for status, response in operation.failures():
             told = f"{operation.name}: {status}"
-            if told in WITHOUT_A_PROBLEM:
-                continue
             assert list(response["content"]) == [MEDIA_TYPE], told
             assert response["content"][MEDIA_TYPE]["schema"] == {"$ref": "#/components/schemas/Problem"}, told
             assert examples(response), told
@@ -185,8 +181,6 @@ def properties(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Iterat
 
 def test_every_body_has_a_schema_with_examples_in_it(operations: list[Operation]) -> None:
     for operation in operations:
-        if operation.name == "POST /auth/token":
-            continue
         for content in operation.told.get("requestBody", {"content": {}})["content"].values():
             told = list(properties(content["schema"], operation.document))
             assert told, operation.name

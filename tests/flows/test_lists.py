@@ -63,6 +63,15 @@ def test_a_part_is_found_in_name_and_detail_whatever_its_case(shop: RunningShop)
     assert found(shop, q=f"{part}{part}") == []
 
 
+@pytest.mark.parametrize(
+    ("written", "wanted"), [("\u00c4RGER", "\u00e4rger"), ("\u00e4", "\u00c4"), ("\u0416", "\u0436")]
+)
+def test_a_part_is_found_whatever_the_case_in_any_alphabet(shop: RunningShop, written: str, wanted: str) -> None:
+    tag = uuid4().hex
+    product = shop.new_product(name=f"{tag}{written}")
+    assert found(shop, q=f"{tag}{wanted}") == [product]
+
+
 @pytest.mark.parametrize("sign", ["%", "_", "\\", "/", "'", '"', "*", "?", "[", "^", "\u8336", "\U0001f375"])
 def test_a_part_is_looked_for_as_it_is_written(shop: RunningShop, sign: str) -> None:
     tag = uuid4().hex
@@ -178,6 +187,13 @@ def test_a_row_that_comes_between_two_pages_moves_no_other(shop: RunningShop) ->
     assert sorted([product["id"] for product in first["items"]] + rest) == sorted([*whole, cheap])
 
 
+@pytest.mark.parametrize("letter", ["\u8336", "\U0001f375", "\u0001", '"'])
+def test_a_list_of_long_names_has_all_its_pages(shop: RunningShop, letter: str) -> None:
+    tag = uuid4().hex
+    made = [shop.new_product(name=(tag + letter * 200)[:200]) for _ in range(3)]
+    assert found(shop, 1, q=tag, sort="name") == made
+
+
 def test_a_cursor_is_of_one_order(shop: RunningShop) -> None:
     for _ in range(2):
         shop.new_product()
@@ -215,6 +231,14 @@ def test_two_categories_have_two_names(shop: RunningShop) -> None:
     known = walk(shop, "/categories", 100)
     assert_refused(shop.call("POST", "/categories", shop.staff, json={"name": taken}), 409, "category.exists")
     assert walk(shop, "/categories", 100) == known
+
+
+def test_a_category_is_not_renamed_to_a_name_that_is_taken(shop: RunningShop) -> None:
+    first, second = new_category(shop), new_category(shop)
+    taken, own = (shop.call("GET", f"/categories/{category}").json() for category in (first, second))
+    refused = shop.call("PUT", f"/categories/{second}", shop.staff, json={"name": taken["name"]})
+    assert_refused(refused, 409, "category.exists")
+    assert shop.call("GET", f"/categories/{second}").json() == own
 
 
 def test_a_category_may_be_given_its_own_name_and_a_name_that_became_free(shop: RunningShop) -> None:

@@ -15,7 +15,7 @@ def upgrade() -> None:
         "account",
         sa.Column("id", sa.Uuid, primary_key=True),
         sa.Column("user_name", sa.String(64), nullable=False),
-        sa.Column("name_key", sa.String(256), nullable=False, unique=True),
+        sa.Column("name_key", sa.Text, nullable=False, unique=True),
         sa.Column("password_hash", sa.String(256), nullable=False),
         sa.Column("role", sa.String(16), nullable=False),
         sa.Column("created_at", Instant, nullable=False),
