@@ -64,6 +64,8 @@ class Consumer:
                 continue
             if envelope.type in self._handlers:
                 known.append((place, envelope))
+            else:
+                self._log(envelope, "ignored: not listened to")
         try:
             await self._apply([envelope for _, envelope in known])
         except Unavailable:
@@ -91,8 +93,7 @@ class Consumer:
             return
         told = await self._database.write(self._in_one_transaction, envelopes)
         for envelope in envelopes:
-            did = told.pop(envelope.id, "ignored: applied before")
-            log.info("event", consumer=self.name, type=envelope.type, subject=envelope.subject, did=did)
+            self._log(envelope, told.pop(envelope.id, "ignored: applied before"))
 
     def _in_one_transaction(self, session: Session, envelopes: Sequence[Envelope]) -> dict[str, str]:
         by_type: dict[str, list[Envelope]] = {}
@@ -125,6 +126,9 @@ class Consumer:
         )
         await self._database.write(bury, letter)
         self._warn("became a dead letter", envelope, cause)
+
+    def _log(self, envelope: Envelope, did: str) -> None:
+        log.info("event", consumer=self.name, type=envelope.type, subject=envelope.subject, did=did)
 
     def _warn(self, did: str, envelope: Envelope | None, cause: Exception, **fields: Any) -> None:
         log.warning(
