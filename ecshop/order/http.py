@@ -9,7 +9,7 @@ from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
-from ecshop.kernel.errors import InvalidRequest
+from ecshop.kernel.errors import InvalidRequest, Unavailable
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.operation import BODY_ERRORS, operation
 from ecshop.kernel.paging import LIMIT, MAX_ID, Cursor, InvalidCursor, Limit
@@ -48,6 +48,7 @@ _REFUSALS = (
     MixedCurrencies,
     OrderExpired,
     IdempotencyKeyReused,
+    Unavailable,
 )
 
 

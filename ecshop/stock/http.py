@@ -10,7 +10,7 @@ from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, PathParameter
 
-from ecshop.kernel.errors import InvalidRequest
+from ecshop.kernel.errors import InvalidRequest, Unavailable
 from ecshop.kernel.identity import Role
 from ecshop.kernel.operation import BODY_ERRORS, operation
 from ecshop.kernel.paging import LIMIT, MAX_ID, Cursor, InvalidCursor, Limit
@@ -48,7 +48,10 @@ class StockController(Controller):
     ) -> StockPage:
         return await stock.list(cursor, limit)
 
-    @post("/stock", **operation("Register stock", ProductNotFound, StockExists, *BODY_ERRORS, role=Role.STAFF))
+    @post(
+        "/stock",
+        **operation("Register stock", ProductNotFound, StockExists, Unavailable, *BODY_ERRORS, role=Role.STAFF),
+    )
     async def register_stock(self, stock: NamedDependency[StockService], data: JSONBody[NewStock]) -> StockItem:
         """From now on the product can be ordered as long as units are available."""
         return await stock.register(data)
