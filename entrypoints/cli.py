@@ -143,6 +143,50 @@ def user_add(name: str, role: str, data_dir: str | None) -> None:
     print(f"{added.user_name} is {added.role} now")
 
 
+@main.group()
+def dlq() -> None:
+    """Look after dead letters: events that a context gave up on. Works beside a running shop."""
+
+
+@dlq.command("list")
+@_DATA_DIR
+@told_plainly
+def dlq_list(data_dir: str | None) -> None:
+    """Show them all."""
+    from entrypoints.commands import dead_letters  # noqa: PLC0415
+
+    for line in dead_letters(_settings(data_dir=data_dir)):
+        print(line)
+
+
+@dlq.command("replay")
+@click.argument("context", type=click.Choice(_CONTEXTS))
+@click.argument("event_id")
+@_DATA_DIR
+@told_plainly
+def dlq_replay(context: str, event_id: str, data_dir: str | None) -> None:
+    """Have CONTEXT try the event again."""
+    from ecshop.events.dead_letters import replay  # noqa: PLC0415
+    from entrypoints.commands import settle_dead_letter  # noqa: PLC0415
+
+    settle_dead_letter(_settings(data_dir=data_dir), context, event_id, replay)
+    print(f"{context} will try {event_id} again")
+
+
+@dlq.command("discard")
+@click.argument("context", type=click.Choice(_CONTEXTS))
+@click.argument("event_id")
+@_DATA_DIR
+@told_plainly
+def dlq_discard(context: str, event_id: str, data_dir: str | None) -> None:
+    """Let the event go for good."""
+    from ecshop.events.dead_letters import discard  # noqa: PLC0415
+    from entrypoints.commands import settle_dead_letter  # noqa: PLC0415
+
+    settle_dead_letter(_settings(data_dir=data_dir), context, event_id, discard)
+    print(f"{event_id} is discarded")
+
+
 def _settings(**options: Any) -> Settings:
     settings = read_settings(os.environ, **options)
     configure_logging(json=None if settings.log == "auto" else settings.log == "json")

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
+from sqlalchemy import make_url
+from sqlalchemy.orm import Session
 
 from ecshop.auth.contract import NewUser, User
 from ecshop.auth.keys import FILE, signing_key_in
 from ecshop.auth.module import MIGRATIONS
 from ecshop.auth.service import AuthService
+from ecshop.events.dead_letters import list_letters
 from ecshop.kernel.body import invalid
 from ecshop.kernel.database import Database
-from ecshop.kernel.engine import DatabaseInUse, open_engine, ownership
+from ecshop.kernel.engine import DatabaseInUse, open_engine, ownership, writing
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Role
 from ecshop.kernel.migration import migrate
 from ecshop.kernel.settings import Settings
-from entrypoints.compose import compose
+from entrypoints.compose import CONTEXTS, compose
+
+T = TypeVar("T")
+Verdict = Callable[[Session, str], None]
 
 _TOKEN_SECONDS: Final = 900
 
@@ -55,6 +61,32 @@ def add_user(settings: Settings, name: str, password: str, role: str) -> User:
         raise invalid(cause) from None
     _migrated_unless_running(settings)
     return asyncio.run(_add_user(settings, new, Role(role)))
+
+
+def dead_letters(settings: Settings) -> Iterator[str]:
+    """A line for each dead letter: which context gave up on which event, when, and why."""
+    for name in CONTEXTS:
+        for letter in _beside_the_shop(settings, name, list_letters):
+            told = f"{letter.buried_at:%Y-%m-%d %H:%M:%S}  {letter.attempts} tries  {letter.error}"
+            yield f"{name:<8}  {letter.event_id}  {letter.type or 'undecodable'}  {told}"
+
+
+def settle_dead_letter(settings: Settings, context: str, event_id: str, verdict: Verdict) -> None:
+    """Raises `DeadLetterNotFound` or `DeadLetterUndecodable`."""
+    _beside_the_shop(settings, context, lambda session: verdict(session, event_id))
+
+
+def _beside_the_shop(settings: Settings, context: str, fn: Callable[[Session], T]) -> T:
+    """One transaction on a context's database, whether or not its server runs. Raises `NoShop`."""
+    url = settings.database_of(context)
+    if not settings.database_url and not Path(str(make_url(url).database)).exists():
+        raise NoShop(f"there is no {context} database in {Path(settings.data_dir).absolute()}")
+    engine = open_engine(url, guest=True)
+    try:
+        with Session(writing(engine), expire_on_commit=False) as session, session.begin():
+            return fn(session)
+    finally:
+        engine.dispose()
 
 
 def _migrated_unless_running(settings: Settings) -> None:
