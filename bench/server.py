@@ -38,12 +38,12 @@ class Server:
         pids = [self.process.pid, *_children(self.process.pid)]
         return sum(_peak(pid) for pid in pids) / 1000
 
-    def kill(self, context: str) -> None:
-        """Kill one service of the split mode with -9."""
+    def signal(self, context: str, number: signal.Signals) -> None:
+        """Send a signal to one service of the split mode."""
         for pid in _children(self.process.pid):
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             if command[-3:-1] == [b"serve", context.encode()]:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, number)
 
     def seed(self, products: int, units: int) -> None:
         token = signing_key_in(self.folder).token_for_user(_nobody(), Role.STAFF, 900)

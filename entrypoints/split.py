@@ -9,12 +9,13 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
 import click
 
+from ecshop.kernel.engine import owned
 from ecshop.kernel.settings import BadSetting, Settings
 from entrypoints import banner
 from entrypoints.compose import CONTEXTS, GRANTS
@@ -38,18 +39,20 @@ _LONGEST_LINE: Final = 2**24  # bytes of one line of output
 def run_split(settings: Settings) -> None:
     """Run the four services, and a Redis where none is named, until SIGINT or SIGTERM.
 
-    Exits with 1 when one of them cannot be kept running. Raises `NoRedis`.
+    Exits with 1 when one of them cannot be kept running. Raises `NoRedis` or `DatabaseInUse`.
     """
     if settings.port == 0:
         raise BadSetting("the split mode needs four ports in a row: name the first one with --base-port")
     addresses = {name: f"http://{settings.host}:{settings.port + place}" for place, name in enumerate(CONTEXTS)}
-    redis_port = free_port()
-    redis_url = settings.redis_url or f"redis://127.0.0.1:{redis_port}/0"
-    processes = _services(settings, addresses, redis_url)
-    if not settings.redis_url:
-        processes.insert(0, _redis(settings, redis_port))
-    if not asyncio.run(_run(processes, banner.split(addresses, redis_url, settings))):
-        sys.exit(_CRASHED)
+    with ExitStack() as held:
+        redis_port = free_port()
+        redis_url = settings.redis_url or f"redis://127.0.0.1:{redis_port}/0"
+        processes = _services(settings, addresses, redis_url)
+        if not settings.redis_url:
+            folder = Path(settings.data_dir).absolute() / "redis"
+            processes.insert(0, _redis(folder, redis_port, held.enter_context(owned(folder))))
+        if not asyncio.run(_run(processes, banner.split(addresses, redis_url, settings))):
+            sys.exit(_CRASHED)
 
 
 def _services(settings: Settings, addresses: Mapping[str, str], redis_url: str) -> list[_Process]:
@@ -68,9 +71,9 @@ def _services(settings: Settings, addresses: Mapping[str, str], redis_url: str) 
     ]
 
 
-def _redis(settings: Settings, port: int) -> _Process:
-    folder = Path(settings.data_dir).absolute() / "redis"
-    return _Process("redis", redis_command(folder, port), dict(os.environ))
+def _redis(folder: Path, port: int, lock: int) -> _Process:
+    """It holds the folder's lock as long as it lives: should we be killed, no second one may write to its log."""
+    return _Process("redis", redis_command(folder, port), dict(os.environ), keeps=(lock,))
 
 
 async def _run(processes: Sequence[_Process], welcome: str) -> bool:
@@ -108,10 +111,17 @@ class _Process:
     """A process in a session of its own, since a Ctrl-C is ours to pass on."""
 
     def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], *, announces: str = ""
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        announces: str = "",
+        keeps: Sequence[int] = (),
     ) -> None:
-        """It is ready when it prints a line that begins with what it `announces`."""
+        """It is ready when it prints a line that begins with what it `announces`; it inherits what it `keeps`."""
         self.name, self._command, self._environment, self._announces = name, command, environment, announces.encode()
+        self._keeps = tuple(keeps)
         self.ready = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
 
@@ -150,6 +160,7 @@ class _Process:
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
             limit=_LONGEST_LINE,
+            pass_fds=self._keeps,
         )
         assert process.stdout is not None
         if not self._announces:

@@ -67,23 +67,34 @@ def _lower(text: Any) -> Any:
 def ownership(url: str) -> Iterator[None]:
     """Own the SQLite file behind `url` while the context lasts; a PostgreSQL database admits many.
 
-    Raises `DatabaseInUse` when another process owns it. The lock is the kernel's, so a killed owner leaves none.
+    Raises `DatabaseInUse` when another process owns it.
     """
     path = make_url(url).database
     if make_url(url).get_backend_name() != "sqlite" or path is None:
         yield
         return
-    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with Path(f"{path}.lock").open("a+") as lock:
+    with owned(Path(path)):
+        yield
+
+
+@contextmanager
+def owned(file: Path) -> Iterator[int]:
+    """Own a file of the data folder; gives the descriptor of the lock, which a child process may inherit.
+
+    The lock is the kernel's: it ends with the last process that holds it, so a killed owner leaves none.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with Path(f"{file}.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
             owner = lock.read().strip() or "unknown"
             raise DatabaseInUse(
-                f"{path} is in use by the server with process id {owner}; stop that one, or choose another --data-dir"
+                f"{file} is in use by the server with process id {owner} or by what it left running; "
+                "stop that, or choose another --data-dir"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
+        yield lock.fileno()

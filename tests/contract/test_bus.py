@@ -25,6 +25,7 @@ from ecshop.events.relay import Relay
 from ecshop.events.tables import DeadLetter, Inbox, Outbox
 from ecshop.kernel.context import Handler
 from ecshop.kernel.database import Database
+from ecshop.kernel.errors import Unavailable
 from ecshop.order.module import MIGRATIONS as TELLING
 from ecshop.stock.module import MIGRATIONS as LISTENING
 
@@ -169,6 +170,20 @@ async def test_an_event_that_always_fails_becomes_a_dead_letter(wire: Wire) -> N
     letter = await wire.stock.read(lambda session: session.scalars(select(DeadLetter)).one())
     assert (letter.consumer, letter.error) == ("stock", "RuntimeError: choked")
     assert str(poison).encode() in letter.body
+
+
+async def test_a_database_that_is_away_is_nobodys_failed_attempt(wire: Wire) -> None:
+    order, tries = uuid4(), iter(range(2 * len(BACKOFF) + 6))
+
+    def away(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
+        if next(tries, None) is not None:
+            raise Unavailable("the database did not answer")
+        return wire.hear(session, events)
+
+    async with wire.listening(away):
+        await wire.tell(order)
+        await eventually(wire.applied, 1, seconds=60)
+    assert (wire.heard, await wire.dead()) == ([order], 0)
 
 
 async def test_events_left_behind_by_a_listener_that_died_are_taken_over(wire: Wire, redis_url: str) -> None:

@@ -39,6 +39,10 @@ class RedisProcess:
     def start(self) -> None:
         self.process = start_redis(self.folder, self.port)
 
+    def holds(self, subject: str) -> bool:
+        with redis.Redis(port=self.port) as client:
+            return any(subject.encode() in fields[b"ce"] for _, fields in client.xrange("ecshop:order"))
+
     def wipe(self) -> None:
         with redis.Redis(port=self.port) as client:
             client.flushall()
@@ -105,6 +109,21 @@ def test_orders_go_on_when_redis_is_wiped(faulty: RunningShop, broker: RedisProc
             broker.wipe()
 
 
+def test_what_redis_lost_is_sent_again_although_nothing_else_happens(faulty: RunningShop, broker: RedisProcess) -> None:
+    """The consumer is stopped, so that Redis is wiped between taking the event and handing it out."""
+    product = faulty.new_product(stock=5)
+    order = faulty.order(product, 1).json()
+    eventually(lambda: faulty.units(product), (4, 0), seconds=30)
+    faulty.server.signal("stock", signal.SIGSTOP)
+    try:
+        faulty.call("POST", f"/orders/{order['id']}/cancel", faulty.customer).raise_for_status()
+        eventually(lambda: broker.holds(order["id"]), True)
+        broker.wipe()
+    finally:
+        faulty.server.signal("stock", signal.SIGCONT)
+    eventually(lambda: faulty.units(product), (5, 0), seconds=30)
+
+
 def test_orders_go_on_while_redis_is_stopped_for_ten_seconds(faulty: RunningShop, broker: RedisProcess) -> None:
     with orders_all_the_while(faulty):
         wait(0.5)
@@ -120,7 +139,7 @@ def test_a_consumer_killed_in_the_middle_of_its_work_goes_on_where_it_was(faulty
     for _ in range(3):
         began = time.time()
         load = faulty.server.load("order", [_order_of(faulty, product)], clients=32, seconds=1)
-        faulty.server.kill("stock")
+        faulty.server.signal("stock", signal.SIGKILL)
         assert set(load.answers) == {201}
         eventually(lambda: _ready(faulty), 200, seconds=30)
         applied_since(faulty.folder, began)
