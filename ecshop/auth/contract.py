@@ -40,7 +40,7 @@ class Login(Struct, frozen=True, forbid_unknown_fields=True):
 
 class User(Struct, frozen=True):
     id: UUID
-    user_name: str
+    user_name: Annotated[str, Meta(examples=["aoi"])]
     role: Role
     created_at: datetime
 

@@ -64,7 +64,13 @@ def operation(
     if scope is not None:
         guards, security = [_service_with(scope)], [{SERVICE: []}]
         errors += [Unauthenticated, Forbidden]
-    return {"summary": summary, "guards": guards, "security": security or None, "responses": _responses(errors)}
+    return {
+        "summary": summary,
+        "response_description": "Success",
+        "guards": guards,
+        "security": security or None,
+        "responses": _responses(errors),
+    }
 
 
 def _signed_in_as(role: Role) -> Any:

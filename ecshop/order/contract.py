@@ -14,12 +14,15 @@ from ecshop.kernel.identity import Actor
 MAX_QUANTITY: Final = 10_000
 MAX_LINES: Final = 100
 
+ProductId = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[1])]
+Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, examples=[5])]
+Amount = Annotated[int, Meta(examples=[6000])]
 Status = Literal["confirmed", "fulfilled", "cancelled"]
 
 
 class WantedLine(Struct, frozen=True, forbid_unknown_fields=True):
-    product_id: Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[1])]
-    quantity: Annotated[int, Meta(ge=1, le=MAX_QUANTITY, examples=[5])]
+    product_id: ProductId
+    quantity: Quantity
 
     def __post_init__(self) -> None:
         if not 1 <= self.quantity <= MAX_QUANTITY:  # a local caller constructs lines without decoding them
@@ -39,11 +42,11 @@ class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
 class OrderLine(Struct, frozen=True):
     """Name and price are those of the moment of the order; amounts are in the currency's minor unit."""
 
-    product_id: int
-    name: str
-    quantity: int
-    unit_price: int
-    subtotal: int
+    product_id: ProductId
+    name: Annotated[str, Meta(examples=["Green tea"])]
+    quantity: Quantity
+    unit_price: Annotated[int, Meta(examples=[1200])]
+    subtotal: Amount
 
 
 class Order(Struct, frozen=True):
@@ -51,16 +54,16 @@ class Order(Struct, frozen=True):
     status: Status
     user_id: UUID
     lines: tuple[OrderLine, ...]
-    total: int
-    currency: str
+    total: Amount
+    currency: Annotated[str, Meta(examples=["JPY"])]
     placed_at: datetime
 
 
 class OneLineOrder(Order, frozen=True):
     """An order of one product, with its line at the top as well."""
 
-    product_id: int
-    quantity: int
+    product_id: ProductId
+    quantity: Quantity
     order_at: datetime
 
 

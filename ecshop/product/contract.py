@@ -18,8 +18,8 @@ Sort = Literal["id", "-id", "name", "-name", "price", "-price"]
 
 
 class Category(Struct, frozen=True):
-    id: int
-    name: str
+    id: Id
+    name: Annotated[str, Meta(examples=["Tea"])]
 
 
 class CategoryBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,12 +34,12 @@ class CategoryPage(Struct, frozen=True):
 class Product(Struct, frozen=True):
     """`on_sale` is the seller's switch, `in_stock` what stock last said, `status` both together."""
 
-    id: int
-    name: str
-    detail: str
-    price: int
-    currency: str
-    category_id: int | None
+    id: Id
+    name: Name
+    detail: Detail
+    price: Price
+    currency: Currency
+    category_id: Id | None
     on_sale: bool
     in_stock: bool
     status: bool
@@ -87,10 +87,10 @@ class ProductFilter(Struct, frozen=True):
 class Quote(Struct, frozen=True):
     """What an order is told of a product that it can have now."""
 
-    product_id: int
-    name: str
-    price: int
-    currency: str
+    product_id: Id
+    name: Name
+    price: Price
+    currency: Currency
 
 
 class ProductNotFound(EcshopError, code="product.not_found", status=404, example={"product_ids": [7]}):

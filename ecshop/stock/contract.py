@@ -42,11 +42,11 @@ class Adjustment(Struct, frozen=True, forbid_unknown_fields=True):
 class StockItem(Struct, frozen=True):
     """`stock` is on hand, `reserved` of it promised to orders, `available` the rest; `version` counts the changes."""
 
-    product_id: int
-    stock: int
-    reserved: int
-    available: int
-    version: int
+    product_id: ProductId
+    stock: Units
+    reserved: Annotated[int, Meta(examples=[2])]
+    available: Annotated[int, Meta(examples=[3])]
+    version: Annotated[int, Meta(examples=[7])]
 
 
 class StockPage(Struct, frozen=True):
@@ -58,9 +58,9 @@ class Movement(Struct, frozen=True):
     """A line of the ledger: `on_hand` is what was there afterwards, `reference` the order that it was for."""
 
     id: int
-    delta: int
-    on_hand: int
-    reason: str
+    delta: Annotated[int, Meta(examples=[5])]
+    on_hand: Units
+    reason: Reason
     reference: UUID | None
     at: datetime
 
