@@ -27,39 +27,44 @@ CONTEXTS: Final = ("auth", "product", "stock", "order")
 
 
 class Row(msgspec.Struct, frozen=True):
+    """A line of the table; a `rate` a second is also shown as its share of the bare handler's."""
+
     what: str
     figure: str
-    share: str = ""
+    rate: float = 0.0
     goal: str = ""
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ecshop-bench-") as folder:
-        rows = measure(Path(folder))
+        rows, bare = measure(Path(folder))
     print(f"{platform.machine()}, {cpu_count()} cores, Python {platform.python_version()}, {BUYERS} buyers\n")
     width = max(len(row.what) for row in rows)
     for row in rows:
-        print(f"{row.what:<{width}}  {row.figure:>12}  {row.share:>6}  {row.goal}".rstrip())
+        share = f"{100 * row.rate / bare:.0f} %" if row.rate else ""
+        print(f"{row.what:<{width}}  {row.figure:>12}  {share:>6}  {row.goal}".rstrip())
 
 
-def measure(folder: Path) -> list[Row]:
-    bare = _bare(folder / "bare")
-    rows = [Row("bare handler: token, body, answer", f"{bare.rate:,.0f}/s", "100 %")]
-    rows += _one_process(folder / "full", "one process, FULL", bare.rate, "FULL")
-    rows += _one_process(folder / "normal", "one process, NORMAL", bare.rate, "NORMAL")
-    rows += _split(folder / "split", bare.rate)
-    return rows
+def measure(folder: Path) -> tuple[list[Row], float]:
+    """The table, and the bare handler's rate: the best of three between the others, since the machine is shared."""
+    bare = [_bare(folder / "bare")]
+    rows = _one_process(folder / "full", "one process, FULL", "FULL")
+    bare.append(_bare(folder / "bare"))
+    rows += _one_process(folder / "normal", "one process, NORMAL", "NORMAL")
+    bare.append(_bare(folder / "bare"))
+    rows += _split(folder / "split")
+    return [_rate("bare handler: token, body, answer", max(bare)), *rows], max(bare)
 
 
-def _bare(folder: Path) -> Result:
+def _bare(folder: Path) -> float:
     _say("the bare handler")
     with running(folder, "bench.bare", str(folder), contexts=["bare"]) as server:
         requests = _orders(folder, range(1, PRODUCTS + 1))
         server.load("bare", requests, BUYERS, 1)
-        return server.load("bare", requests, BUYERS, 5)
+        return server.load("bare", requests, BUYERS, 3).rate
 
 
-def _one_process(folder: Path, name: str, bare: float, synchronous: str) -> list[Row]:
+def _one_process(folder: Path, name: str, synchronous: str) -> list[Row]:
     _say(name)
     with _shop(folder, synchronous):
         pass
@@ -67,21 +72,21 @@ def _one_process(folder: Path, name: str, bare: float, synchronous: str) -> list
         server.seed(PRODUCTS, UNITS)
         _buy(server, range(1, PRODUCTS + 1), 1)
         many, applied = _buy(server, range(1, PRODUCTS + 1), 8)
-        rows = _order_rows(name, many, applied, bare, "25 %")
+        rows = _order_rows(name, many, applied, "25 %")
         if synchronous == "FULL":
             _, one = _buy(server, [1], 6)
-            rows.append(_rate(f"{name}: orders, all of one product", one.rate, bare, "25 %"))
+            rows.append(_rate(f"{name}: orders, all of one product", one.rate, "25 %"))
             reads = server.load(
                 "product", [Request("GET", f"/products/{n}") for n in range(1, PRODUCTS + 1)], BUYERS, 5
             )
-            rows.append(_rate(f"{name}: product reads", reads.rate, bare, "40 %"))
+            rows.append(_rate(f"{name}: product reads", reads.rate, "40 %"))
             rows.append(Row(f"{name}: peak memory", f"{server.peak_memory():.0f} MB", goal="150 MB"))
             rows.append(Row(f"{name}: warm start", f"{server.seconds_to_start:.2f} s", goal="3 s"))
         rows.append(Row(f"{name}: oversold units", f"{oversold_units(folder, UNITS)}", goal="0"))
     return rows
 
 
-def _split(folder: Path, bare: float) -> list[Row]:
+def _split(folder: Path) -> list[Row]:
     name = "split"
     _say(name)
     command = ("ecshop", "up", "--split", "--base-port", str(_base_port()))
@@ -89,21 +94,21 @@ def _split(folder: Path, bare: float) -> list[Row]:
         server.seed(PRODUCTS, UNITS)
         _buy(server, range(1, PRODUCTS + 1), 1)
         many, applied = _buy(server, range(1, PRODUCTS + 1), 8)
-        rows = _order_rows(name, many, applied, bare)
+        rows = _order_rows(name, many, applied)
         reads = server.load("product", [Request("GET", f"/products/{n}") for n in range(1, PRODUCTS + 1)], BUYERS, 4)
-        rows.append(_rate(f"{name}: product reads", reads.rate, bare))
+        rows.append(_rate(f"{name}: product reads", reads.rate))
         rows.append(Row(f"{name}: peak memory, all processes", f"{server.peak_memory():.0f} MB"))
         rows.append(Row(f"{name}: start", f"{server.seconds_to_start:.2f} s"))
         rows.append(Row(f"{name}: oversold units", f"{oversold_units(folder, UNITS)}", goal="0"))
     return rows
 
 
-def _order_rows(name: str, load: Result, applied: Applied, bare: float, goal: str = "") -> list[Row]:
+def _order_rows(name: str, load: Result, applied: Applied, goal: str = "") -> list[Row]:
     refused = sum(count for status, count in load.answers.items() if status != 201)  # noqa: PLR2004
     if refused:
         raise RuntimeError(f"{name}: {load.answers}")
     return [
-        _rate(f"{name}: orders, applied", applied.rate, bare, goal),
+        _rate(f"{name}: orders, applied", applied.rate, goal),
         Row(f"{name}: order request p50 / p99", f"{load.p50:.0f} / {load.p99:.0f} ms"),
         Row(
             f"{name}: recorded -> applied p50 / p99",
@@ -113,8 +118,8 @@ def _order_rows(name: str, load: Result, applied: Applied, bare: float, goal: st
     ]
 
 
-def _rate(what: str, rate: float, bare: float, goal: str = "") -> Row:
-    return Row(what, f"{rate:,.0f}/s", f"{rate / bare:.0%}".replace("%", " %"), goal)
+def _rate(what: str, rate: float, goal: str = "") -> Row:
+    return Row(what, f"{rate:,.0f}/s", rate, goal)
 
 
 def _buy(server: Server, products: Sequence[int], seconds: float) -> tuple[Result, Applied]:
