@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from http import HTTPStatus
 from os import cpu_count
 from pathlib import Path
 from typing import Any, Final
@@ -104,7 +105,7 @@ def _split(folder: Path) -> list[Row]:
 
 
 def _order_rows(name: str, load: Result, applied: Applied, goal: str = "") -> list[Row]:
-    refused = sum(count for status, count in load.answers.items() if status != 201)  # noqa: PLR2004
+    refused = sum(count for status, count in load.answers.items() if status != HTTPStatus.CREATED)
     if refused:
         raise RuntimeError(f"{name}: {load.answers}")
     return [

@@ -50,7 +50,7 @@ class Token(Struct, frozen=True):
 
     access_token: str
     expires_in: int
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the kind of token, no secret
     scope: str = ""
 
 

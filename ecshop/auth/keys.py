@@ -84,7 +84,7 @@ def _write(file: Path, key: Ed25519PrivateKey) -> None:
     """Under another name first, so that nobody ever reads half a key; the first of two writers wins."""
     descriptor, name = mkstemp(prefix=f"{file.stem}.", dir=file.parent)
     draft = Path(name)
-    with open(descriptor, "wb") as opened:  # noqa: PTH123
+    with os.fdopen(descriptor, "wb") as opened:
         opened.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     try:
         os.link(draft, file)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.catalog import Event
 from ecshop.events.envelope import Envelope, seal, to_bytes
 from ecshop.events.tables import DeadLetter, Inbox, Outbox
-from ecshop.kernel.columns import now
+from ecshop.kernel.columns import now, table_of
 
 RETENTION: Final = timedelta(hours=72)
 """How long a published event stays, so that a broker that lost its data can be refilled."""
@@ -40,7 +40,7 @@ class Postponed(NamedTuple):
     due_at: datetime
 
 
-_RECORD: Final = insert(Outbox.__table__)  # type: ignore[arg-type]
+_RECORD: Final = insert(table_of(Outbox))
 _PENDING: Final = (
     select(Outbox.seq, Outbox.event_id, Outbox.type, Outbox.body, Outbox.attempts)
     .where(Outbox.published_at.is_(None), Outbox.due_at <= bindparam("moment"))
@@ -48,19 +48,19 @@ _PENDING: Final = (
     .limit(bindparam("most"))
 )
 _PUBLISHED: Final = (
-    update(Outbox.__table__)  # type: ignore[arg-type]
+    update(table_of(Outbox))
     .where(Outbox.seq.in_(bindparam("seqs", expanding=True)))
     .values(published_at=bindparam("moment"))
 )
 _POSTPONE: Final = (
-    update(Outbox.__table__)  # type: ignore[arg-type]
+    update(table_of(Outbox))
     .where(Outbox.seq == bindparam("row"))
     .values(due_at=bindparam("due"), attempts=Outbox.attempts + 1)
 )
 _SEEN: Final = select(Inbox.event_id).where(
     Inbox.consumer == bindparam("consumer"), Inbox.event_id.in_(bindparam("ids", expanding=True))
 )
-_ACCEPT: Final = insert(Inbox.__table__)  # type: ignore[arg-type]
+_ACCEPT: Final = insert(table_of(Inbox))
 
 
 def record(session: Session, events: Iterable[Event]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, OrderFulfilled, ReservationExpired
 from ecshop.events.outbox import record as record_events
-from ecshop.kernel.columns import now
+from ecshop.kernel.columns import now, table_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.paging import Order as ListOrder
@@ -31,8 +31,8 @@ CONFIRMED, FULFILLED, CANCELLED = "confirmed", "fulfilled", "cancelled"
 
 _ORDER: Final = OrderRow.__table__.c
 _KNOWN: Final = select(_ORDER.id).where(_ORDER.id.in_(bindparam("orders", expanding=True)))
-_ADD: Final = insert(OrderRow.__table__)  # type: ignore[arg-type]
-_ADD_LINES: Final = insert(OrderLineRow.__table__)  # type: ignore[arg-type]
+_ADD: Final = insert(table_of(OrderRow))
+_ADD_LINES: Final = insert(table_of(OrderLineRow))
 
 
 class Placement(NamedTuple):
@@ -205,4 +205,5 @@ def _order(row: OrderRow) -> Order:
         OrderLine(line.product_id, line.name, line.quantity, line.unit_price, line.quantity * line.unit_price)
         for line in row.lines
     )
-    return Order(row.id, row.status, row.user_id, lines, row.total, row.currency, row.placed_at)  # type: ignore[arg-type]
+    status = cast(Status, row.status)
+    return Order(row.id, status, row.user_id, lines, row.total, row.currency, row.placed_at)

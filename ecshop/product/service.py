@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event, StockDepleted, StockEvent, StockReplenished
+from ecshop.kernel.columns import table_of
 from ecshop.kernel.context import Handler
 from ecshop.kernel.database import Database
 from ecshop.kernel.errors import EcshopError
@@ -87,7 +88,7 @@ _PRODUCTS: Final = select(
     _T.id, _T.name, _T.detail, _T.price, _T.currency, _T.category_id, _T.on_sale, _T.in_stock
 ).where(_T.id.in_(bindparam("ids", expanding=True)))
 _NEWS: Final = (
-    update(ProductRow.__table__)  # type: ignore[arg-type]
+    update(table_of(ProductRow))
     .where(_T.id == bindparam("product"), _T.stock_version < bindparam("version"))
     .values(in_stock=bindparam("stocked"), stock_version=bindparam("version"))
 )

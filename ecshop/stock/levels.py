@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event, StockDepleted, StockReplenished
 from ecshop.events.outbox import record
-from ecshop.kernel.columns import now
+from ecshop.kernel.columns import now, table_of
 from ecshop.stock.models import ItemRow, MovementRow
 
 _ITEM: Final = ItemRow.__table__.c
@@ -23,11 +23,11 @@ _LOCKED: Final = (
     .with_for_update()
 )
 _SAVE: Final = (
-    update(ItemRow.__table__)  # type: ignore[arg-type]
+    update(table_of(ItemRow))
     .where(_ITEM.product_id == bindparam("product"))
     .values(on_hand=bindparam("units"), reserved=bindparam("promised"), version=bindparam("count"))
 )
-_MOVE: Final = insert(MovementRow.__table__)  # type: ignore[arg-type]
+_MOVE: Final = insert(table_of(MovementRow))
 
 
 @dataclass(slots=True)

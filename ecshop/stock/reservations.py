@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, ReservationExpired
 from ecshop.events.outbox import record
-from ecshop.kernel.columns import now
+from ecshop.kernel.columns import now, table_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.stock.contract import (
     InsufficientStock,
@@ -40,12 +40,12 @@ _LINES: Final = select(_LINE.order_id, _LINE.product_id, _LINE.quantity).where(
     _LINE.order_id.in_(bindparam("orders", expanding=True))
 )
 _SET_STATE: Final = (
-    update(ReservationRow.__table__)  # type: ignore[arg-type]
+    update(table_of(ReservationRow))
     .where(_ROW.order_id.in_(bindparam("orders", expanding=True)))
     .values(state=bindparam("becomes"))
 )
-_ADD: Final = insert(ReservationRow.__table__)  # type: ignore[arg-type]
-_ADD_LINES: Final = insert(ReservationLineRow.__table__)  # type: ignore[arg-type]
+_ADD: Final = insert(table_of(ReservationRow))
+_ADD_LINES: Final = insert(table_of(ReservationLineRow))
 
 
 class Wanted(NamedTuple):
