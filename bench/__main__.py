@@ -20,11 +20,11 @@ from bench.load import Request, Result
 from bench.server import Server, running
 from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
+from entrypoints.contexts import NAMES
 
 BUYERS: Final = 64
 PRODUCTS: Final = 100
 UNITS: Final = 10**9
-CONTEXTS: Final = ("auth", "product", "stock", "order")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -91,7 +91,7 @@ def _split(folder: Path) -> list[Row]:
     name = "split"
     _say(name)
     command = ("ecshop", "up", "--split", "--base-port", str(_base_port()))
-    with running(folder, *command, contexts=CONTEXTS) as server:
+    with running(folder, *command, contexts=NAMES) as server:
         server.seed(PRODUCTS, UNITS)
         _buy(server, range(1, PRODUCTS + 1), 1)
         many, applied = _buy(server, range(1, PRODUCTS + 1), 8)
@@ -141,7 +141,7 @@ def _orders(folder: Path, products: Sequence[int]) -> list[Request]:
 
 
 def _shop(folder: Path, synchronous: str) -> Any:
-    return running(folder, "ecshop", "up", "--port", "0", contexts=CONTEXTS, ECSHOP_SYNCHRONOUS=synchronous)
+    return running(folder, "ecshop", "up", "--port", "0", contexts=NAMES, ECSHOP_SYNCHRONOUS=synchronous)
 
 
 def _base_port() -> int:

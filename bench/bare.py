@@ -15,11 +15,12 @@ from litestar.datastructures import State
 from litestar.params import JSONBody
 
 from ecshop.auth.keys import signing_key_in
-from ecshop.kernel.app import MAX_BODY
-from ecshop.kernel.body import StrictBody
-from ecshop.kernel.columns import now
-from ecshop.kernel.identity import Actor, JwkSet, Role, Verifier
-from ecshop.kernel.operation import operation
+from ecshop.kernel.clock import now
+from ecshop.kernel.http.app import MAX_BODY
+from ecshop.kernel.http.operation import operation
+from ecshop.kernel.http.strict import StrictBody
+from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.tokens import JwkSet, Verifier
 from ecshop.order.contract import NewOrder, Order, OrderLine
 from entrypoints.serve import listening_socket, serve_app, uvloop_runner
 

@@ -20,10 +20,10 @@ import msgspec
 from bench.load import Load, Request, Result
 from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
+from entrypoints.serve import READY
 
-_ADDRESS: Final = re.compile(
-    r"^(?:\w+ +\| )?(\w+) on http://127\.0\.0\.1:(\d+)|API docs +http://127\.0\.0\.1:(\d+)", re.M
-)
+_READY: Final = READY.format(contexts=r"(\w+)", address=r"http://127\.0\.0\.1:(\d+)")
+_ADDRESS: Final = re.compile(rf"^(?:\w+ +\| )?{_READY}|API docs +http://127\.0\.0\.1:(\d+)", re.M)
 _START: Final = 30.0  # seconds
 
 

@@ -2,9 +2,9 @@
 
 import os
 
-from ecshop.kernel.observability import configure_logging
-from ecshop.kernel.settings import read_settings
+from ecshop.kernel.telemetry.logs import configure_logging
 from entrypoints.compose import compose
+from entrypoints.settings import read_settings
 
 configure_logging()
 app = compose(read_settings(os.environ)).app(owns_lifespan=True)

@@ -2,89 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
-import ecshop.auth.module as auth_module
-import ecshop.order.module as order_module
-import ecshop.product.module as product_module
-import ecshop.stock.module as stock_module
+from ecshop.auth import module as auth_module
 from ecshop.auth.contract import AuthClient
 from ecshop.auth.http import HttpAuthClient
 from ecshop.auth.keys import signing_key_in
-from ecshop.events.bus import EventBus, MemoryBus
-from ecshop.events.catalog import Event, source_of
-from ecshop.kernel.context import Context, Handler
-from ecshop.kernel.database import Database
-from ecshop.kernel.identity import Verifier
-from ecshop.kernel.remote import Credentials, Remote
-from ecshop.kernel.settings import BadSetting, Settings
+from ecshop.context import Context
+from ecshop.events.buses.base import EventBus
+from ecshop.events.buses.memory import MemoryBus
+from ecshop.events.catalog import source_of
+from ecshop.kernel.clock import Clock, now
+from ecshop.kernel.db.database import Database
+from ecshop.kernel.tokens import Verifier
+from ecshop.order import module as order_module
+from ecshop.order.contract import OrderClient
 from ecshop.order.http import HttpOrderClient
+from ecshop.product import module as product_module
 from ecshop.product.contract import ProductClient
-from ecshop.product.http import QUOTE, HttpProductClient
+from ecshop.product.http import HttpProductClient
+from ecshop.stock import module as stock_module
 from ecshop.stock.contract import StockClient
-from ecshop.stock.http import RESERVE, HttpStockClient
-from entrypoints.neighbours import Neighbours, ServiceToken
-from entrypoints.shop import Shop
+from ecshop.stock.http import HttpStockClient
+from entrypoints.contexts import ALL, CONTEXTS
+from entrypoints.databases import database_of
+from entrypoints.neighbours import GRANTS, Neighbours
+from entrypoints.settings import BadSetting, Settings
+from entrypoints.shop import Clients, Shop
 
 C = TypeVar("C")
 
-CONTEXTS: Final = ("auth", "product", "stock", "order")
-ALL: Final = frozenset(CONTEXTS)
 
-GRANTS: Final = {"order": {"product": frozenset({QUOTE}), "stock": frozenset({RESERVE})}}
-"""Which service may call which, and what for."""
+def compose(
+    settings: Settings,
+    here: frozenset[str] = ALL,
+    *,
+    databases: Mapping[str, Database] | None = None,
+    bus: EventBus | None = None,
+    clock: Clock = now,
+    auth: AuthClient | None = None,
+    product: ProductClient | None = None,
+    stock: StockClient | None = None,
+    order: OrderClient | None = None,
+) -> Shop:
+    """Place the contexts named in `here` in this process; the others are reached over HTTP.
 
-_HANDLERS: Final[Mapping[str, Mapping[type[Event], Handler]]] = {
-    "product": product_module.HANDLERS,
-    "stock": stock_module.HANDLERS,
-    "order": order_module.HANDLERS,
-}
+    A part that is given stands in for the one that would be made by the settings. Raises `BadSetting`.
+    """
+    databases = databases or {name: database_of(settings, name) for name in here}
+    neighbours = Neighbours(settings, here)
+    placed: list[Context[Any]] = []
 
+    if "auth" in here:
+        auth = _place(
+            placed,
+            auth_module.build(
+                databases["auth"],
+                signing_key_in(settings.folder),
+                token_seconds=settings.token_seconds,
+                secrets=settings.secrets(),
+                grants=GRANTS,
+            ),
+        )
+    elif auth is None:
+        auth = HttpAuthClient(neighbours.remote("auth"))
 
-def compose(settings: Settings, here: frozenset[str] = ALL) -> Shop:
-    """Place the contexts named in `here` in this process; the others are reached over HTTP. Raises `BadSetting`."""
-    contexts: list[Context[Any]] = []
-    neighbours = Neighbours()
+    if "product" in here:
+        product = _place(placed, product_module.build(databases["product"]))
+    elif product is None:
+        product = HttpProductClient(neighbours.remote("product", auth))
 
-    def db(name: str) -> Database:
-        return Database(settings.database_of(name), synchronous=settings.synchronous)
+    if "stock" in here:
+        built = stock_module.build(
+            databases["stock"], product, reservation_seconds=settings.reservation_seconds, clock=clock
+        )
+        stock = _place(placed, built)
+    elif stock is None:
+        stock = HttpStockClient(neighbours.remote("stock", auth))
 
-    def place(name: str, build: Callable[[], Context[C]], client: Callable[[Remote], C]) -> C:
-        if name not in here:
-            return client(neighbours.remote(settings.url_of(name), credentials(name)))
-        context = build()
-        contexts.append(context)
-        return context.client
+    if "order" in here:
+        order = _place(placed, order_module.build(databases["order"], product, stock, clock=clock))
+    elif order is None:
+        order = HttpOrderClient(neighbours.remote("order", auth))
 
-    def credentials(callee: str) -> Credentials | None:
-        for caller, callees in GRANTS.items():
-            if caller in here and callee in callees:
-                return ServiceToken(auth, caller, _secret(settings, caller), callee, callees[callee])
-        return None
-
-    auth: AuthClient = place(
-        "auth",
-        lambda: auth_module.build(
-            db("auth"),
-            signing_key_in(Path(settings.data_dir)),
-            token_seconds=settings.token_seconds,
-            secrets=settings.secrets(),
-            grants=GRANTS,
-        ),
-        HttpAuthClient,
-    )
-    product: ProductClient = place("product", lambda: product_module.build(db("product")), HttpProductClient)
-    stock: StockClient = place(
-        "stock",
-        lambda: stock_module.build(db("stock"), product, reservation_seconds=settings.reservation_seconds),
-        HttpStockClient,
-    )
-    place("order", lambda: order_module.build(db("order"), product, stock), HttpOrderClient)
     return Shop(
-        contexts,
-        _bus(settings, here),
+        placed,
+        Clients(auth, product, stock, order),
+        bus or _bus(settings, here),
         Verifier(auth.jwks, callees=here),
         neighbours,
         with_internal=here != ALL,
@@ -93,11 +98,16 @@ def compose(settings: Settings, here: frozenset[str] = ALL) -> Shop:
 
 def listeners() -> dict[str, list[str]]:
     """Who listens to whom: {"order": ["stock"], ...}."""
-    told: dict[str, set[str]] = {}
-    for listener, handlers in _HANDLERS.items():
-        for event in handlers:
-            told.setdefault(source_of(event.type), set()).add(listener)
-    return {source: sorted(names) for source, names in sorted(told.items())}
+    found: dict[str, set[str]] = {}
+    for context in CONTEXTS:
+        for event in getattr(context.module, "SUBSCRIPTIONS", ()):
+            found.setdefault(source_of(event.type), set()).add(context.name)
+    return {source: sorted(names) for source, names in sorted(found.items())}
+
+
+def _place(placed: list[Context[Any]], context: Context[C]) -> C:
+    placed.append(context)
+    return context.client
 
 
 def _bus(settings: Settings, here: frozenset[str]) -> EventBus:
@@ -105,12 +115,6 @@ def _bus(settings: Settings, here: frozenset[str]) -> EventBus:
         return MemoryBus()
     if not settings.redis_url:
         raise BadSetting("a service of its own needs a Redis for its events: set REDIS_URL=redis://host:6379/0")
-    from ecshop.events.redis_bus import RedisBus  # noqa: PLC0415 - the one-process shop starts faster without it
+    from ecshop.events.buses.redis import RedisBus  # noqa: PLC0415 - the one-process shop starts faster without it
 
     return RedisBus(settings.redis_url, listeners())
-
-
-def _secret(settings: Settings, caller: str) -> str:
-    if not settings.client_secret:
-        raise BadSetting(f"{caller} proves itself to auth with a secret: set ECSHOP_CLIENT_SECRET")
-    return settings.client_secret

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import httpx
-import structlog
 from httpx_aiohttp import AiohttpTransport
 
-from ecshop.auth.contract import AuthClient, GrantRefused, InvalidClient, ServiceTokenRequest
+from ecshop.auth.contract import AuthClient, ServiceTokenRequest
 from ecshop.kernel.errors import Unavailable
-from ecshop.kernel.remote import Credentials, Remote
+from ecshop.kernel.http.remote import Credentials, Remote
+from ecshop.kernel.refreshing import Fresh, Refreshing
+from ecshop.product.http import QUOTE
+from ecshop.stock.http import RESERVE
+from entrypoints.settings import BadSetting, Settings
 
-log = structlog.get_logger("neighbours")
+GRANTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
+    "order": {"product": frozenset({QUOTE}), "stock": frozenset({RESERVE})}
+}
+"""Which service may call which, and what for."""
 
 _TIMEOUT: Final = httpx.Timeout(5.0, connect=1.0)
 _PAUSE: Final = 1.0  # seconds after a refusal in which auth is not asked again
@@ -22,50 +27,53 @@ _RENEW_BEFORE: Final = 60.0  # seconds of a token's life that are never used
 
 
 class Neighbours:
-    """The other services of the shop, as seen from this one."""
+    """The other services of the shop, as seen from the contexts that are `here`."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings, here: Collection[str]) -> None:
+        self._settings, self._here = settings, here
         self._open: list[httpx.AsyncClient] = []
 
-    def remote(self, url: str, credentials: Credentials | None = None) -> Remote:
+    def remote(self, name: str, auth: AuthClient | None = None) -> Remote:
+        """Calls go out with a token from `auth` where one of those here is granted any scope. Raises `BadSetting`."""
         limits = httpx.Limits(max_connections=200, keepalive_expiry=30)
-        http = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, transport=AiohttpTransport(limits=limits))
+        http = httpx.AsyncClient(
+            base_url=self._settings.urls[name], timeout=_TIMEOUT, transport=AiohttpTransport(limits=limits)
+        )
         self._open.append(http)
-        return Remote(http, credentials)
+        return Remote(http, self._credentials(name, auth) if auth else None)
 
     async def close(self) -> None:
         for http in self._open:
             await http.aclose()
 
+    def _credentials(self, callee: str, auth: AuthClient) -> Credentials | None:
+        for caller in GRANTS.keys() & self._here:
+            if callee in GRANTS[caller]:
+                return ServiceToken(auth, caller, _secret(self._settings, caller), callee, GRANTS[caller][callee])
+        return None
+
 
 class ServiceToken:
-    """The token that one service calls another with: fetched when it is first needed, renewed before it expires."""
+    """The token that one service calls another with."""
 
     def __init__(self, auth: AuthClient, client_id: str, secret: str, audience: str, scopes: frozenset[str]) -> None:
-        self._auth, self._renewing = auth, asyncio.Lock()
+        self._auth = auth
         self._request = ServiceTokenRequest("client_credentials", client_id, secret, audience, " ".join(sorted(scopes)))
-        self._token = ""
-        self._renew_at = self._good_until = self._tried = float("-inf")
+        self._token = Refreshing(f"a token for {client_id} to call {audience}", self._fetch, pause=_PAUSE)
 
     async def __call__(self) -> str:
-        if time.monotonic() >= self._renew_at:
-            async with self._renewing:
-                if time.monotonic() >= self._renew_at:
-                    await self._renew()
-        if time.monotonic() >= self._good_until:
+        """Raises `Unavailable`."""
+        token = await self._token.get()
+        if token is None:
             raise Unavailable("auth gives this service no token; its log tells more")
-        return self._token
+        return token
 
-    async def _renew(self) -> None:
-        """A token that is still good stands in for one that auth cannot give; those who wait fail together."""
-        asked = time.monotonic()
-        if asked - self._tried < _PAUSE:
-            return
-        try:
-            token = await self._auth.service_token(self._request)
-        except (Unavailable, InvalidClient, GrantRefused) as refusal:
-            self._tried = time.monotonic()
-            log.error("auth gives no token", client=self._request.client_id, error=refusal.detail)
-            return
-        self._token, self._good_until = token.access_token, asked + token.expires_in
-        self._renew_at = self._good_until - _RENEW_BEFORE
+    async def _fetch(self) -> Fresh[str]:
+        token = await self._auth.service_token(self._request)
+        return Fresh(token.access_token, renew_after=token.expires_in - _RENEW_BEFORE, good_for=token.expires_in)
+
+
+def _secret(settings: Settings, caller: str) -> str:
+    if not settings.client_secret:
+        raise BadSetting(f"{caller} proves itself to auth with a secret: set ECSHOP_CLIENT_SECRET")
+    return settings.client_secret

@@ -15,8 +15,8 @@ import uvloop
 from litestar.types import ASGIApp
 
 from ecshop.kernel.errors import EcshopError
-from ecshop.kernel.settings import Settings
 from entrypoints.compose import compose
+from entrypoints.settings import Settings
 
 _KEEP_ALIVE = 75  # seconds; longer than our own clients keep a connection, so that none is closed under a request
 _BACKLOG = 2048
@@ -24,12 +24,16 @@ _GRACE = 5  # seconds that open requests have when the process is asked to stop
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+READY = "{contexts} on {address}"
+"""The line by which a service says that it is ready, and which the split mode waits for."""
+
+
 class PortInUse(EcshopError, code="port.in_use", status=500):
     """Something else listens on the port."""
 
 
 def serve(settings: Settings, here: frozenset[str], *, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is told the address. Raises `PortInUse` or `DatabaseInUse`."""
+    """Serve until SIGINT or SIGTERM; `ready` is told the address. Raises `PortInUse` or `FileInUse`."""
     with uvloop_runner() as runner:
         runner.run(_serve(settings, here, ready))
 
@@ -71,7 +75,7 @@ async def serve_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], 
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     stopping = asyncio.create_task(until_signalled())
-    _spare_what_lives_for_ever()
+    _tune_gc()
     ready()
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
@@ -86,7 +90,7 @@ async def _serve(settings: Settings, here: frozenset[str], ready: Callable[[str]
             await serve_app(shop.app(), listening, lambda: ready(_address(settings.host, listening)))
 
 
-def _spare_what_lives_for_ever() -> None:
+def _tune_gc() -> None:
     """Leave what the start built out of every collection, and collect less often: it costs a sixth of the orders."""
     gc.collect()
     gc.freeze()

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from litestar import Litestar
 from litestar.types import ASGIApp
 
-from ecshop.events.bus import EventBus
+from ecshop.auth.contract import AuthClient
+from ecshop.context import Context
+from ecshop.events.buses.base import EventBus
 from ecshop.events.consumer import Consumer
 from ecshop.events.relay import Relay
-from ecshop.kernel.app import create_app
-from ecshop.kernel.context import Context
-from ecshop.kernel.identity import Verifier
+from ecshop.kernel.http.app import create_app
+from ecshop.kernel.tokens import Verifier
+from ecshop.order.contract import OrderClient
+from ecshop.product.contract import ProductClient
+from ecshop.stock.contract import StockClient
+from entrypoints.contexts import CONTEXTS
 from entrypoints.neighbours import Neighbours
 
 log = structlog.get_logger("shop")
@@ -24,29 +30,52 @@ log = structlog.get_logger("shop")
 Job = Callable[[], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class Clients:
+    """The door of each context, whether it is in this process or elsewhere."""
+
+    auth: AuthClient
+    product: ProductClient
+    stock: StockClient
+    order: OrderClient
+
+
 class Shop:
     def __init__(
         self,
         contexts: Sequence[Context[Any]],
+        clients: Clients,
         bus: EventBus,
         verifier: Verifier,
         neighbours: Neighbours,
         *,
         with_internal: bool,
     ) -> None:
-        self.contexts, self._bus, self._verifier, self._neighbours = contexts, bus, verifier, neighbours
+        self.contexts, self.clients = contexts, clients
+        self._bus, self._verifier, self._neighbours = bus, verifier, neighbours
         self._with_internal = with_internal
 
     def app(self, *, owns_lifespan: bool = False) -> ASGIApp:
         """The contexts' app; with `owns_lifespan` it starts and stops the shop along with itself."""
-        lifespan = [self._lifespan] if owns_lifespan else []
-        return create_app(self.contexts, self._verifier, with_internal=self._with_internal, lifespan=lifespan)
+        routes = [route for context in self.contexts for route in context.public]
+        if self._with_internal:
+            routes += [route for context in self.contexts for route in context.internal]
+        names = [context.name for context in self.contexts]
+        return create_app(
+            routes,
+            [context.probe for context in self.contexts],
+            self._verifier,
+            title=f"ecshop: {names[0]}" if len(names) == 1 else "ecshop",
+            tags={entry.name: entry.about for entry in CONTEXTS if entry.name in names},
+            with_services=self._with_internal,
+            lifespan=[self._lifespan] if owns_lifespan else [],
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open and migrate the databases, relay and consume events; undo all of it in the opposite order.
 
-        Raises `DatabaseInUse`.
+        Raises `FileInUse`, or `Unavailable` without a database.
         """
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._neighbours.close)
@@ -60,8 +89,8 @@ class Shop:
     def _jobs(self) -> list[Job]:
         jobs: list[Job] = []
         for context in self.contexts:
-            if context.handlers:
-                self._bus.connect(Consumer(context.name, context.database, context.handlers))
+            if context.subscriptions:
+                self._bus.connect(Consumer(context.name, context.database, context.subscriptions))
             jobs += [Relay(context.name, context.database, self._bus).run, *context.background]
         return [self._bus.run, *jobs]
 
@@ -73,7 +102,7 @@ class Shop:
 
 @asynccontextmanager
 async def _at_work(jobs: Sequence[Job]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(_again_and_again(job)) for job in jobs]
+    tasks = [asyncio.create_task(_supervise(job)) for job in jobs]
     try:
         yield
     finally:
@@ -82,7 +111,7 @@ async def _at_work(jobs: Sequence[Job]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _again_and_again(job: Job) -> None:
+async def _supervise(job: Job) -> None:
     """A job ends by being cancelled, or because it has nothing to do; one that fails begins again."""
     while True:
         try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ecshop.kernel.settings import BadSetting, Settings
 from entrypoints.compose import compose
 from entrypoints.serve import until_signalled, uvloop_runner
+from entrypoints.settings import BadSetting, Settings
 
 
 def run_worker(settings: Settings) -> None:

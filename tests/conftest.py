@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from entrypoints.redis_server import redis_server
+from entrypoints.local.redis_server import redis_server
 from tests.shops import RunningShop, need_redis, shop_apart, shop_together
 
 

@@ -17,7 +17,7 @@ import pytest
 from bench.server import Server, running
 from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
-from entrypoints.redis_server import NoRedis, redis_executable
+from entrypoints.local.redis_server import NoRedis, redis_executable
 
 T = TypeVar("T")
 

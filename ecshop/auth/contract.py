@@ -9,14 +9,18 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from ecshop.kernel.errors import EcshopError
-from ecshop.kernel.identity import Actor, JwkSet, Role
+from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.tokens import JwkSet
+from ecshop.kernel.validation import rule
+
+_ONE_WORD = rule(r"^[^\s\x00]+(?![\s\S])", "without spaces")
 
 UserName = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=64,
-        pattern=r"^[^\s\x00]+(?![\s\S])",
+        pattern=_ONE_WORD,
         description="Unique, whatever its case.",
         examples=["aoi"],
     ),

@@ -21,10 +21,11 @@ from ecshop.auth.contract import (
     UserNotFound,
 )
 from ecshop.auth.service import AuthService
-from ecshop.kernel.body import ACCEPTS, FORM, JSON, body_operation
-from ecshop.kernel.identity import Actor, JwkSet, Role
-from ecshop.kernel.operation import BODY_ERRORS, operation
-from ecshop.kernel.remote import Remote
+from ecshop.kernel.http.operation import BODY_ERRORS, operation
+from ecshop.kernel.http.remote import Remote
+from ecshop.kernel.http.strict import ACCEPTS, FORM, JSON, body_operation
+from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.tokens import JwkSet
 
 
 class AuthController(Controller):

@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from uuid_utils.compat import uuid7
 
-from ecshop.kernel.identity import ALGORITHM, ISSUER, SHOP, TOKEN_TYPE, Jwk, JwkSet, Role
+from ecshop.kernel.identity import Role
+from ecshop.kernel.tokens import ALGORITHM, ISSUER, SHOP, TOKEN_TYPE, Jwk, JwkSet
 
 FILE: Final = "signing-key.pem"
 

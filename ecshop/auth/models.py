@@ -8,18 +8,22 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.kernel.columns import COLUMN_TYPES
+from ecshop.kernel.db.columns import COLUMN_TYPES
+from ecshop.kernel.identity import Role
 
 
 class Base(DeclarativeBase):
     type_annotation_map = COLUMN_TYPES
 
 
+_ROLES = ", ".join(f"'{role}'" for role in Role)
+
+
 class Account(Base):
     """A user. `name_key` is the name without its case: two names that look the same are the same."""
 
     __tablename__ = "account"
-    __table_args__ = (CheckConstraint("role IN ('customer', 'staff', 'admin')", name="known_role"),)
+    __table_args__ = (CheckConstraint(f"role IN ({_ROLES})", name="known_role"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_name: Mapped[str] = mapped_column(String(64))

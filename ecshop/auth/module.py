@@ -13,8 +13,8 @@ from ecshop.auth.contract import AuthClient
 from ecshop.auth.http import AuthController, AuthInternal
 from ecshop.auth.keys import SigningKey
 from ecshop.auth.service import AuthService, Grants
-from ecshop.kernel.context import Context
-from ecshop.kernel.database import Database
+from ecshop.context import Context
+from ecshop.kernel.db.database import Database
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 

@@ -14,6 +14,7 @@ from argon2.exceptions import VerificationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
 
 from ecshop.auth.contract import (
     GrantRefused,
@@ -29,9 +30,11 @@ from ecshop.auth.contract import (
 )
 from ecshop.auth.keys import SigningKey
 from ecshop.auth.models import Account
-from ecshop.kernel.columns import now, uuid7
-from ecshop.kernel.database import Database
-from ecshop.kernel.identity import Actor, JwkSet, Role, audience_of
+from ecshop.kernel.clock import now
+from ecshop.kernel.db.database import Database
+from ecshop.kernel.db.mapping import struct_of
+from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.tokens import JwkSet, audience_of
 
 SERVICE_TOKEN_SECONDS: Final = 300
 
@@ -135,7 +138,7 @@ def _get(session: Session, actor: Actor) -> User:
 
 
 def _user(account: Account) -> User:
-    return User(account.id, account.user_name, Role(account.role), account.created_at)
+    return struct_of(User, account, role=Role(account.role))
 
 
 def _key(name: str) -> str:

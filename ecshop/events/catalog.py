@@ -13,8 +13,11 @@ from uuid import UUID
 import msgspec
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`request_id` is the request that caused it, and travels in the envelope."""
+
     type: ClassVar[str]
+    request_id: str = ""
 
     @property
     def subject(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -11,19 +11,23 @@ import msgspec
 import structlog
 from sqlalchemy.orm import Session
 
-from ecshop.events.catalog import CATALOG, Event
-from ecshop.events.envelope import Envelope, from_bytes
-from ecshop.events.outbox import bury, once
+from ecshop.events.catalog import Event
+from ecshop.events.dead_letters import bury
+from ecshop.events.envelope import Envelope, from_bytes, opened
+from ecshop.events.inbox import once
 from ecshop.events.tables import DeadLetter
-from ecshop.kernel.columns import now
-from ecshop.kernel.context import Handler
-from ecshop.kernel.database import Database
+from ecshop.kernel.clock import now
+from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
 
 log = structlog.get_logger("events")
 
 BACKOFF: Final = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4, 8))
 """The pauses before the retries of an event that fails; after the last one it becomes a dead letter."""
+
+
+Handler = Callable[[Session, Sequence[Any]], Sequence[str]]
+"""Applies events of one type set-wise, in the consumer's transaction; says for the log what it did with each."""
 
 
 class Delivery(NamedTuple):
@@ -59,24 +63,22 @@ class Consumer:
         for place, delivery in enumerate(deliveries):
             try:
                 envelope = from_bytes(delivery.body)
-            except (msgspec.DecodeError, UnicodeDecodeError) as cause:
+            except msgspec.DecodeError as cause:
                 await self._give_up(delivery, None, cause)
                 continue
             if envelope.type in self._handlers:
                 known.append((place, envelope))
             else:
                 self._log(envelope, "ignored: not listened to")
-        try:
-            await self._apply([envelope for _, envelope in known])
-        except Unavailable:
-            raise
-        except Exception as cause:
-            if len(known) == 1:
-                place, envelope = known[0]
-                verdicts[place] = await self._failed(deliveries[place], envelope, cause)
+        outcomes = await self._database.write_each(self._apply, [envelope for _, envelope in known])
+        for outcome in outcomes:
+            if isinstance(outcome, Unavailable):
+                raise outcome
+        for (place, envelope), outcome in zip(known, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                verdicts[place] = await self._failed(deliveries[place], envelope, outcome)
             else:
-                for place, _ in known:
-                    [verdicts[place]] = await self.handle([deliveries[place]])
+                self._log(envelope, outcome)
         return verdicts
 
     async def reject(self, delivery: Delivery) -> None:
@@ -84,27 +86,19 @@ class Consumer:
         cause = RuntimeError(f"handed out {delivery.attempts} times and never settled")
         try:
             envelope = from_bytes(delivery.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except msgspec.DecodeError:
             envelope = None
         await self._give_up(delivery, envelope, cause)
 
-    async def _apply(self, envelopes: Sequence[Envelope]) -> None:
-        if not envelopes:
-            return
-        told = await self._database.write(self._in_one_transaction, envelopes)
-        for envelope in envelopes:
-            self._log(envelope, told.pop(envelope.id, "ignored: applied before"))
-
-    def _in_one_transaction(self, session: Session, envelopes: Sequence[Envelope]) -> dict[str, str]:
+    def _apply(self, session: Session, envelopes: Sequence[Envelope]) -> list[str]:
         by_type: dict[str, list[Envelope]] = {}
         for envelope in once(session, self.name, envelopes):
             by_type.setdefault(envelope.type, []).append(envelope)
-        told: dict[str, str] = {}
+        done: dict[str, str] = {}
         for type_, together in by_type.items():
-            events = [msgspec.json.decode(envelope.data, type=CATALOG[type_]) for envelope in together]
-            did = self._handlers[type_](session, events)
-            told |= zip((envelope.id for envelope in together), did, strict=True)
-        return told
+            did = self._handlers[type_](session, [opened(envelope) for envelope in together])
+            done |= zip((envelope.id for envelope in together), did, strict=True)
+        return [done.pop(envelope.id, "ignored: applied before") for envelope in envelopes]
 
     async def _failed(self, delivery: Delivery, envelope: Envelope, cause: Exception) -> timedelta | None:
         if delivery.attempts >= len(self._backoff):
@@ -128,7 +122,14 @@ class Consumer:
         self._warn("became a dead letter", envelope, cause)
 
     def _log(self, envelope: Envelope, did: str) -> None:
-        log.info("event", consumer=self.name, type=envelope.type, subject=envelope.subject, did=did)
+        log.info(
+            "event",
+            consumer=self.name,
+            type=envelope.type,
+            subject=envelope.subject,
+            did=did,
+            request_id=envelope.requestid or "",
+        )
 
     def _warn(self, did: str, envelope: Envelope | None, cause: Exception, **fields: Any) -> None:
         log.warning(
@@ -137,6 +138,7 @@ class Consumer:
             type=envelope.type if envelope else "undecodable",
             subject=envelope.subject if envelope else "",
             did=did,
+            request_id=(envelope and envelope.requestid) or "",
             error=f"{type(cause).__name__}: {cause}",
             **fields,
         )

@@ -1,4 +1,4 @@
-"""What an operator does with dead letters: look at them, have them tried again, or let them go."""
+"""Dead letters: events that a consumer gave up on, to be looked at, replayed or discarded by an operator."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ecshop.events.tables import DeadLetter, Outbox
-from ecshop.kernel.columns import now
+from ecshop.kernel.clock import now
 from ecshop.kernel.errors import EcshopError
 
 
@@ -16,6 +16,11 @@ class DeadLetterNotFound(EcshopError, code="dead_letter.not_found", status=404):
 
 class DeadLetterUndecodable(EcshopError, code="dead_letter.undecodable", status=409):
     """It is no event that could be tried again; all that is left is to discard it."""
+
+
+def bury(session: Session, letter: DeadLetter) -> None:
+    """Keep an event that could not be applied; a later failure of the same event replaces the earlier one."""
+    session.merge(letter)
 
 
 def list_letters(session: Session) -> list[DeadLetter]:

@@ -10,17 +10,17 @@ from typing import Final
 import structlog
 from sqlalchemy.orm import Session
 
-from ecshop.events.bus import EventBus, Incarnation, Published, cancelled
-from ecshop.events.outbox import last_published, pending, purge, resend, settle
+from ecshop.events import inbox, outbox
+from ecshop.events.backoff import repeat
+from ecshop.events.buses.base import EventBus, Incarnation, Published
+from ecshop.events.outbox import last_published, pending, resend, settle
 from ecshop.events.tables import RelayState
-from ecshop.kernel.database import Database
-from ecshop.kernel.errors import Unavailable
+from ecshop.kernel.db.database import Database
 
 log = structlog.get_logger("events")
 
 _AT_ONCE: Final = 500
 _POLL: Final = 0.5
-_LONGEST_PAUSE: Final = 2.0
 _LOOK_EVERY: Final = 2.0
 _PURGE_EVERY: Final = 600.0
 _RESTART_WINDOW: Final = timedelta(hours=2)
@@ -43,22 +43,13 @@ class Relay:
 
     async def run(self) -> None:
         """Relay until cancelled."""
-        pause = 0.0
-        while not cancelled():
-            try:
-                await self._drain()
-                await self._look_after_the_bus()
-                await self._purge()
-                if pause:
-                    log.info("the relay goes on", context=self._name)
-                pause = 0.0
-            except Unavailable as cause:
-                if not pause:
-                    log.warning("the relay waits; events stay in the outbox", context=self._name, error=cause.detail)
-                pause = min(_LONGEST_PAUSE, pause * 2 or 0.05)
-                await asyncio.sleep(pause)
-                continue
-            await self._woken()
+        await repeat(self._step, f"the relay of {self._name}")
+
+    async def _step(self) -> None:
+        await self._drain()
+        await self._look_after_the_bus()
+        await self._purge()
+        await self._woken()
 
     async def _woken(self) -> None:
         try:
@@ -94,9 +85,13 @@ class Relay:
 
     async def _purge(self) -> None:
         if time.monotonic() - self._purged > _PURGE_EVERY:
-            while await self._database.write(purge, self._name):
+            while await self._database.write(_purge, self._name):
                 pass
             self._purged = time.monotonic()
+
+
+def _purge(session: Session, consumer: str) -> int:
+    return outbox.purge(session) + inbox.purge(session, consumer)
 
 
 def _compare(session: Session, found: Incarnation) -> int:

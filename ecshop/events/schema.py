@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from ecshop.kernel.columns import CountedKey, Instant
+from ecshop.kernel.db.columns import CountedKey, Instant
 
 
 def create_event_tables() -> None:

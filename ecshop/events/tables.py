@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Index, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.kernel.columns import COLUMN_TYPES, CountedKey
+from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey
 
 
 class Base(DeclarativeBase):

@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-MEDIA_TYPE = "application/problem+json"
-
 
 class EcshopError(Exception):
     """Base of every error that a context lets its callers see.
@@ -61,6 +59,10 @@ class InvalidRequest(EcshopError, code="request.invalid", status=400):
     """A value is missing, unknown, of the wrong type or out of its range."""
 
 
+class InvalidCursor(EcshopError, code="request.invalid_cursor", status=400):
+    """The cursor was not made by this list with this order."""
+
+
 class BodyTooLarge(EcshopError, code="request.too_large", status=413):
     """The body is larger than 64 KiB."""
 
@@ -75,26 +77,3 @@ class Unauthenticated(EcshopError, code="auth.unauthenticated", status=401):
 
 class Forbidden(EcshopError, code="auth.forbidden", status=403):
     """The token is valid, but its holder may not do this."""
-
-
-def to_problem(error: EcshopError, request_id: str) -> dict[str, Any]:
-    """The body of an error answer: RFC 9457, with the error's own fields as extension members."""
-    return {
-        "type": f"urn:ecshop:problem:{error.code}",
-        "title": error.title(),
-        "status": error.status,
-        "detail": error.detail,
-        "code": error.code,
-        "request_id": request_id,
-        **error.fields,
-    }
-
-
-def from_problem(problem: Mapping[str, Any]) -> EcshopError:
-    """The error that `to_problem` rendered; an unknown code becomes `Unavailable`."""
-    known = EcshopError.known.get(str(problem.get("code")))
-    detail = str(problem.get("detail", ""))
-    if known is None or known is Internal:
-        return Unavailable(detail)
-    standard = {"type", "title", "status", "detail", "code", "request_id"}
-    return known(detail, **{name: value for name, value in problem.items() if name not in standard})

@@ -10,23 +10,24 @@ from msgspec import Meta, Struct
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
+from ecshop.kernel.validation import Wrong
+from ecshop.kernel.values import Id
 
 MAX_QUANTITY: Final = 10_000
 MAX_LINES: Final = 100
 
-ProductId = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[1])]
 Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, examples=[5])]
 Amount = Annotated[int, Meta(examples=[6000])]
 Status = Literal["confirmed", "fulfilled", "cancelled"]
 
 
 class WantedLine(Struct, frozen=True, forbid_unknown_fields=True):
-    product_id: ProductId
+    product_id: Id
     quantity: Quantity
 
     def __post_init__(self) -> None:
         if not 1 <= self.quantity <= MAX_QUANTITY:  # a local caller constructs lines without decoding them
-            raise ValueError(f"quantity must be between 1 and {MAX_QUANTITY}")
+            raise Wrong("quantity", f"must be from 1 to {MAX_QUANTITY}")
 
 
 class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,13 +37,13 @@ class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if len({line.product_id for line in self.lines}) < len(self.lines) or not self.lines:
-            raise ValueError("name at least one product, and each product once")
+            raise Wrong("lines", "must name at least one product, and each product once")
 
 
 class OrderLine(Struct, frozen=True):
     """Name and price are those of the moment of the order; amounts are in the currency's minor unit."""
 
-    product_id: ProductId
+    product_id: Id
     name: Annotated[str, Meta(examples=["Green tea"])]
     quantity: Quantity
     unit_price: Annotated[int, Meta(examples=[1200])]
@@ -62,14 +63,9 @@ class Order(Struct, frozen=True):
 class OneLineOrder(Order, frozen=True):
     """An order of one product, with its line at the top as well."""
 
-    product_id: ProductId
+    product_id: Id
     quantity: Quantity
     order_at: datetime
-
-
-class OrderPage(Struct, frozen=True):
-    items: tuple[Order, ...]
-    next_cursor: str | None
 
 
 class OrderNotFound(EcshopError, code="order.not_found", status=404):

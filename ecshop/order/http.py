@@ -9,11 +9,12 @@ from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
-from ecshop.kernel.errors import InvalidRequest, Unavailable
+from ecshop.kernel.errors import InvalidCursor, InvalidRequest, Unavailable
+from ecshop.kernel.http.operation import BODY_ERRORS, operation
+from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
+from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.identity import Actor, Role
-from ecshop.kernel.operation import BODY_ERRORS, operation
-from ecshop.kernel.paging import LIMIT, MAX_ID, Cursor, InvalidCursor, Limit
-from ecshop.kernel.remote import Remote
+from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.order.contract import (
     MAX_QUANTITY,
     IdempotencyKeyReused,
@@ -24,7 +25,6 @@ from ecshop.order.contract import (
     OrderExpired,
     OrderNotConfirmed,
     OrderNotFound,
-    OrderPage,
     Status,
     WantedLine,
 )
@@ -71,7 +71,7 @@ class OrderController(Controller):
         self,
         order: NamedDependency[OrderService],
         request: Request[Actor, Any, Any],
-        product_id: Annotated[int, QueryParameter(ge=1, le=MAX_ID)],
+        product_id: Annotated[int, QueryParameter(ge=1, le=MAX_INT64)],
         quantity: Annotated[int, QueryParameter(ge=1, le=MAX_QUANTITY)],
         idempotency_key: IdempotencyKey = None,
     ) -> OneLineOrder:
@@ -87,7 +87,7 @@ class OrderController(Controller):
         status: Annotated[Status | None, QueryParameter()] = None,
         cursor: Cursor = None,
         limit: Limit = LIMIT,
-    ) -> OrderPage:
+    ) -> Page[Order]:
         """Newest first: your own orders, or everybody's if you are staff."""
         return await order.list(request.user, status, cursor, limit)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from ecshop.kernel.columns import COLUMN_TYPES
+from ecshop.kernel.db.columns import COLUMN_TYPES
 
 
 class Base(DeclarativeBase):

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from litestar import Router
 from litestar.di import Provide
 
-from ecshop.kernel.context import Context
-from ecshop.kernel.database import Database
+from ecshop.context import Context
+from ecshop.events.catalog import Event, ReservationExpired
+from ecshop.events.consumer import Handler
+from ecshop.kernel.clock import Clock, now
+from ecshop.kernel.db.database import Database
+from ecshop.order import records
 from ecshop.order.contract import OrderClient
 from ecshop.order.http import OrderController
-from ecshop.order.service import HANDLERS, OrderService
+from ecshop.order.service import OrderService
 from ecshop.product.contract import ProductClient
 from ecshop.stock.contract import StockClient
 
-__all__ = ["HANDLERS", "MIGRATIONS", "build"]
-
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+SUBSCRIPTIONS: Final[Mapping[type[Event], Handler]] = {ReservationExpired: records.give_up}
 
 
-def build(db: Database, product: ProductClient, stock: StockClient) -> Context[OrderClient]:
-    service = OrderService(db, product, stock)
+def build(db: Database, product: ProductClient, stock: StockClient, *, clock: Clock = now) -> Context[OrderClient]:
+    service = OrderService(db, product, stock, clock=clock)
     provide = {"order": Provide(lambda: service, sync_to_thread=False)}
     return Context(
         "order",
@@ -30,5 +34,5 @@ def build(db: Database, product: ProductClient, stock: StockClient) -> Context[O
         db,
         MIGRATIONS,
         public=[Router("/", route_handlers=[OrderController], dependencies=provide)],
-        handlers=HANDLERS,
+        subscriptions=SUBSCRIPTIONS,
     )

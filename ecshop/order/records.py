@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from msgspec.structs import asdict
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, OrderFulfilled, ReservationExpired
 from ecshop.events.outbox import record as record_events
-from ecshop.kernel.columns import now, table_of
+from ecshop.kernel.clock import now
+from ecshop.kernel.db.columns import table_of
+from ecshop.kernel.db.keyset import Keyset
+from ecshop.kernel.db.mapping import struct_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
-from ecshop.kernel.paging import Order as ListOrder
+from ecshop.kernel.values import Page
 from ecshop.order.contract import (
     IdempotencyKeyReused,
     Order,
@@ -22,17 +26,25 @@ from ecshop.order.contract import (
     OrderLine,
     OrderNotConfirmed,
     OrderNotFound,
-    OrderPage,
     Status,
 )
 from ecshop.order.models import OrderLineRow, OrderRow
 
 CONFIRMED, FULFILLED, CANCELLED = "confirmed", "fulfilled", "cancelled"
+GIVEN_UP: Final = "the order was given up; place it again with a new Idempotency-Key"
+REUSED: Final = "this Idempotency-Key came with another order before; take a new one"
 
-_ORDER: Final = OrderRow.__table__.c
-_KNOWN: Final = select(_ORDER.id).where(_ORDER.id.in_(bindparam("orders", expanding=True)))
+_KNOWN: Final = select(OrderRow).where(OrderRow.id.in_(bindparam("orders", expanding=True)))
+_NEWEST_FIRST: Final = Keyset("-placed_at", OrderRow.placed_at, OrderRow.id)
 _ADD: Final = insert(table_of(OrderRow))
 _ADD_LINES: Final = insert(table_of(OrderLineRow))
+
+
+class Attempt(NamedTuple):
+    """A request with an idempotency key: the order id that is made from it, and what was asked for."""
+
+    order_id: UUID
+    fingerprint: str
 
 
 class Placement(NamedTuple):
@@ -40,55 +52,42 @@ class Placement(NamedTuple):
 
     order: Order
     fingerprint: str | None
+    request_id: str = ""
+
+
+def find_repeated(session: Session, attempts: Sequence[Attempt]) -> list[Order | EcshopError | None]:
+    """The orders that came of earlier requests with the same keys, None where there was none."""
+    known = _known(session, (attempt.order_id for attempt in attempts))
+    return [_repeat(known.get(attempt.order_id), attempt.fingerprint) for attempt in attempts]
 
 
 def record(session: Session, placements: Sequence[Placement]) -> list[Order | EcshopError]:
-    """Record the orders with their events; one that is known already is answered as `repeated` says."""
-    known = set(session.connection().execute(_KNOWN, {"orders": [one.order.id for one in placements]}).scalars().all())
+    """Record the orders with their events; one that is known already is answered as a repeat."""
+    known = _known(session, (one.order.id for one in placements))
     fresh: dict[UUID, Placement] = {}
     outcomes: list[Order | EcshopError] = []
     for one in placements:
-        if one.order.id in known:
-            outcomes.append(_outcome(session, one.order.id, one.fingerprint))
-        elif one.order.id in fresh:
-            first = fresh[one.order.id]
-            outcomes.append(first.order if first.fingerprint == one.fingerprint else _reused())
+        first = fresh.setdefault(one.order.id, one)
+        repeat = _repeat(known.get(one.order.id), one.fingerprint)
+        if repeat is not None:
+            outcomes.append(repeat)
         else:
-            fresh[one.order.id] = one
-            outcomes.append(one.order)
-    _add(session, list(fresh.values()))
+            outcomes.append(first.order if first.fingerprint == one.fingerprint else IdempotencyKeyReused(REUSED))
+    _add(session, [one for order_id, one in fresh.items() if order_id not in known])
     return outcomes
-
-
-def repeated(session: Session, order_id: UUID, fingerprint: str | None) -> Order | None:
-    """The order that came of an earlier request with the same idempotency key, if there was one.
-
-    Raises `IdempotencyKeyReused` when that request asked for something else, `OrderExpired` when it was given up.
-    """
-    row = session.get(OrderRow, order_id)
-    if row is None:
-        return None
-    if row.user_id is None:
-        raise OrderExpired("the order was given up; place it again with a new Idempotency-Key")
-    if row.fingerprint != fingerprint:
-        raise _reused()
-    return _order(row)
 
 
 def get(session: Session, actor: Actor, order_id: UUID) -> Order:
     return _order(_row(session, order_id, actor))
 
 
-def list_orders(session: Session, actor: Actor, status: Status | None, cursor: str | None, limit: int) -> OrderPage:
-    order = ListOrder("-placed_at", OrderRow.placed_at, OrderRow.id)
+def list_orders(session: Session, actor: Actor, status: Status | None, cursor: str | None, limit: int) -> Page[Order]:
     query = select(OrderRow).where(OrderRow.user_id.is_not(None))
     if not actor.role.includes(Role.STAFF):
         query = query.where(OrderRow.user_id == actor.user_id)
     if status is not None:
         query = query.where(OrderRow.status == status)
-    rows = session.scalars(order.page(query, cursor, limit)).all()
-    page, next_cursor = order.cut(rows, limit)
-    return OrderPage(tuple(_order(row) for row in page), next_cursor)
+    return _NEWEST_FIRST.fetch(session, query, cursor, limit, _order)
 
 
 def cancel(session: Session, actor: Actor, order_id: UUID) -> Order:
@@ -110,75 +109,61 @@ def fulfil(session: Session, order_id: UUID) -> Order:
 def give_up(session: Session, events: Sequence[ReservationExpired]) -> list[str]:
     """Units are still held for these orders: those that were never recorded now never will be.
 
-    The others tell their news again: its first telling may lie among the dead letters.
+    Of the others the last event is recorded again: the first one may lie among the dead letters.
     """
-    told: list[str] = []
+    outcomes: list[str] = []
     for event in events:
         row = session.get(OrderRow, event.order_id, with_for_update=True)
         if row is None:
             row = OrderRow(id=event.order_id, status=CANCELLED, version=1, total=0, currency="", placed_at=now())
             session.add(row)
             session.flush()
-            told.append("given up")
+            outcomes.append("given up")
         else:
-            told.append(f"told again: {row.status}")
-        news = OrderCancelled(row.id, row.version) if row.status == CANCELLED else _confirmed(_order(row))
-        record_events(session, [news])
-    return told
+            outcomes.append(f"recorded again: {row.status}")
+        cancelled = OrderCancelled(row.id, row.version, request_id=event.request_id)
+        record_events(session, [cancelled if row.status == CANCELLED else _confirmed(_order(row), event.request_id)])
+    return outcomes
 
 
-def _outcome(session: Session, order_id: UUID, fingerprint: str | None) -> Order | EcshopError:
-    try:
-        order = repeated(session, order_id, fingerprint)
-    except (OrderExpired, IdempotencyKeyReused) as refusal:
-        return refusal
-    assert order is not None
-    return order
+def _known(session: Session, order_ids: Iterable[UUID]) -> dict[UUID, OrderRow]:
+    return {row.id: row for row in session.scalars(_KNOWN, {"orders": list(order_ids)})}
 
 
-def _reused() -> IdempotencyKeyReused:
-    return IdempotencyKeyReused("this Idempotency-Key came with another order before; take a new one")
+def _repeat(row: OrderRow | None, fingerprint: str | None) -> Order | EcshopError | None:
+    """What a request is answered whose order is known by this row; nothing when it is the first of its kind."""
+    if row is None:
+        return None
+    if row.user_id is None:
+        return OrderExpired(GIVEN_UP)
+    return _order(row) if row.fingerprint == fingerprint else IdempotencyKeyReused(REUSED)
 
 
 def _add(session: Session, placements: Sequence[Placement]) -> None:
     if not placements:
         return
-    orders = [one.order for one in placements]
     connection = session.connection()
     connection.execute(_ADD, [_order_values(one) for one in placements])
-    connection.execute(_ADD_LINES, [values for order in orders for values in _line_values(order)])
-    record_events(session, (_confirmed(order) for order in orders))
+    connection.execute(_ADD_LINES, [values for one in placements for values in _line_values(one.order)])
+    record_events(session, (_confirmed(one.order, one.request_id) for one in placements))
 
 
 def _order_values(placement: Placement) -> dict[str, Any]:
-    order = placement.order
-    return {
-        "id": order.id,
-        "status": order.status,
-        "version": 1,
-        "user_id": order.user_id,
-        "total": order.total,
-        "currency": order.currency,
-        "placed_at": order.placed_at,
-        "fingerprint": placement.fingerprint,
-    }
+    values = asdict(placement.order) | {"version": 1, "fingerprint": placement.fingerprint}
+    del values["lines"]
+    return values
 
 
 def _line_values(order: Order) -> Iterable[dict[str, Any]]:
     for place, line in enumerate(order.lines):
-        yield {
-            "order_id": order.id,
-            "place": place,
-            "product_id": line.product_id,
-            "name": line.name,
-            "quantity": line.quantity,
-            "unit_price": line.unit_price,
-        }
+        values = asdict(line) | {"order_id": order.id, "place": place}
+        del values["subtotal"]
+        yield values
 
 
-def _confirmed(order: Order) -> OrderConfirmed:
+def _confirmed(order: Order, request_id: str) -> OrderConfirmed:
     units = tuple(OrderedUnits(line.product_id, line.quantity) for line in order.lines)
-    return OrderConfirmed(order.id, 1, order.user_id, units, order.total, order.currency)
+    return OrderConfirmed(order.id, 1, order.user_id, units, order.total, order.currency, request_id=request_id)
 
 
 def _row(session: Session, order_id: UUID, actor: Actor | None = None, *, lock: bool = False) -> OrderRow:
@@ -200,10 +185,5 @@ def _move_on(row: OrderRow, status: str) -> None:
 
 
 def _order(row: OrderRow) -> Order:
-    assert row.user_id is not None
-    lines = tuple(
-        OrderLine(line.product_id, line.name, line.quantity, line.unit_price, line.quantity * line.unit_price)
-        for line in row.lines
-    )
-    status = cast(Status, row.status)
-    return Order(row.id, status, row.user_id, lines, row.total, row.currency, row.placed_at)
+    lines = tuple(struct_of(OrderLine, line, subtotal=line.quantity * line.unit_price) for line in row.lines)
+    return struct_of(Order, row, lines=lines)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
 import msgspec
+from uuid_utils.compat import uuid7
 
-from ecshop.events.catalog import Event, ReservationExpired
-from ecshop.kernel.columns import now, uuid7
-from ecshop.kernel.context import Handler
-from ecshop.kernel.database import Database
+from ecshop.kernel.clock import Clock, now
+from ecshop.kernel.db.database import Database
 from ecshop.kernel.identity import Actor
+from ecshop.kernel.telemetry.logs import annotate, request_id
+from ecshop.kernel.values import Page
 from ecshop.order import records
 from ecshop.order.contract import (
     IdempotencyKeyReused,
@@ -22,7 +24,6 @@ from ecshop.order.contract import (
     Order,
     OrderExpired,
     OrderLine,
-    OrderPage,
     Status,
 )
 from ecshop.product.contract import ProductClient, Quote
@@ -35,21 +36,21 @@ _KEYED_ORDERS: Final = UUID("5b0c7a3e-6d0f-4a57-9d0e-6a3a5e0f4c11")
 class OrderService:
     """Satisfies `OrderClient`: inside one process the service is the client."""
 
-    def __init__(self, db: Database, product: ProductClient, stock: StockClient) -> None:
-        self._db, self._product, self._stock = db, product, stock
+    def __init__(self, db: Database, product: ProductClient, stock: StockClient, *, clock: Clock = now) -> None:
+        self._db, self._product, self._stock, self._clock = db, product, stock, clock
 
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str | None = None) -> Order:
         if idempotency_key is None:
             return await self._place(uuid7(), actor, new, None)
         order_id = uuid5(_KEYED_ORDERS, f"{actor.user_id} {idempotency_key}")
         fingerprint = hashlib.sha256(msgspec.json.encode(new)).hexdigest()
-        earlier = await self._db.read(records.repeated, order_id, fingerprint)
+        earlier = await self._db.read_many(records.find_repeated, records.Attempt(order_id, fingerprint))
         return earlier or await self._place(order_id, actor, new, fingerprint)
 
     async def get(self, actor: Actor, order_id: UUID) -> Order:
         return await self._db.read(records.get, actor, order_id)
 
-    async def list(self, actor: Actor, status: Status | None, cursor: str | None, limit: int) -> OrderPage:
+    async def list(self, actor: Actor, status: Status | None, cursor: str | None, limit: int) -> Page[Order]:
         """Newest first: a customer's own orders, or everybody's for staff."""
         return await self._db.read(records.list_orders, actor, status, cursor, limit)
 
@@ -61,21 +62,22 @@ class OrderService:
         return await self._db.write(records.fulfil, order_id)
 
     async def _place(self, order_id: UUID, actor: Actor, new: NewOrder, fingerprint: str | None) -> Order:
+        annotate(order_id=str(order_id))
         quotes = await self._product.quote([line.product_id for line in new.lines])
-        order = _draft(order_id, actor, new, quotes)
+        order = _draft(order_id, actor, new, quotes, self._clock())
         await self._reserve(order_id, new)
-        return await self._db.batch(records.record, records.Placement(order, fingerprint))
+        return await self._db.write_many(records.record, records.Placement(order, fingerprint, request_id.get()))
 
     async def _reserve(self, order_id: UUID, new: NewOrder) -> None:
         try:
             await self._stock.reserve(order_id, [Line(line.product_id, line.quantity) for line in new.lines])
         except ReservationReleased as cause:
-            raise OrderExpired("the order was given up; place it again with a new Idempotency-Key") from cause
+            raise OrderExpired(records.GIVEN_UP) from cause
         except ReservationConflict as cause:
-            raise IdempotencyKeyReused("this Idempotency-Key came with another order before; take a new one") from cause
+            raise IdempotencyKeyReused(records.REUSED) from cause
 
 
-def _draft(order_id: UUID, actor: Actor, new: NewOrder, quotes: Sequence[Quote]) -> Order:
+def _draft(order_id: UUID, actor: Actor, new: NewOrder, quotes: Sequence[Quote], placed_at: datetime) -> Order:
     """The order as it will be recorded, with names and prices as they are now."""
     currencies = sorted({quote.currency for quote in quotes})
     if len(currencies) > 1:
@@ -85,7 +87,4 @@ def _draft(order_id: UUID, actor: Actor, new: NewOrder, quotes: Sequence[Quote])
         for line, quote in zip(new.lines, quotes, strict=True)
     )
     total = sum(line.subtotal for line in lines)
-    return Order(order_id, "confirmed", actor.user_id, lines, total, currencies[0], now())
-
-
-HANDLERS: Final[Mapping[type[Event], Handler]] = {ReservationExpired: records.give_up}
+    return Order(order_id, "confirmed", actor.user_id, lines, total, currencies[0], placed_at)

@@ -8,12 +8,15 @@ from typing import Annotated, Literal, Protocol, runtime_checkable
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.validation import rule
+from ecshop.kernel.values import NOT_BLANK, Id
 
-Id = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[1])]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S", examples=["Green tea"])]
+_CURRENCY = rule(r"^[A-Z]{3}$", "an ISO 4217 code in capitals like JPY")
+
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK, examples=["Green tea"])]
 Detail = Annotated[str, Meta(max_length=4000, examples=["First flush, 100 g"])]
 Price = Annotated[int, Meta(ge=0, le=10**12, description="In the currency's minor unit.", examples=[1200])]
-Currency = Annotated[str, Meta(max_length=3, pattern=r"^[A-Z]{3}$", description="ISO 4217", examples=["JPY"])]
+Currency = Annotated[str, Meta(max_length=3, pattern=_CURRENCY, description="ISO 4217", examples=["JPY"])]
 Sort = Literal["id", "-id", "name", "-name", "price", "-price"]
 
 
@@ -23,12 +26,7 @@ class Category(Struct, frozen=True):
 
 
 class CategoryBody(Struct, frozen=True, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S", examples=["Tea"])]
-
-
-class CategoryPage(Struct, frozen=True):
-    items: tuple[Category, ...]
-    next_cursor: str | None
+    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK, examples=["Tea"])]
 
 
 class Product(Struct, frozen=True):
@@ -43,11 +41,6 @@ class Product(Struct, frozen=True):
     on_sale: bool
     in_stock: bool
     status: bool
-
-
-class ProductPage(Struct, frozen=True):
-    items: tuple[Product, ...]
-    next_cursor: str | None
 
 
 class NewProduct(Struct, frozen=True, forbid_unknown_fields=True):

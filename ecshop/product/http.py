@@ -9,31 +9,30 @@ from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from ecshop.kernel.errors import InvalidRequest
+from ecshop.kernel.errors import InvalidCursor, InvalidRequest
+from ecshop.kernel.http.operation import BODY_ERRORS, operation
+from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
+from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.identity import Role
-from ecshop.kernel.operation import BODY_ERRORS, operation
-from ecshop.kernel.paging import LIMIT, MAX_ID, Cursor, InvalidCursor, Limit
-from ecshop.kernel.remote import Remote
+from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.product.contract import (
     Category,
     CategoryBody,
     CategoryExists,
     CategoryInUse,
     CategoryNotFound,
-    CategoryPage,
     NewProduct,
     Product,
     ProductChange,
     ProductDiscontinued,
     ProductFilter,
     ProductNotFound,
-    ProductPage,
     Quote,
     Sort,
 )
 from ecshop.product.service import ProductService
 
-Id = Annotated[int, PathParameter(ge=1, le=MAX_ID)]
+Id = Annotated[int, PathParameter(ge=1, le=MAX_INT64)]
 Ids = Annotated[list[int], QueryParameter(name="id", min_items=1, max_items=100)]
 QUOTE = "product.quote"
 
@@ -47,12 +46,12 @@ class ProductController(Controller):
         product: NamedDependency[ProductService],
         name: Annotated[str | None, QueryParameter(max_length=200, description="The whole name.")] = None,
         q: Annotated[str | None, QueryParameter(max_length=200, description="A part of name or detail.")] = None,
-        category_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_ID)] = None,
+        category_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_INT64)] = None,
         in_stock: Annotated[bool | None, QueryParameter()] = None,
         sort: Annotated[Sort, QueryParameter(description="`-` sorts downwards.")] = "id",
         cursor: Cursor = None,
         limit: Limit = LIMIT,
-    ) -> ProductPage:
+    ) -> Page[Product]:
         return await product.list(ProductFilter(name, q, category_id, in_stock, sort), cursor, limit)
 
     @post("/products", **operation("Add a product", CategoryNotFound, *BODY_ERRORS, role=Role.STAFF))
@@ -84,7 +83,7 @@ class ProductController(Controller):
     @get("/categories", **operation("List categories", InvalidRequest, InvalidCursor))
     async def list_categories(
         self, product: NamedDependency[ProductService], cursor: Cursor = None, limit: Limit = LIMIT
-    ) -> CategoryPage:
+    ) -> Page[Category]:
         return await product.list_categories(cursor, limit)
 
     @post("/categories", **operation("Add a category", CategoryExists, *BODY_ERRORS, role=Role.STAFF))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.kernel.columns import COLUMN_TYPES, CountedKey
+from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey
 
 
 class Base(DeclarativeBase):

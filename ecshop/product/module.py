@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from litestar import Router
 from litestar.di import Provide
 
-from ecshop.kernel.context import Context
-from ecshop.kernel.database import Database
+from ecshop.context import Context
+from ecshop.events.catalog import Event, StockDepleted, StockReplenished
+from ecshop.events.consumer import Handler
+from ecshop.kernel.db.database import Database
+from ecshop.product import availability
 from ecshop.product.contract import ProductClient
 from ecshop.product.http import ProductController, ProductInternal
-from ecshop.product.service import HANDLERS, ProductService
-
-__all__ = ["HANDLERS", "MIGRATIONS", "build"]
+from ecshop.product.service import ProductService
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+SUBSCRIPTIONS: Final[Mapping[type[Event], Handler]] = {
+    StockDepleted: availability.sell_out,
+    StockReplenished: availability.restock,
+}
 
 
 def build(db: Database) -> Context[ProductClient]:
@@ -29,5 +35,5 @@ def build(db: Database) -> Context[ProductClient]:
         MIGRATIONS,
         public=[Router("/", route_handlers=[ProductController], dependencies=provide)],
         internal=[Router("/", route_handlers=[ProductInternal], dependencies=provide)],
-        handlers=HANDLERS,
+        subscriptions=SUBSCRIPTIONS,
     )

@@ -10,19 +10,20 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.validation import Wrong
+from ecshop.kernel.values import NOT_BLANK, Id
 
 MAX_UNITS: Final = 10**12
 MAX_QUANTITY: Final = 10_000
 
-ProductId = Annotated[int, Meta(ge=1, le=2**63 - 1, examples=[1])]
 Units = Annotated[int, Meta(ge=0, le=MAX_UNITS, examples=[5])]
 Delta = Annotated[int, Meta(ge=-MAX_UNITS, le=MAX_UNITS, description="Not 0.", examples=[5])]
 Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, examples=[1])]
-Reason = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S", examples=["delivery"])]
+Reason = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK, examples=["delivery"])]
 
 
 class NewStock(Struct, frozen=True, forbid_unknown_fields=True):
-    product_id: ProductId
+    product_id: Id
     stock: Units
 
 
@@ -36,22 +37,17 @@ class Adjustment(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if self.delta == 0:
-            raise ValueError("delta must not be 0")
+            raise Wrong("delta", "must not be 0")
 
 
 class StockItem(Struct, frozen=True):
     """`stock` is on hand, `reserved` of it promised to orders, `available` the rest; `version` counts the changes."""
 
-    product_id: ProductId
+    product_id: Id
     stock: Units
     reserved: Annotated[int, Meta(examples=[2])]
     available: Annotated[int, Meta(examples=[3])]
     version: Annotated[int, Meta(examples=[7])]
-
-
-class StockPage(Struct, frozen=True):
-    items: tuple[StockItem, ...]
-    next_cursor: str | None
 
 
 class Movement(Struct, frozen=True):
@@ -65,18 +61,13 @@ class Movement(Struct, frozen=True):
     at: datetime
 
 
-class MovementPage(Struct, frozen=True):
-    items: tuple[Movement, ...]
-    next_cursor: str | None
-
-
 class Line(Struct, frozen=True, forbid_unknown_fields=True):
-    product_id: ProductId
+    product_id: Id
     quantity: Quantity
 
     def __post_init__(self) -> None:
         if not 1 <= self.quantity <= MAX_QUANTITY:  # a local caller constructs lines without decoding them
-            raise ValueError(f"quantity must be between 1 and {MAX_QUANTITY}")
+            raise Wrong("quantity", f"must be from 1 to {MAX_QUANTITY}")
 
 
 class Reservation(Struct, frozen=True):

@@ -10,17 +10,18 @@ from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, PathParameter
 
-from ecshop.kernel.errors import InvalidRequest, Unavailable
+from ecshop.kernel.errors import InvalidCursor, InvalidRequest, Unavailable
+from ecshop.kernel.http.operation import BODY_ERRORS, operation
+from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
+from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.identity import Role
-from ecshop.kernel.operation import BODY_ERRORS, operation
-from ecshop.kernel.paging import LIMIT, MAX_ID, Cursor, InvalidCursor, Limit
-from ecshop.kernel.remote import Remote
+from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.product.contract import ProductNotFound
 from ecshop.stock.contract import (
     Adjustment,
     InsufficientStock,
     Line,
-    MovementPage,
+    Movement,
     NewStock,
     Reservation,
     ReservationConflict,
@@ -30,12 +31,11 @@ from ecshop.stock.contract import (
     StockLevel,
     StockLimit,
     StockNotFound,
-    StockPage,
     StockReserved,
 )
 from ecshop.stock.service import StockService
 
-ProductId = Annotated[int, PathParameter(ge=1, le=MAX_ID)]
+ProductId = Annotated[int, PathParameter(ge=1, le=MAX_INT64)]
 RESERVE = "stock.reserve"
 
 
@@ -45,7 +45,7 @@ class StockController(Controller):
     @get("/stock", **operation("List stock", InvalidRequest, InvalidCursor))
     async def list_stock(
         self, stock: NamedDependency[StockService], cursor: Cursor = None, limit: Limit = LIMIT
-    ) -> StockPage:
+    ) -> Page[StockItem]:
         return await stock.list(cursor, limit)
 
     @post(
@@ -98,7 +98,7 @@ class StockController(Controller):
         product_id: ProductId,
         cursor: Cursor = None,
         limit: Limit = LIMIT,
-    ) -> MovementPage:
+    ) -> Page[Movement]:
         """The ledger, newest first."""
         return await stock.list_movements(product_id, cursor, limit)
 

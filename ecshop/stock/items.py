@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Final
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import StockDepleted, StockReplenished
 from ecshop.events.outbox import record
-from ecshop.kernel.columns import now
-from ecshop.kernel.paging import Order
+from ecshop.kernel.clock import now
+from ecshop.kernel.db.keyset import Keyset
+from ecshop.kernel.db.mapping import struct_of
+from ecshop.kernel.values import Page
 from ecshop.stock.contract import (
     MAX_UNITS,
     Adjustment,
     Movement,
-    MovementPage,
     NewStock,
     StockExists,
     StockItem,
     StockLimit,
     StockNotFound,
-    StockPage,
     StockReserved,
 )
 from ecshop.stock.levels import Level, Levels
 from ecshop.stock.models import ItemRow, MovementRow
 
 REGISTERED, SET, REMOVED = "registered", "set", "removed"
+
+_BY_PRODUCT: Final = Keyset("product_id", ItemRow.product_id, ItemRow.product_id)
+_NEWEST_FIRST: Final = Keyset("-id", MovementRow.id, MovementRow.id)
+_movement: Final = partial(struct_of, Movement)
 
 
 def get(session: Session, product_id: int) -> StockItem:
@@ -35,22 +42,16 @@ def get(session: Session, product_id: int) -> StockItem:
     return _item(row)
 
 
-def list_items(session: Session, cursor: str | None, limit: int) -> StockPage:
-    order = Order("product_id", ItemRow.product_id, ItemRow.product_id)
-    rows = session.scalars(order.page(select(ItemRow), cursor, limit)).all()
-    page, next_cursor = order.cut(rows, limit)
-    return StockPage(tuple(_item(row) for row in page), next_cursor)
+def list_items(session: Session, cursor: str | None, limit: int) -> Page[StockItem]:
+    return _BY_PRODUCT.fetch(session, select(ItemRow), cursor, limit, _item)
 
 
-def list_movements(session: Session, product_id: int, cursor: str | None, limit: int) -> MovementPage:
-    order = Order("-id", MovementRow.id, MovementRow.id)
+def list_movements(session: Session, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
     query = select(MovementRow).where(MovementRow.product_id == product_id)
-    rows = session.scalars(order.page(query, cursor, limit)).all()
-    if not rows and cursor is None:
+    page = _NEWEST_FIRST.fetch(session, query, cursor, limit, _movement)
+    if not page.items and cursor is None:
         raise _missing(product_id)
-    page, next_cursor = order.cut(rows, limit)
-    told = (Movement(row.id, row.delta, row.on_hand, row.reason, row.reference, row.at) for row in page)
-    return MovementPage(tuple(told), next_cursor)
+    return page
 
 
 def register(session: Session, new: NewStock) -> StockItem:
@@ -59,7 +60,7 @@ def register(session: Session, new: NewStock) -> StockItem:
     version = 1 + _last_version(session, new.product_id)
     row = ItemRow(product_id=new.product_id, on_hand=new.stock, reserved=0, version=version)
     session.add(row)
-    session.add(_movement(row, new.stock, REGISTERED))
+    session.add(_movement_of(row, new.stock, REGISTERED))
     news = StockReplenished if new.stock else StockDepleted
     record(session, [news(row.product_id, row.version)])
     return _item(row)
@@ -80,7 +81,7 @@ def remove(session: Session, product_id: int) -> None:
     if row.reserved:
         raise _reserved(row.reserved)
     row.version += 1
-    session.add(_movement(row, -row.on_hand, REMOVED))
+    session.add(_movement_of(row, -row.on_hand, REMOVED))
     record(session, [StockDepleted(product_id, row.version)])
     session.delete(row)
 
@@ -101,7 +102,7 @@ def _move(session: Session, product_id: int, reason: str, *, delta: int = 0, sto
     return _item(level)
 
 
-def _movement(row: ItemRow, delta: int, reason: str) -> MovementRow:
+def _movement_of(row: ItemRow, delta: int, reason: str) -> MovementRow:
     return MovementRow(
         product_id=row.product_id,
         delta=delta,
@@ -119,7 +120,7 @@ def _last_version(session: Session, product_id: int) -> int:
 
 
 def _item(item: ItemRow | Level) -> StockItem:
-    return StockItem(item.product_id, item.on_hand, item.reserved, item.on_hand - item.reserved, item.version)
+    return struct_of(StockItem, item, stock=item.on_hand, available=item.on_hand - item.reserved)
 
 
 def _missing(product_id: int) -> StockNotFound:

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event, StockDepleted, StockReplenished
 from ecshop.events.outbox import record
-from ecshop.kernel.columns import now, table_of
+from ecshop.kernel.clock import now
+from ecshop.kernel.db.columns import table_of
 from ecshop.stock.models import ItemRow, MovementRow
 
 _ITEM: Final = ItemRow.__table__.c
@@ -38,6 +39,8 @@ class Level:
     version: int
     before: int
     """What was on hand when the transaction began."""
+    request_id: str = ""
+    """The request that last moved it, where the transaction serves several."""
 
     @property
     def available(self) -> int:
@@ -65,10 +68,13 @@ class Levels:
         """Promise units to an order; give them back with a negative number."""
         self._change(product_id).reserved += units
 
-    def move(self, product_id: int, delta: int, reason: str, reference: UUID | None = None) -> None:
+    def move(
+        self, product_id: int, delta: int, reason: str, reference: UUID | None = None, request_id: str = ""
+    ) -> None:
         """Bring units in, or take them out, with a line in the ledger."""
         level = self._change(product_id)
         level.on_hand += delta
+        level.request_id = request_id
         self._movements.append(
             {
                 "product_id": product_id,
@@ -109,7 +115,7 @@ def _row(level: Level) -> dict[str, int]:
 
 def _news(level: Level) -> Event | None:
     if level.before > 0 and level.on_hand == 0:
-        return StockDepleted(level.product_id, level.version)
+        return StockDepleted(level.product_id, level.version, request_id=level.request_id)
     if level.before == 0 and level.on_hand > 0:
-        return StockReplenished(level.product_id, level.version)
+        return StockReplenished(level.product_id, level.version, request_id=level.request_id)
     return None

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.kernel.columns import COLUMN_TYPES, CountedKey
+from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey
 
 
 class Base(DeclarativeBase):

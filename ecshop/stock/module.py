@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from litestar import Router
 from litestar.di import Provide
 
-from ecshop.kernel.context import Context
-from ecshop.kernel.database import Database
+from ecshop.context import Context
+from ecshop.events.catalog import Event, OrderCancelled, OrderConfirmed
+from ecshop.events.consumer import Handler
+from ecshop.kernel.clock import Clock, now
+from ecshop.kernel.db.database import Database
 from ecshop.product.contract import ProductClient
+from ecshop.stock import reservations
 from ecshop.stock.contract import StockClient
 from ecshop.stock.http import StockController, StockInternal
-from ecshop.stock.service import HANDLERS, StockService
-
-__all__ = ["HANDLERS", "MIGRATIONS", "build"]
+from ecshop.stock.service import StockService
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+SUBSCRIPTIONS: Final[Mapping[type[Event], Handler]] = {
+    OrderConfirmed: reservations.commit,
+    OrderCancelled: reservations.release,
+}
 
 
-def build(db: Database, product: ProductClient, *, reservation_seconds: float) -> Context[StockClient]:
-    service = StockService(db, product, reservation_seconds=reservation_seconds)
+def build(
+    db: Database, product: ProductClient, *, reservation_seconds: float, clock: Clock = now
+) -> Context[StockClient]:
+    service = StockService(db, product, reservation_seconds=reservation_seconds, clock=clock)
     provide = {"stock": Provide(lambda: service, sync_to_thread=False)}
     return Context(
         "stock",
@@ -30,6 +39,6 @@ def build(db: Database, product: ProductClient, *, reservation_seconds: float) -
         MIGRATIONS,
         public=[Router("/", route_handlers=[StockController], dependencies=provide)],
         internal=[Router("/", route_handlers=[StockInternal], dependencies=provide)],
-        handlers=HANDLERS,
+        subscriptions=SUBSCRIPTIONS,
         background=[service.watch_expiry],
     )

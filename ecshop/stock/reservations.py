@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, ReservationExpired
 from ecshop.events.outbox import record
-from ecshop.kernel.columns import now, table_of
+from ecshop.kernel.clock import now
+from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.stock.contract import (
     InsufficientStock,
@@ -86,10 +87,11 @@ def commit(session: Session, events: Sequence[OrderConfirmed]) -> list[str]:
     held = [order_id for order_id, state in states.items() if state == HELD]
     lines = _lines(session, held)
     levels = Levels(session, (product for units in lines.values() for product in units))
+    requests = {event.order_id: event.request_id for event in events}
     for order_id, units in lines.items():
         for product, quantity in units.items():
             levels.hold(product, -quantity)
-            levels.move(product, -quantity, "ordered", order_id)
+            levels.move(product, -quantity, "ordered", order_id, requests[order_id])
     _set_state(session, held, COMMITTED)
     levels.save()
     return ["committed" if states[event.order_id] == HELD else f"ignored: {states[event.order_id]}" for event in events]
@@ -106,19 +108,20 @@ def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
     unknown = list(dict.fromkeys(event.order_id for event in events if event.order_id not in states))
     lines = _lines(session, [*held, *taken])
     levels = Levels(session, (product for units in lines.values() for product in units))
+    requests = {event.order_id: event.request_id for event in events}
     for order_id, units in lines.items():
         for product, quantity in units.items():
             if states[order_id] == HELD:
                 levels.hold(product, -quantity)
             elif levels.get(product) is not None:
-                levels.move(product, quantity, "order cancelled", order_id)
+                levels.move(product, quantity, "order cancelled", order_id, requests[order_id])
     _set_state(session, held, RELEASED)
     _set_state(session, taken, RETURNED)
     if unknown:
         session.connection().execute(_ADD, [_tombstone(order_id) for order_id in unknown])
     levels.save()
-    told = {HELD: "released", COMMITTED: "returned", None: "released before it was reserved"}
-    return [told.get(state, f"ignored: {state}") for state in (states.get(event.order_id) for event in events)]
+    outcomes = {HELD: "released", COMMITTED: "returned", None: "released before it was reserved"}
+    return [outcomes.get(state, f"ignored: {state}") for state in (states.get(event.order_id) for event in events)]
 
 
 def ask_about_expired(session: Session, moment: datetime) -> int:

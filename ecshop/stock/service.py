@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from ecshop.events.catalog import Event, OrderCancelled, OrderConfirmed
-from ecshop.kernel.columns import now
-from ecshop.kernel.context import Handler
-from ecshop.kernel.database import Database
+from ecshop.kernel.clock import Clock, now
+from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import InvalidRequest
+from ecshop.kernel.values import Page
 from ecshop.product.contract import ProductClient
 from ecshop.stock import items, reservations
 from ecshop.stock.contract import (
     Adjustment,
     Line,
-    MovementPage,
+    Movement,
     NewStock,
     Reservation,
     StockItem,
     StockLevel,
-    StockPage,
 )
 
 _LONGEST_WATCH: Final = 1.0
@@ -38,7 +36,7 @@ class StockService:
         product: ProductClient,
         *,
         reservation_seconds: float,
-        clock: Callable[[], datetime] = now,
+        clock: Clock = now,
     ) -> None:
         self._db, self._product, self._clock = db, product, clock
         self._patience = timedelta(seconds=reservation_seconds)
@@ -47,15 +45,15 @@ class StockService:
         if len({line.product_id for line in lines}) < len(lines) or not lines:
             raise InvalidRequest("name at least one product, and each product once")
         wanted = reservations.Wanted(order_id, tuple(lines), self._clock() + self._patience)
-        return await self._db.batch(reservations.reserve, wanted)
+        return await self._db.write_many(reservations.reserve, wanted)
 
     async def get(self, product_id: int) -> StockItem:
         return await self._db.read(items.get, product_id)
 
-    async def list(self, cursor: str | None, limit: int) -> StockPage:
+    async def list(self, cursor: str | None, limit: int) -> Page[StockItem]:
         return await self._db.read(items.list_items, cursor, limit)
 
-    async def list_movements(self, product_id: int, cursor: str | None, limit: int) -> MovementPage:
+    async def list_movements(self, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
         """Newest first. Raises `StockNotFound` for a product that never had any stock."""
         return await self._db.read(items.list_movements, product_id, cursor, limit)
 
@@ -85,9 +83,3 @@ class StockService:
         while True:
             await asyncio.sleep(min(_LONGEST_WATCH, self._patience.total_seconds() / 4))
             await self.ask_about_expired()
-
-
-HANDLERS: Final[Mapping[type[Event], Handler]] = {
-    OrderConfirmed: reservations.commit,
-    OrderCancelled: reservations.release,
-}

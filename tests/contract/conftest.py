@@ -3,56 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+import msgspec
 import pytest
 import uvicorn
 
-from ecshop.auth import module as auth_module
-from ecshop.auth.contract import AuthClient
-from ecshop.auth.http import HttpAuthClient
 from ecshop.auth.keys import SigningKey, signing_key_in
 from ecshop.auth.service import AuthService
-from ecshop.kernel.app import create_app
-from ecshop.kernel.context import Context
-from ecshop.kernel.database import Database
-from ecshop.kernel.identity import Actor, Role, Verifier
-from ecshop.order import module as order_module
-from ecshop.order.contract import OrderClient
-from ecshop.order.http import HttpOrderClient
-from ecshop.product import module as product_module
-from ecshop.product.contract import NewProduct, ProductClient
-from ecshop.product.http import HttpProductClient
+from ecshop.events.buses.base import Published
+from ecshop.events.consumer import Consumer
+from ecshop.events.outbox import Outgoing
+from ecshop.kernel.identity import Actor, Role
+from ecshop.product.contract import NewProduct
 from ecshop.product.service import ProductService
-from ecshop.stock import module as stock_module
-from ecshop.stock.contract import NewStock, StockClient
-from ecshop.stock.http import HttpStockClient
+from ecshop.stock.contract import NewStock
 from ecshop.stock.service import StockService
-from entrypoints.compose import GRANTS
-from entrypoints.neighbours import Neighbours, ServiceToken
+from entrypoints.compose import compose
+from entrypoints.contexts import NAMES
 from entrypoints.serve import listening_socket
+from entrypoints.settings import Settings
+from entrypoints.shop import Clients, Shop
 
-SECRET = "order's secret"
+SECRET = "orders-secret-for-the-contract-tests"
 
 
-@dataclass
 class Doors:
     """The four clients, and the services behind them to arrange a test with."""
 
-    auth: AuthClient
-    product: ProductClient
-    stock: StockClient
-    order: OrderClient
-    accounts: AuthService
-    catalogue: ProductService
-    store: StockService
-    stock_database: Database
-    key: SigningKey
+    def __init__(self, clients: Clients, shops: Mapping[str, Shop], key: SigningKey) -> None:
+        self.auth, self.product = clients.auth, clients.product
+        self.stock, self.order = clients.stock, clients.order
+        self.accounts = cast(AuthService, shops["auth"].clients.auth)
+        self.catalogue = cast(ProductService, shops["product"].clients.product)
+        self.store = cast(StockService, shops["stock"].clients.stock)
+        [self.stock_database] = [one.database for one in shops["stock"].contexts if one.name == "stock"]
+        self.key = key
 
     def actor(self, role: Role = Role.CUSTOMER) -> Actor:
         user_id = uuid4()
@@ -60,90 +52,65 @@ class Doors:
 
     async def stocked(self, units: int, **fields: Any) -> int:
         """A new product with so many units on hand."""
-        product = await self.catalogue.create(NewProduct(**{"name": "Green tea", "price": 1200} | fields))
+        product = await self.catalogue.create(NewProduct("Green tea", 1200, **fields))
         await self.store.register(NewStock(product.id, units))
         return product.id
 
 
+class Forgetful:
+    """A bus that takes every event and delivers none: what a contract promises must not need one."""
+
+    async def publish(self, events: Sequence[Outgoing]) -> Published:
+        return Published([event.seq for event in events])
+
+    def connect(self, consumer: Consumer) -> None:
+        pass
+
+    async def run(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
 @pytest.fixture(params=["local", "http"])
 async def doors(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Doors]:
+    settings = Settings(
+        data_dir=str(tmp_path), synchronous="NORMAL", client_secret=SECRET, client_secrets=f"order:{SECRET}"
+    )
     async with AsyncExitStack() as stack:
-        house = _House(stack, tmp_path)
-        yield await (house.local() if request.param == "local" else house.over_http())
+        yield await (_together(stack, settings) if request.param == "local" else _apart(stack, settings))
 
 
-class _House:
-    def __init__(self, stack: AsyncExitStack, folder: Path) -> None:
-        self._stack, self._folder = stack, folder
-        self._key = signing_key_in(folder)
-        self._neighbours = Neighbours()
-        self._auth = auth_module.build(
-            self._database("auth"), self._key, token_seconds=900, secrets={"order": SECRET}, grants=GRANTS
-        )
-        self._product = product_module.build(self._database("product"))
+async def _together(stack: AsyncExitStack, settings: Settings) -> Doors:
+    shop = compose(settings, bus=Forgetful())
+    await stack.enter_async_context(shop.running())
+    return Doors(shop.clients, dict.fromkeys(NAMES, shop), signing_key_in(settings.folder))
 
-    async def local(self) -> Doors:
-        stock = stock_module.build(self._database("stock"), self._product.client, reservation_seconds=60)
-        order = order_module.build(self._database("order"), self._product.client, stock.client)
-        for context in (self._auth, self._product, stock, order):
-            await self._open(context)
-        return self._doors(self._auth.client, self._product.client, stock.client, order.client, stock)
 
-    async def over_http(self) -> Doors:
-        self._stack.push_async_callback(self._neighbours.close)
-        auth = HttpAuthClient(self._neighbours.remote(await self._serve(self._auth)))
-        product = HttpProductClient(self._remote(auth, "product", await self._serve(self._product)))
-        stock_context = stock_module.build(self._database("stock"), product, reservation_seconds=60)
-        stock = HttpStockClient(self._remote(auth, "stock", await self._serve(stock_context)))
-        order_context = order_module.build(self._database("order"), product, stock)
-        order = HttpOrderClient(self._neighbours.remote(await self._serve(order_context)))
-        return self._doors(auth, product, stock, order, stock_context)
-
-    def _doors(
-        self,
-        auth: AuthClient,
-        product: ProductClient,
-        stock: StockClient,
-        order: OrderClient,
-        store: Context[StockClient],
-    ) -> Doors:
-        return Doors(
-            auth,
-            product,
-            stock,
-            order,
-            accounts=cast(AuthService, self._auth.client),
-            catalogue=cast(ProductService, self._product.client),
-            store=cast(StockService, store.client),
-            stock_database=store.database,
-            key=self._key,
-        )
-
-    def _remote(self, auth: AuthClient, callee: str, url: str) -> Any:
-        return self._neighbours.remote(url, ServiceToken(auth, "order", SECRET, callee, GRANTS["order"][callee]))
-
-    def _database(self, name: str) -> Database:
-        return Database(f"sqlite:///{self._folder / name}.db", synchronous="NORMAL")
-
-    async def _open(self, context: Context[Any]) -> None:
-        self._stack.push_async_callback(context.database.close)
-        context.database.open(context.migrations)
-
-    async def _serve(self, context: Context[Any]) -> str:
-        await self._open(context)
-        app = create_app([context], Verifier(self._auth.client.jwks, [context.name]), with_internal=True)
-        return await self._stack.enter_async_context(_served(app))
+async def _apart(stack: AsyncExitStack, settings: Settings) -> Doors:
+    """Each context behind HTTP; the clients are order's own ones of the others, and a stranger's of order."""
+    sockets = {name: stack.enter_context(listening_socket("127.0.0.1", 0)) for name in NAMES}
+    urls = {name: f"http://127.0.0.1:{listening.getsockname()[1]}" for name, listening in sockets.items()}
+    settings = msgspec.structs.replace(settings, urls=urls)
+    shops = {name: compose(settings, frozenset({name}), bus=Forgetful()) for name in NAMES}
+    for name, shop in shops.items():
+        await stack.enter_async_context(shop.running())
+        await stack.enter_async_context(_served(shop.app(), sockets[name]))
+    stranger = compose(settings, frozenset(), bus=Forgetful())
+    await stack.enter_async_context(stranger.running())
+    clients = replace(shops["order"].clients, order=stranger.clients.order)
+    return Doors(clients, shops, signing_key_in(settings.folder))
 
 
 @asynccontextmanager
-async def _served(app: Any) -> AsyncIterator[str]:
-    with listening_socket("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-        server.config.load()
-        server.lifespan = server.config.lifespan_class(server.config)
-        await server.startup(sockets=[listening])
-        serving = asyncio.create_task(server.main_loop())
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        await serving
-        await server.shutdown(sockets=[listening])
+async def _served(app: Any, listening: socket.socket) -> AsyncIterator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup(sockets=[listening])
+    serving = asyncio.create_task(server.main_loop())
+    yield
+    server.should_exit = True
+    await serving
+    await server.shutdown(sockets=[listening])

@@ -13,7 +13,8 @@ from ecshop.auth.contract import (
     UserNotFound,
 )
 from ecshop.kernel.errors import Unauthenticated
-from ecshop.kernel.identity import Actor, Role, Verifier
+from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.tokens import Verifier
 from tests.contract.conftest import SECRET, Doors
 
 pytestmark = pytest.mark.anyio

@@ -16,15 +16,15 @@ from redis.asyncio import Redis
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ecshop.events.bus import EventBus, MemoryBus
+from ecshop.events.buses.base import EventBus
+from ecshop.events.buses.memory import MemoryBus
+from ecshop.events.buses.redis import RedisBus
 from ecshop.events.catalog import OrderCancelled, OrderFulfilled
-from ecshop.events.consumer import Consumer
+from ecshop.events.consumer import Consumer, Handler
 from ecshop.events.outbox import record
-from ecshop.events.redis_bus import RedisBus
 from ecshop.events.relay import Relay
 from ecshop.events.tables import DeadLetter, Inbox, Outbox
-from ecshop.kernel.context import Handler
-from ecshop.kernel.database import Database
+from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
 from ecshop.order.module import MIGRATIONS as TELLING
 from ecshop.stock.module import MIGRATIONS as LISTENING

@@ -16,7 +16,7 @@ import redis
 
 from bench.audit import applied_since, oversold_units
 from bench.load import Request
-from entrypoints.redis_server import free_port, start_redis
+from entrypoints.local.redis_server import free_port, start_redis
 from tests.shops import RunningShop, eventually, need_redis, shop_apart
 
 UNITS = 10**6

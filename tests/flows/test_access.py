@@ -27,6 +27,7 @@ PUBLIC_ON_PURPOSE: Final = {
     "GET /categories/{category_id}",
     "GET /stock",
     "GET /stock/{product_id}",
+    "GET /health",
     "GET /health/live",
     "GET /health/ready",
 }

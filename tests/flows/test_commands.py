@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from ecshop import __version__
-from entrypoints.redis_server import free_port
+from entrypoints.local.redis_server import free_port
 from tests.shops import RunningShop, shop_together
 
 PASSWORD = "correct horse battery"

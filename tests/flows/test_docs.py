@@ -15,15 +15,16 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
-import ecshop.kernel
+import ecshop.kernel.http
 from ecshop import __version__
-from ecshop.kernel.errors import MEDIA_TYPE, EcshopError, Unauthenticated
+from ecshop.kernel.errors import EcshopError, Unauthenticated
+from ecshop.kernel.http.problems import MEDIA_TYPE
 from tests.shops import CONTEXTS, RunningShop
 
 METHODS: Final = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
 FIRST_FAILURE: Final = 400
-ASSETS: Final = Path(ecshop.kernel.__file__).parent / "vendor" / "swagger-ui"
-for module in ("kernel.app", "kernel.paging", *(f"{context}.contract" for context in CONTEXTS)):
+ASSETS: Final = Path(ecshop.kernel.http.__file__).parent / "vendor" / "swagger-ui"
+for module in ("kernel.http.app", *(f"{context}.contract" for context in CONTEXTS)):
     import_module(f"ecshop.{module}")  # registers its errors
 CONTRACTS: Final = {import_module(f"ecshop.{context}.contract").__name__ for context in CONTEXTS}
 BETWEEN_SERVICES: Final = {
@@ -111,7 +112,7 @@ def test_every_operation_has_a_summary_a_tag_and_a_name_of_its_own(operations: l
         assert operation.told["summary"], operation.name
         [tag] = operation.told["tags"]
         assert tag in {known["name"] for known in operation.document["tags"]}, operation.name
-    health = {"live", "ready"}  # of every process
+    health = {"health", "live", "ready"}  # of every process
     names = [operation.told["operationId"] for operation in operations]
     public = [name for name in names if name not in health]
     assert len(public) == len(set(public))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
@@ -11,16 +11,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ecshop.kernel.columns import now
+from ecshop.events.buses.memory import MemoryBus
+from ecshop.kernel.clock import now
 from ecshop.kernel.identity import Actor, Role
-from ecshop.kernel.settings import Settings
-from ecshop.order.contract import NewOrder, OrderExpired, WantedLine
-from ecshop.order.service import OrderService
+from ecshop.order.contract import NewOrder, OrderClient, OrderExpired, WantedLine
 from ecshop.product.contract import NewProduct
 from ecshop.product.service import ProductService
 from ecshop.stock.contract import Line, NewStock, Reservation, ReservationReleased, StockClient, StockItem
 from ecshop.stock.service import StockService
 from entrypoints.compose import compose
+from entrypoints.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +35,7 @@ class Stalling:
         self._stock = stock
         self.reserved, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def reserve(self, order_id: UUID, lines: list[Line]) -> Reservation:
+    async def reserve(self, order_id: UUID, lines: Sequence[Line]) -> Reservation:
         reservation = await self._stock.reserve(order_id, lines)
         self.reserved.set()
         await self.go_on.wait()
@@ -47,20 +47,31 @@ class Stalling:
 
 class House:
     def __init__(self, folder: Path) -> None:
-        self.shop = compose(Settings(data_dir=str(folder), reservation_seconds=PATIENCE))
-        self._by_name = {context.name: context for context in self.shop.contexts}
-        self.products = cast(ProductService, self._by_name["product"].client)
-        self.stock = cast(StockService, self._by_name["stock"].client)
         self.later = 0.0
-        self.stock._clock = lambda: now() + timedelta(seconds=self.later)
+        self._settings = Settings(data_dir=str(folder), reservation_seconds=PATIENCE)
+        self.shop = compose(self._settings, clock=lambda: now() + timedelta(seconds=self.later))
+        self.products = cast(ProductService, self.shop.clients.product)
+        self.stock = cast(StockService, self.shop.clients.stock)
 
     async def stocked(self) -> int:
         product = await self.products.create(NewProduct("Green tea", 1200))
         await self.stock.register(NewStock(product.id, 5))
         return product.id
 
-    def order_service(self, stock: StockClient) -> OrderService:
-        return OrderService(self._by_name["order"].database, self.products, stock)
+    def order_service(self, stock: StockClient) -> OrderClient:
+        """Another process of order, which sees stock as it is given here."""
+        databases = {context.name: context.database for context in self.shop.contexts}
+        known = self.shop.clients
+        apart = compose(
+            self._settings,
+            frozenset({"order"}),
+            databases=databases,
+            bus=MemoryBus(),
+            auth=known.auth,
+            product=known.product,
+            stock=stock,
+        )
+        return apart.clients.order
 
     async def time_runs_out(self) -> None:
         self.later += PATIENCE + 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ecshop.kernel.database import Database
+from ecshop.kernel.db.database import Database
 from ecshop.product.module import MIGRATIONS
 
 

@@ -9,13 +9,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
 
 from ecshop.events.catalog import OrderFulfilled, StockDepleted, StockReplenished
 from ecshop.events.consumer import BACKOFF, Consumer, Delivery
 from ecshop.events.envelope import seal, to_bytes
 from ecshop.events.tables import DeadLetter, Inbox
-from ecshop.kernel.columns import uuid7
-from ecshop.kernel.database import Database
+from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
 from ecshop.product.models import CategoryRow
 

@@ -15,12 +15,12 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from ecshop.kernel.database import Database
-from ecshop.kernel.engine import DatabaseInUse
+from ecshop.kernel.db.database import Database
+from ecshop.kernel.db.migration import schema_version
 from ecshop.kernel.errors import EcshopError, Unavailable
-from ecshop.kernel.migration import schema_version
+from ecshop.kernel.file_lock import FileInUse
 from ecshop.product.models import CategoryRow
-from tests.unit.waiting import DEADLINE, eventually
+from tests.waiting import DEADLINE, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +62,7 @@ class Halving:
 
 
 async def _all_at_once(database: Database, work: Halving, numbers: Sequence[int]) -> list[Result]:
-    return await asyncio.gather(*(database.batch(work, number) for number in numbers), return_exceptions=True)
+    return await asyncio.gather(*(database.write_many(work, number) for number in numbers), return_exceptions=True)
 
 
 async def test_what_was_written_can_be_read(database: Database) -> None:
@@ -103,7 +103,8 @@ async def test_a_batch_does_what_waits_together_in_one_call(database: Database) 
 async def test_only_what_waits_for_the_same_function_is_done_together(database: Database) -> None:
     some, others = Halving(), Halving()
     await asyncio.gather(
-        *(database.batch(some, number) for number in (2, 4, 6)), *(database.batch(others, number) for number in (8, 10))
+        *(database.write_many(some, number) for number in (2, 4, 6)),
+        *(database.write_many(others, number) for number in (8, 10)),
     )
     assert (some.sizes, others.sizes) == ([3], [2])
 
@@ -133,7 +134,7 @@ async def test_a_failed_batch_is_rolled_back_and_served_one_by_one(database: Dat
 
 async def test_a_caller_that_gives_up_does_not_fail_its_neighbours(database: Database) -> None:
     work = Halving()
-    impatient, patient = (asyncio.ensure_future(database.batch(work, number)) for number in (2, 4))
+    impatient, patient = (asyncio.ensure_future(database.write_many(work, number)) for number in (2, 4))
     await asyncio.sleep(0)
     impatient.cancel()
     assert await patient == 2
@@ -149,7 +150,7 @@ async def test_a_look_up_does_what_waits_together_in_one_call(database: Database
         return [found.get(name, OddNumber(name)) for name in names]
 
     asked = ["Coffee", "Tea", "Water", "Coffee"]
-    results = await asyncio.gather(*(database.look_up(ids_of, name) for name in asked), return_exceptions=True)
+    results = await asyncio.gather(*(database.read_many(ids_of, name) for name in asked), return_exceptions=True)
     assert [*results[:2], results[3]] == [2, 1, 2]
     assert isinstance(results[2], OddNumber)
     assert sizes == [4]
@@ -167,7 +168,7 @@ async def test_a_commit_is_told_to_those_who_wait_for_it(database: Database) -> 
     assert commits == []
     await database.write(_add, "Tea")
     assert commits == ["committed"]
-    await database.batch(Halving(), 2)
+    await database.write_many(Halving(), 2)
     assert commits == ["committed", "committed"]
 
 
@@ -194,7 +195,7 @@ async def test_closing_finishes_what_was_asked_before(open_database: OpenDatabas
 async def test_a_closed_database_is_unavailable(open_database: OpenDatabase) -> None:
     database = open_database()
     await database.close()
-    for ask in (database.read(_names), database.write(_add, "Tea"), database.batch(Halving(), 2)):
+    for ask in (database.read(_names), database.write(_add, "Tea"), database.write_many(Halving(), 2)):
         with pytest.raises(Unavailable):
             await ask
 
@@ -213,7 +214,7 @@ def _files(folder: Path) -> list[str]:
 async def test_a_second_owner_is_refused_and_told_of_the_first(open_database: OpenDatabase, tmp_path: Path) -> None:
     _left_by_an_earlier_owner(tmp_path / "shop.db.lock")
     first = open_database()
-    with pytest.raises(DatabaseInUse, match=rf"shop\.db is in use by the server with process id {os.getpid()} or by "):
+    with pytest.raises(FileInUse, match=rf"shop\.db is in use by the server with process id {os.getpid()} or by "):
         open_database()
     await first.write(_add, "Tea")
     assert await first.read(_names) == ["Tea"]
@@ -234,7 +235,7 @@ async def test_a_file_can_be_owned_again_after_a_close(open_database: OpenDataba
 def _another_process_owning(url: str) -> Iterator[subprocess.Popen[str]]:
     owning = (
         "import sys\n"
-        "from ecshop.kernel.engine import ownership\n"
+        "from ecshop.kernel.db.engine import ownership\n"
         "with ownership(sys.argv[1]):\n"
         "    print('mine', flush=True)\n"
         "    sys.stdin.read()\n"
@@ -250,7 +251,7 @@ def _another_process_owning(url: str) -> Iterator[subprocess.Popen[str]]:
 
 async def test_a_killed_owner_leaves_no_lock(open_database: OpenDatabase, tmp_path: Path) -> None:
     with _another_process_owning(f"sqlite:///{tmp_path}/shop.db") as owner:
-        with pytest.raises(DatabaseInUse, match=f"process id {owner.pid} or by what it left running;"):
+        with pytest.raises(FileInUse, match=f"process id {owner.pid} or by what it left running;"):
             open_database()
         owner.kill()
         owner.wait(DEADLINE)

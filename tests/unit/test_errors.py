@@ -9,7 +9,8 @@ import pkgutil
 import pytest
 
 import ecshop
-from ecshop.kernel.errors import EcshopError, Forbidden, Internal, Unavailable, from_problem, to_problem
+from ecshop.kernel.errors import EcshopError, Forbidden, Internal, Unavailable
+from ecshop.kernel.http.problems import from_problem, to_problem
 
 
 def _registered() -> list[type[EcshopError]]:

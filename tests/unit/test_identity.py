@@ -15,20 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from uuid_utils.compat import uuid7
 
 from ecshop.auth.keys import SigningKey
-from ecshop.kernel import identity
+from ecshop.kernel import refreshing, tokens
 from ecshop.kernel.errors import Forbidden, Unauthenticated, Unavailable
-from ecshop.kernel.identity import (
-    Actor,
-    Caller,
-    JwkSet,
-    Role,
-    Verifier,
-    audience_of,
-    bearer_token,
-    require_role,
-    require_scope,
-)
-from tests.unit.waiting import eventually
+from ecshop.kernel.identity import Actor, Caller, Role, require_role, require_scope
+from ecshop.kernel.tokens import JwkSet, Verifier, audience_of, bearer_token
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -98,7 +89,8 @@ def verifier(source: KeySource) -> Verifier:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(identity, "time", clock)
+    monkeypatch.setattr(tokens, "time", clock)
+    monkeypatch.setattr(refreshing, "time", clock)
     return clock
 
 

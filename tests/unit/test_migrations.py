@@ -18,9 +18,9 @@ from uuid_utils.compat import uuid7
 
 from ecshop.auth.models import Account
 from ecshop.events import tables
-from ecshop.kernel.columns import now
-from ecshop.kernel.engine import open_engine, writing
-from ecshop.kernel.migration import migrate, newest_version, schema_version
+from ecshop.kernel.clock import now
+from ecshop.kernel.db.engine import open_engine, writing
+from ecshop.kernel.db.migration import migrate, newest_version, schema_version
 from ecshop.order.models import OrderLineRow, OrderRow
 from ecshop.product.models import ProductRow
 from ecshop.stock.models import ItemRow, ReservationLineRow, ReservationRow

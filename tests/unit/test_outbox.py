@@ -16,6 +16,7 @@ from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
+from ecshop.events import inbox
 from ecshop.events.catalog import (
     CATALOG,
     Event,
@@ -27,12 +28,14 @@ from ecshop.events.catalog import (
     StockDepleted,
     StockReplenished,
 )
+from ecshop.events.dead_letters import bury
 from ecshop.events.envelope import Envelope, from_bytes, seal, to_bytes
-from ecshop.events.outbox import RETENTION, Postponed, bury, once, pending, purge, record, resend, settle
+from ecshop.events.inbox import once
+from ecshop.events.outbox import RETENTION, Postponed, pending, purge, record, resend, settle
 from ecshop.events.tables import DeadLetter, Inbox, Outbox
-from ecshop.kernel.columns import now
-from ecshop.kernel.engine import open_engine, writing
-from ecshop.kernel.migration import migrate
+from ecshop.kernel.clock import now
+from ecshop.kernel.db.engine import open_engine, writing
+from ecshop.kernel.db.migration import migrate
 from ecshop.product.module import MIGRATIONS
 
 HOUR = timedelta(hours=1)
@@ -212,7 +215,7 @@ def test_a_published_event_is_forgotten_after_its_retention_and_not_before(engin
     _published(engine, {past: RETENTION + HOUR, kept: RETENTION - HOUR})
     with _transaction(engine) as session:
         session.execute(update(Outbox).values(recorded_at=now() - 10 * RETENTION, due_at=now() - 10 * RETENTION))
-        assert purge(session, "product") == 1
+        assert purge(session) == 1
         assert list(session.scalars(select(Outbox.seq))) == [kept, waiting]
 
 
@@ -226,7 +229,7 @@ def test_an_applied_event_is_forgotten_only_when_it_cannot_come_again(engine: En
     with _transaction(engine) as session:
         rows = [{"consumer": "product", "event_id": id_, "applied_at": now()} for id_ in (past, kept, fresh)]
         session.execute(insert(Inbox), rows)
-        assert purge(session, "product") == 1
+        assert inbox.purge(session, "product") == 1
         assert list(session.scalars(select(Inbox.event_id).order_by(Inbox.event_id))) == [kept, fresh]
 
 
@@ -237,7 +240,7 @@ def test_a_purge_is_bounded_and_tells_when_nothing_is_left(engine: Engine) -> No
     purged: list[int] = []
     for _ in range(3):
         with _transaction(engine) as session:
-            purged.append(purge(session, "product"))
+            purged.append(purge(session))
     assert purged[0] < len(recorded)
     assert (sum(purged), purged[-1]) == (len(recorded), 0)
     with _transaction(engine) as session:
@@ -248,7 +251,7 @@ def test_events_that_still_wait_do_not_keep_the_purge_from_those_behind_them(eng
     *waiting, past = _recorded(engine, 1100)
     _published(engine, {past: RETENTION + HOUR})
     with _transaction(engine) as session:
-        assert purge(session, "product") == 1
+        assert purge(session) == 1
     assert _due(engine, most=2000) == waiting
 
 

@@ -14,9 +14,10 @@ from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from uuid_utils.compat import uuid7
 
-from ecshop.kernel.columns import COLUMN_TYPES
-from ecshop.kernel.engine import open_engine
-from ecshop.kernel.paging import InvalidCursor, Order
+from ecshop.kernel.db.columns import COLUMN_TYPES
+from ecshop.kernel.db.engine import open_engine
+from ecshop.kernel.db.keyset import Keyset
+from ecshop.kernel.errors import InvalidCursor
 
 START = datetime(2024, 2, 29, 12, tzinfo=UTC)
 SEVERAL_ON_A_SHELF = 3
@@ -35,16 +36,16 @@ class Book(Base):
     label: Mapped[UUID]
 
 
-ORDERS: dict[str, tuple[Order, Callable[[Book], object]]] = {
-    "id": (Order("id", Book.id, Book.id), lambda book: book.id),
-    "-id": (Order("-id", Book.id, Book.id), lambda book: -book.id),
-    "shelf": (Order("shelf", Book.shelf, Book.id), lambda book: (book.shelf, book.id)),
-    "-shelf": (Order("-shelf", Book.shelf, Book.id), lambda book: _Down((book.shelf, book.id))),
-    "bought_at": (Order("bought_at", Book.bought_at, Book.label), lambda book: (book.bought_at, book.label)),
-    "-bought_at": (Order("-bought_at", Book.bought_at, Book.label), lambda book: _Down((book.bought_at, book.label))),
-    "label": (Order("label", Book.label, Book.label), lambda book: book.label),
+KEYSETS: dict[str, tuple[Keyset, Callable[[Book], object]]] = {
+    "id": (Keyset("id", Book.id, Book.id), lambda book: book.id),
+    "-id": (Keyset("-id", Book.id, Book.id), lambda book: -book.id),
+    "shelf": (Keyset("shelf", Book.shelf, Book.id), lambda book: (book.shelf, book.id)),
+    "-shelf": (Keyset("-shelf", Book.shelf, Book.id), lambda book: _Down((book.shelf, book.id))),
+    "bought_at": (Keyset("bought_at", Book.bought_at, Book.label), lambda book: (book.bought_at, book.label)),
+    "-bought_at": (Keyset("-bought_at", Book.bought_at, Book.label), lambda book: _Down((book.bought_at, book.label))),
+    "label": (Keyset("label", Book.label, Book.label), lambda book: book.label),
 }
-each_order = pytest.mark.parametrize("name", ORDERS)
+each_keyset = pytest.mark.parametrize("name", KEYSETS)
 
 
 class _Down(tuple):  # type: ignore[type-arg]
@@ -71,36 +72,35 @@ def session(tmp_path: Path) -> Iterator[Session]:
     engine.dispose()
 
 
-def _page(session: Session, order: Order, cursor: str | None, limit: int) -> tuple[list[Book], str | None]:
-    rows = session.scalars(order.page(select(Book), cursor, limit)).all()
-    page, following = order.cut(rows, limit)
-    return list(page), following
+def _page(session: Session, keyset: Keyset, cursor: str | None, limit: int) -> tuple[list[Book], str | None]:
+    page = keyset.fetch(session, select(Book), cursor, limit, lambda book: book)
+    return list(page.items), page.next_cursor
 
 
 def _walk(
-    session: Session, order: Order, limit: int, between: Callable[[int], None] = lambda page: None
+    session: Session, keyset: Keyset, limit: int, between: Callable[[int], None] = lambda page: None
 ) -> list[list[Book]]:
     pages: list[list[Book]] = []
     cursor: str | None = None
     while cursor is not None or not pages:
-        page, cursor = _page(session, order, cursor, limit)
+        page, cursor = _page(session, keyset, cursor, limit)
         pages.append(page)
         between(len(pages))
     return pages
 
 
-@each_order
+@each_keyset
 @pytest.mark.parametrize("limit", [1, 7, 20, 39, 40, 100])
 def test_a_walk_through_the_pages_meets_every_row_once_and_in_order(name: str, limit: int, session: Session) -> None:
-    order, sorted_by = ORDERS[name]
-    pages = _walk(session, order, limit)
+    keyset, sorted_by = KEYSETS[name]
+    pages = _walk(session, keyset, limit)
     met = [book for page in pages for book in page]
     assert met == sorted(session.scalars(select(Book)), key=sorted_by)  # type: ignore[arg-type]
     assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
     assert 0 < len(pages[-1]) <= limit
 
 
-@each_order
+@each_keyset
 def test_rows_that_stay_are_met_once_while_others_come_and_go(name: str, session: Session) -> None:
     leaving = iter(range(101, 140, 4))
     coming = iter([*range(40, 60), *range(160, 180)])
@@ -110,34 +110,34 @@ def test_rows_that_stay_are_met_once_while_others_come_and_go(name: str, session
         session.add_all(_book(number) for number in (next(coming), next(coming)))
         session.flush()
 
-    pages = _walk(session, ORDERS[name][0], 6, change)
+    pages = _walk(session, KEYSETS[name][0], 6, change)
     met = [book.id for page in pages for book in page]
     assert len(met) == len(set(met))
     assert set(met) >= set(range(100, 140)) - set(range(101, 140, 4))
 
 
 def test_a_cursor_outlives_the_row_that_it_names(session: Session) -> None:
-    order, _ = ORDERS["shelf"]
-    first, cursor = _page(session, order, None, 5)
+    keyset, _ = KEYSETS["shelf"]
+    first, cursor = _page(session, keyset, None, 5)
     session.execute(delete(Book).where(Book.id == first[-1].id))
-    second, _ = _page(session, order, cursor, 5)
+    second, _ = _page(session, keyset, cursor, 5)
     assert [book.id for book in second] == [105, 106, 107, 108, 109]
 
 
 def test_the_last_page_has_no_cursor(session: Session) -> None:
-    order, _ = ORDERS["id"]
-    page, cursor = _page(session, order, None, 40)
+    keyset, _ = KEYSETS["id"]
+    page, cursor = _page(session, keyset, None, 40)
     assert (len(page), cursor) == (40, None)
 
 
 def test_an_empty_list_is_one_empty_page(session: Session) -> None:
     session.execute(delete(Book))
-    assert _walk(session, ORDERS["id"][0], 5) == [[]]
+    assert _walk(session, KEYSETS["id"][0], 5) == [[]]
 
 
 def test_a_cursor_fits_into_an_address_as_it_is(session: Session) -> None:
-    for order, _ in ORDERS.values():
-        _, cursor = _page(session, order, None, 1)
+    for keyset, _ in KEYSETS.values():
+        _, cursor = _page(session, keyset, None, 1)
         assert cursor is not None
         assert cursor.replace("-", "").replace("_", "").isalnum()
 
@@ -171,21 +171,21 @@ BROKEN = {
 @pytest.mark.parametrize("cursor", BROKEN.values(), ids=BROKEN)
 def test_a_broken_cursor_is_refused(cursor: str, session: Session) -> None:
     with pytest.raises(InvalidCursor):
-        _page(session, ORDERS["shelf"][0], cursor, 5)
+        _page(session, KEYSETS["shelf"][0], cursor, 5)
 
 
-@each_order
+@each_keyset
 def test_a_cursor_of_another_order_is_refused(name: str, session: Session) -> None:
-    foreign = [_page(session, order, None, 5)[1] for other, (order, _) in ORDERS.items() if other != name]
+    foreign = [_page(session, keyset, None, 5)[1] for other, (keyset, _) in KEYSETS.items() if other != name]
     for cursor in foreign:
         with pytest.raises(InvalidCursor):
-            _page(session, ORDERS[name][0], cursor, 5)
+            _page(session, KEYSETS[name][0], cursor, 5)
 
 
 def test_no_byte_of_a_cursor_can_be_lost(session: Session) -> None:
-    order, _ = ORDERS["shelf"]
-    _, cursor = _page(session, order, None, 5)
+    keyset, _ = KEYSETS["shelf"]
+    _, cursor = _page(session, keyset, None, 5)
     assert cursor is not None
     for length in range(len(cursor)):
         with pytest.raises(InvalidCursor):
-            _page(session, order, cursor[:length], 5)
+            _page(session, keyset, cursor[:length], 5)

@@ -23,9 +23,9 @@ from sqlalchemy.pool import StaticPool
 from ecshop.events import tables
 from ecshop.events.catalog import Event, OrderCancelled, OrderConfirmed, ReservationExpired
 from ecshop.events.envelope import Envelope, from_bytes
-from ecshop.events.outbox import once
+from ecshop.events.inbox import once
 from ecshop.events.tables import Outbox
-from ecshop.kernel.columns import now
+from ecshop.kernel.clock import now
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
 from ecshop.order import models as order_models

@@ -12,17 +12,18 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events import relay as relay_module
-from ecshop.events.bus import EventBus, Incarnation, MemoryBus, Published
+from ecshop.events.buses.base import EventBus, Incarnation, Published
+from ecshop.events.buses.memory import MemoryBus
 from ecshop.events.catalog import StockDepleted
 from ecshop.events.consumer import Consumer
 from ecshop.events.outbox import Outgoing, record
 from ecshop.events.relay import Relay
 from ecshop.events.tables import DeadLetter, Outbox
-from ecshop.kernel.columns import now
-from ecshop.kernel.database import Database
+from ecshop.kernel.clock import now
+from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
 from ecshop.product.models import CategoryRow
-from tests.unit.waiting import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 

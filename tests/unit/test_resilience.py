@@ -12,10 +12,10 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ecshop.auth.keys import signing_key_in
-from ecshop.kernel import observability
-from ecshop.kernel.database import Database
+from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
-from ecshop.kernel.observability import configure_logging
+from ecshop.kernel.telemetry import logs
+from ecshop.kernel.telemetry.logs import configure_logging
 from ecshop.product.module import MIGRATIONS
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +45,7 @@ def test_a_log_that_cannot_be_written_costs_lines_and_nothing_else(monkeypatch: 
         def isatty(self) -> bool:
             return False
 
-    monkeypatch.setattr(observability.sys, "stdout", Output())
+    monkeypatch.setattr(logs.sys, "stdout", Output())
     configure_logging()
     try:
         log = structlog.get_logger("test")
@@ -86,7 +86,9 @@ async def test_too_few_outcomes_fail_their_callers_and_commit_nothing(tmp_path: 
 
     try:
         async with asyncio.timeout(10):
-            outcomes = await asyncio.gather(*(database.batch(forgetful, n) for n in range(3)), return_exceptions=True)
+            outcomes = await asyncio.gather(
+                *(database.write_many(forgetful, n) for n in range(3)), return_exceptions=True
+            )
     finally:
         await database.close()
     assert [type(outcome) for outcome in outcomes] == [TypeError] * 3
@@ -102,7 +104,7 @@ async def test_a_locked_database_makes_nobody_wait_for_another_ones_time_out(tmp
         raise Unavailable("the database did not answer")
 
     try:
-        outcomes = await asyncio.gather(*(database.batch(locked, n) for n in range(20)), return_exceptions=True)
+        outcomes = await asyncio.gather(*(database.write_many(locked, n) for n in range(20)), return_exceptions=True)
     finally:
         await database.close()
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 20

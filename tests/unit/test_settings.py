@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
-from ecshop.kernel.settings import BadSetting, Settings, read_settings
+from entrypoints.databases import url_of
+from entrypoints.settings import BadSetting, Settings, read_settings, variables
 
 
 def test_nothing_has_to_be_set() -> None:
@@ -53,7 +55,7 @@ def test_an_unknown_variable_is_refused_and_the_known_ones_are_named() -> None:
         read_settings({"ECSHOP_PROT": "8000", "ECSHOP_PORT": "8000"})
     told, known = refused.value.detail.split("; known are: ")
     assert told == "unknown variable ECSHOP_PROT"
-    assert known.split(", ") == [f"ECSHOP_{name.upper()}" for name in Settings.__struct_fields__]
+    assert known.split(", ") == variables()
 
 
 @pytest.mark.parametrize(
@@ -86,24 +88,24 @@ def test_a_bad_option_is_refused_like_a_bad_variable() -> None:
 
 def test_each_context_has_a_file_of_its_own_in_the_data_folder(tmp_path: Path) -> None:
     settings = read_settings({"ECSHOP_DATA_DIR": str(tmp_path)})
-    assert settings.database_of("stock") == f"sqlite:///{tmp_path}/stock.db"
-    assert settings.database_of("order") == f"sqlite:///{tmp_path}/order.db"
+    assert url_of(settings, "stock") == make_url(f"sqlite:///{tmp_path}/stock.db")
+    assert url_of(settings, "order") == make_url(f"sqlite:///{tmp_path}/order.db")
 
 
 def test_a_relative_data_folder_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert read_settings({}).database_of("auth") == f"sqlite:///{tmp_path}/data/auth.db"
+    assert url_of(read_settings({}), "auth") == make_url(f"sqlite:///{tmp_path}/data/auth.db")
 
 
 def test_a_database_server_is_told_which_context_asks() -> None:
     settings = read_settings({"ECSHOP_DATABASE_URL": "postgresql+psycopg://shop@db/{context}"})
-    assert settings.database_of("stock") == "postgresql+psycopg://shop@db/stock"
+    assert url_of(settings, "stock") == make_url("postgresql+psycopg://shop@db/stock")
 
 
 def test_each_context_has_an_address() -> None:
     settings = read_settings({"ECSHOP_STOCK_URL": "http://stock:80"})
-    assert settings.url_of("stock") == "http://stock:80"
-    assert settings.url_of("order") == "http://127.0.0.1:8003"
+    assert settings.urls["stock"] == "http://stock:80"
+    assert settings.urls["order"] == "http://127.0.0.1:8003"
 
 
 def test_secrets_are_told_by_service() -> None:

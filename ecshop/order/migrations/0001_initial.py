@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from ecshop.events.schema import create_event_tables
-from ecshop.kernel.columns import Instant
+from ecshop.kernel.db.columns import Instant
 
 revision = "order_0001"
 down_revision = None

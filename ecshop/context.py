@@ -1,0 +1,47 @@
+"""What a bounded context hands to the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from litestar.types import ControllerRouterHandler
+
+from ecshop.events.catalog import Event
+from ecshop.events.consumer import Handler
+from ecshop.kernel.db.database import Database
+from ecshop.kernel.db.migration import newest_version, schema_version
+from ecshop.kernel.http.health import NotReady
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True)
+class Context(Generic[C]):
+    """One context, built and ready to be placed in a process."""
+
+    name: str
+    client: C
+    database: Database
+    migrations: Path
+    public: Sequence[ControllerRouterHandler] = ()
+    internal: Sequence[ControllerRouterHandler] = ()
+    """Routes for neighbouring services: served only by a service of its own."""
+    subscriptions: Mapping[type[Event], Handler] = field(default_factory=dict)
+    """The event types that this context listens to, and what applies them."""
+    background: Sequence[Callable[[], Awaitable[None]]] = ()
+    """Work that runs beside the requests until it is cancelled."""
+
+    @cached_property
+    def schema(self) -> str | None:
+        """The schema version that the code expects."""
+        return newest_version(self.migrations)
+
+    async def probe(self) -> None:
+        """Raises `NotReady` when the database is not at the schema version that the code expects."""
+        found = await self.database.read(lambda session: schema_version(session.connection()))
+        if found != self.schema:
+            raise NotReady(f"{self.name}: schema {found}, expected {self.schema}; run `ecshop migrate`")

@@ -1,0 +1,39 @@
+"""The one loop of everything that works in the background and depends on something that may be away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from ecshop.kernel.errors import Unavailable
+
+log = structlog.get_logger("events")
+
+_SHORTEST: Final = 0.05  # seconds
+_LONGEST: Final = 2.0
+
+
+async def repeat(step: Callable[[], Awaitable[None]], who: str) -> None:
+    """Do the step again and again until cancelled, more and more slowly while what it needs is `Unavailable`."""
+    pause = 0.0
+    while not _is_cancelled():
+        try:
+            await step()
+        except Unavailable as cause:
+            if not pause:
+                log.warning("waiting; events stay where they are", who=who, error=cause.detail)
+            pause = min(_LONGEST, pause * 2 or _SHORTEST)
+            await asyncio.sleep(pause)
+        else:
+            if pause:
+                log.info("going on", who=who)
+            pause = 0.0
+
+
+def _is_cancelled() -> bool:
+    """Whether this task has been asked to stop; redis-py may swallow the request where it meets an answer."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

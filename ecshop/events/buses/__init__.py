@@ -1,0 +1,1 @@
+"""The ways that events travel, all behind one protocol."""

@@ -1,0 +1,51 @@
+"""The inbox: plain functions inside somebody's transaction that make applying an event part of its effect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy.orm import Session
+
+from ecshop.events.envelope import Envelope
+from ecshop.events.outbox import RETENTION as OUTBOX_RETENTION
+from ecshop.events.tables import Inbox
+from ecshop.kernel.clock import now
+from ecshop.kernel.db.columns import affected_rows, table_of
+
+RETENTION: Final = 2 * OUTBOX_RETENTION
+"""How long an applied event is remembered: longer than it can be sent again."""
+_PURGE_AT_ONCE: Final = 1000
+
+_SEEN: Final = select(Inbox.event_id).where(
+    Inbox.consumer == bindparam("consumer"), Inbox.event_id.in_(bindparam("ids", expanding=True))
+)
+_ACCEPT: Final = insert(table_of(Inbox))
+
+
+def once(session: Session, consumer: str, envelopes: Sequence[Envelope]) -> list[Envelope]:
+    """The envelopes that this consumer has not applied yet; from now on they count as applied."""
+    ids = {envelope.id for envelope in envelopes}
+    seen = set(session.connection().execute(_SEEN, {"consumer": consumer, "ids": list(ids)}).scalars().all())
+    fresh = list({envelope.id: envelope for envelope in envelopes if envelope.id not in seen}.values())
+    if fresh:
+        moment = now()
+        rows = [{"consumer": consumer, "event_id": one.id, "applied_at": moment} for one in fresh]
+        session.connection().execute(_ACCEPT, rows)
+    return fresh
+
+
+def purge(session: Session, consumer: str) -> int:
+    """Forget a bounded number of applied events past their retention; tells how many."""
+    old = (Inbox.consumer == consumer, Inbox.event_id < _smallest_id(now() - RETENTION))
+    oldest = select(Inbox.event_id).where(*old).limit(_PURGE_AT_ONCE).scalar_subquery()
+    expired = delete(Inbox).where(Inbox.consumer == consumer, Inbox.event_id.in_(oldest))
+    return affected_rows(session.execute(expired, execution_options={"synchronize_session": False}))
+
+
+def _smallest_id(moment: datetime) -> str:
+    """Event ids are UUIDs of version 7, which begin with their time in milliseconds (RFC 9562, section 5.7)."""
+    milliseconds = f"{int(moment.timestamp() * 1000):012x}"
+    return f"{milliseconds[:8]}-{milliseconds[8:]}"

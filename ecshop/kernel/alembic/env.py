@@ -1,7 +1,0 @@
-"""Alembic's entry, one for all contexts: the connection comes from `ecshop.kernel.migration`."""
-
-from alembic import context
-
-context.configure(connection=context.config.attributes["connection"], render_as_batch=True)
-with context.begin_transaction():
-    context.run_migrations()

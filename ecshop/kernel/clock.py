@@ -1,0 +1,13 @@
+"""The time of day, as a part that can be replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], datetime]
+"""Tells the time, aware and in UTC."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""All that knows SQLAlchemy: threads for it, column types, pages by keyset, migrations."""

@@ -1,0 +1,48 @@
+"""Column types that are the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CursorResult, Dialect, Integer, Result, Table, Uuid
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+CountedKey: Final = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit key that the database counts up; SQLite does so for an INTEGER PRIMARY KEY only."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC time, kept as microseconds since 1970: it sorts, and no database drops its zone."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[datetime]:
+        return datetime
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+COLUMN_TYPES: Final[dict[Any, Any]] = {int: BigInteger, datetime: Instant, UUID: Uuid}
+"""The `type_annotation_map` of every context's `Base`."""
+
+
+def table_of(row: type[DeclarativeBase]) -> Table:
+    """The table behind a mapped class, for statements that serve many rows without making an object of each."""
+    return cast(Table, row.__table__)
+
+
+def affected_rows(result: Result[Any]) -> int:
+    """How many rows a statement has changed or deleted."""
+    return cast(CursorResult[Any], result).rowcount

@@ -1,0 +1,102 @@
+"""One context's database: reads on reader threads, writes on a writer, waiting work done together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from contextvars import Context, copy_context
+from pathlib import Path
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from ecshop.kernel.db.engine import open_engine, ownership, writing
+from ecshop.kernel.db.lane import Lane
+from ecshop.kernel.db.migration import migrate
+from ecshop.kernel.errors import EcshopError, Unavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+SetWise = Callable[[Session, Sequence[Item]], Sequence[Outcome | EcshopError]]
+"""Serves many items at once and returns an outcome for each, in their order."""
+
+
+class Database:
+    """All SQL is synchronous and runs off the event loop, in one of four ways.
+
+    `read` and `write` run one function in one transaction, with the context variables of their caller. `read_many` and
+    `write_many` are their set-wise twins: what waits for the same function is done together. An outcome that is an
+    `EcshopError` is raised to its own caller only; when the function itself raises, its items are served one by one.
+    """
+
+    def __init__(self, url: str | URL, *, synchronous: str = "FULL", guest: bool = False) -> None:
+        self.url, self._guest = make_url(url), guest
+        self.engine = open_engine(self.url, synchronous=synchronous, guest=guest)
+        self.on_commit: list[Callable[[], None]] = []
+        on_sqlite = self.engine.dialect.name == "sqlite"
+        self._readers = Lane("reader", self.engine, threads=2 if on_sqlite else 4)
+        self._writers = Lane("writer", writing(self.engine), threads=1 if on_sqlite else 4, committed=self._committed)
+        self._held = ExitStack()
+
+    def open(self, versions: Path) -> None:
+        """Own the file, bring it to the newest of the schema `versions`, and start the threads.
+
+        A guest owns nothing and migrates nothing. Raises `FileInUse`, or `Unavailable` without a database.
+        """
+        if not self._guest:
+            self._held.enter_context(ownership(self.url))
+            try:
+                migrate(self.engine, versions)
+            except OperationalError as cause:
+                raise Unavailable(f"cannot open {self.engine.url.render_as_string()}: {cause.orig}") from cause
+        self._readers.start()
+        self._writers.start()
+
+    async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        call = _Call(copy_context(), fn, args, kwargs)
+        return cast(T, await self._readers.submit(_run_call, call, shared=False))
+
+    async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        call = _Call(copy_context(), fn, args, kwargs)
+        return cast(T, await self._writers.submit(_run_call, call, shared=False))
+
+    async def read_many(self, fn: SetWise[Item, Outcome], item: Item) -> Outcome:
+        return cast(Outcome, await self._readers.submit(fn, item, shared=True))
+
+    async def write_many(self, fn: SetWise[Item, Outcome], item: Item) -> Outcome:
+        return cast(Outcome, await self._writers.submit(fn, item, shared=True))
+
+    async def write_each(self, fn: SetWise[Item, Outcome], items: Sequence[Item]) -> list[Outcome | Exception]:
+        """`write_many` for items that come together; an error is an outcome here, whichever it is."""
+        answers = [self._writers.submit(fn, item, shared=True) for item in items]
+        if answers:
+            await asyncio.wait(answers)
+        return [cast(Exception, answer.exception()) or answer.result() for answer in answers]
+
+    async def close(self) -> None:
+        """Finish what waits; the writer goes last, so that SQLite folds its log back into the file."""
+        await self._readers.close()
+        await self._writers.close()
+        self.engine.dispose()
+        self._held.close()
+
+    def _committed(self) -> None:
+        for wake in self.on_commit:
+            wake()
+
+
+class _Call(NamedTuple):
+    context: Context
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def _run_call(session: Session, calls: Sequence[_Call]) -> list[Any]:
+    return [call.context.run(call.fn, session, *call.args, **call.kwargs) for call in calls]

@@ -1,0 +1,73 @@
+"""What differs between SQLite and PostgreSQL, so that nothing else has to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+
+from ecshop.kernel.file_lock import file_lock
+
+_BUSY_TIMEOUT: Final = 5000  # milliseconds
+_POSTGRES_SETTINGS: Final = "-c statement_timeout=10000 -c lock_timeout=5000 -c timezone=UTC"
+
+
+def writing(engine: Engine) -> Engine:
+    """The same pool, for transactions that write: SQLite takes its write lock at BEGIN instead of failing later."""
+    return engine.execution_options(ecshop_writes=True)
+
+
+def open_engine(url: str | URL, *, synchronous: str = "FULL", guest: bool = False) -> Engine:
+    """An engine with the pragmas and time-outs that the shop relies on.
+
+    A `guest` is a short-lived command beside a running shop: it never checkpoints the shop's write-ahead log.
+    """
+    url = make_url(url)
+    if url.get_backend_name() != "sqlite":
+        return create_engine(
+            url, connect_args={"options": _POSTGRES_SETTINGS}, pool_pre_ping=True, hide_parameters=True
+        )
+    engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
+    pragmas = [
+        f"busy_timeout={_BUSY_TIMEOUT}",
+        "journal_mode=WAL",
+        f"synchronous={synchronous}",
+        "foreign_keys=ON",
+        *(["wal_autocheckpoint=0"] if guest else []),
+    ]
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _record: Any) -> None:
+        connection.create_function("lower", 1, _lower, deterministic=True)  # its own knows ASCII alone
+        connection.isolation_level = None  # pysqlite's own BEGINs come too late and commit too early
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Any) -> None:
+        writes = connection.get_execution_options().get("ecshop_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _lower(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
+
+
+@contextmanager
+def ownership(url: str | URL) -> Iterator[None]:
+    """Own the SQLite file behind `url` while the context lasts; a PostgreSQL database admits many.
+
+    Raises `FileInUse` when another process owns it.
+    """
+    url = make_url(url)
+    path = url.database
+    if url.get_backend_name() != "sqlite" or path is None:
+        yield
+        return
+    with file_lock(Path(path)):
+        yield

@@ -1,0 +1,67 @@
+"""Lists, page by page: a cursor names the last row seen, so that rows may come and go between two pages."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from ecshop.kernel.errors import InvalidCursor
+from ecshop.kernel.values import MAX_INT64, Page
+
+T = TypeVar("T")
+
+_BINDABLE: Final[dict[type, Any]] = {
+    int: Annotated[int, Meta(ge=-MAX_INT64 - 1, le=MAX_INT64)],
+    str: Annotated[str, Meta(pattern=r"^[^\x00]*(?![\s\S])")],
+    datetime: Annotated[datetime, Meta(tz=True)],
+}
+"""What the database takes of a type: a cursor may have been made up by anybody."""
+
+
+class Keyset:
+    """A total order of a list: by one column, then by the key; a name that begins with `-` sorts downwards."""
+
+    def __init__(self, name: str, column: InstrumentedAttribute[Any], key: InstrumentedAttribute[Any]) -> None:
+        self._name = name
+        self._columns = [column] if column is key else [column, key]
+        self._descending = name.startswith("-")
+
+    def fetch(
+        self, session: Session, query: Select[Any], cursor: str | None, limit: int, read: Callable[[Any], T]
+    ) -> Page[T]:
+        """The page after `cursor`, each row `read`. Raises `InvalidCursor`."""
+        if cursor is not None:
+            query = query.where(self._after(self._decode(cursor)))
+        directed = [column.desc() if self._descending else column.asc() for column in self._columns]
+        rows = session.scalars(query.order_by(*directed).limit(limit + 1)).all()
+        page = rows[:limit]
+        return Page(tuple(read(row) for row in page), self._encode(page[-1]) if len(rows) > limit else None)
+
+    def _after(self, values: Sequence[Any]) -> ColumnElement[bool]:
+        here = tuple_(*self._columns)
+        there = tuple_(*(literal(value, column.type) for column, value in zip(self._columns, values, strict=True)))
+        return here < there if self._descending else here > there
+
+    def _encode(self, last: Any) -> str:
+        values = [getattr(last, column.key) for column in self._columns]
+        written = msgspec.json.encode([self._name, *values])
+        return base64.urlsafe_b64encode(written).decode().rstrip("=")
+
+    def _decode(self, cursor: str) -> list[Any]:
+        types = [column.type.python_type for column in self._columns]
+        try:
+            name, *values = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            if name != self._name or len(values) != len(types):
+                raise ValueError("made by another list")
+            return [
+                msgspec.convert(value, _BINDABLE.get(type_, type_)) for value, type_ in zip(values, types, strict=True)
+            ]
+        except (ValueError, TypeError, RecursionError, msgspec.MsgspecError) as cause:
+            raise InvalidCursor("take `next_cursor` of the page before, with the same `sort`") from cause

@@ -1,0 +1,38 @@
+"""One server a file: a lock that the kernel keeps, and drops when its last holder is gone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ecshop.kernel.errors import EcshopError
+
+
+class FileInUse(EcshopError, code="file.in_use", status=503):
+    """Another server owns this file; two writing servers on one file could corrupt it."""
+
+
+@contextmanager
+def file_lock(file: Path) -> Iterator[int]:
+    """Own a file of the data folder; gives the descriptor of the lock, which a child process may inherit.
+
+    Raises `FileInUse` when another process owns it.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with Path(f"{file}.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            owner = lock.read().strip() or "unknown"
+            raise FileInUse(
+                f"{file} is in use by the server with process id {owner} or by what it left running; "
+                "stop that, or choose another --data-dir"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield lock.fileno()

@@ -1,0 +1,1 @@
+"""All that knows Litestar or httpx: both ends of a request."""

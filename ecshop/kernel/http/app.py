@@ -1,0 +1,52 @@
+"""A Litestar app out of routes and health probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.http.docs import VariadicTuples, assets, openapi
+from ecshop.kernel.http.health import Probe, health, live, readiness
+from ecshop.kernel.http.problems import render, render_http, render_unknown
+from ecshop.kernel.http.request_log import RequestLog
+from ecshop.kernel.http.strict import StrictBody, strict_query
+from ecshop.kernel.tokens import Verifier
+
+MAX_BODY: Final = 64 * 1024
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    routes: Sequence[ControllerRouterHandler],
+    probes: Sequence[Probe],
+    verifier: Verifier,
+    *,
+    title: str,
+    tags: Mapping[str, str],
+    with_services: bool = False,
+    lifespan: Sequence[Lifespan] = (),
+) -> ASGIApp:
+    """Serve the routes, documented under `tags`, and health, which is what all `probes` say.
+
+    `with_services` documents how services prove themselves, for an app whose routes ask them to.
+    """
+    app = Litestar(
+        [*routes, health, live, readiness(probes), assets()],
+        before_request=strict_query,
+        dto=StrictBody,
+        plugins=[VariadicTuples()],
+        exception_handlers={EcshopError: render, HTTPException: render_http, Exception: render_unknown},
+        lifespan=list(lifespan),
+        logging_config=None,
+        openapi_config=openapi(title, "An order system that never sells what it does not have.", tags, with_services),
+        request_max_body_size=MAX_BODY,
+        state=State({"verifier": verifier}),
+    )
+    return RequestLog(app)

@@ -1,0 +1,105 @@
+"""Errors as problems (RFC 9457): how one is written, how one is read again, and what becomes of all the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+
+from ecshop.kernel.errors import (
+    BodyTooLarge,
+    EcshopError,
+    Internal,
+    InvalidRequest,
+    MethodNotAllowed,
+    NoSuchPath,
+    Unauthenticated,
+    Unavailable,
+)
+from ecshop.kernel.telemetry.logs import annotate, request_id
+
+log = structlog.get_logger("http")
+
+MEDIA_TYPE: Final = "application/problem+json"
+_STANDARD: Final = {"type", "title", "status", "detail", "code", "request_id"}
+
+
+def to_problem(error: EcshopError, request_id: str) -> dict[str, Any]:
+    """The body of an error answer: RFC 9457, with the error's own fields as extension members."""
+    return {
+        "type": f"urn:ecshop:problem:{error.code}",
+        "title": error.title(),
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+        **error.fields,
+    }
+
+
+def from_problem(problem: Mapping[str, Any]) -> EcshopError:
+    """The error that `to_problem` rendered; an unknown code becomes `Unavailable`."""
+    known = EcshopError.known.get(str(problem.get("code")))
+    detail = str(problem.get("detail", ""))
+    if known is None or known is Internal:
+        return Unavailable(detail)
+    return known(detail, **{name: value for name, value in problem.items() if name not in _STANDARD})
+
+
+def render(_: Request[Any, Any, Any], error: EcshopError) -> Response[dict[str, Any]]:
+    annotate(code=error.code)
+    headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
+    return Response(
+        to_problem(error, request_id.get()), status_code=error.status, headers=headers, media_type=MEDIA_TYPE
+    )
+
+
+def render_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+    response = render(request, _from_litestar(request, error))
+    if allow := (error.headers or {}).get("allow"):
+        response.headers["allow"] = allow
+    return response
+
+
+def render_unknown(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    return render(request, _unknown(request, error))
+
+
+def _from_litestar(request: Request[Any, Any, Any], error: HTTPException) -> EcshopError:
+    path = request.scope["path"]
+    match error:
+        case ValidationException():
+            return _invalid(error)
+        case NotFoundException():
+            return NoSuchPath(f"nothing is served at {path}; see /docs")
+        case MethodNotAllowedException():
+            return MethodNotAllowed(f"{path} is not served with {request.method}")
+        case HTTPException(status_code=413):
+            return BodyTooLarge("the body is larger than 64 KiB")
+        case HTTPException(status_code=status) if status < Internal.status:
+            return InvalidRequest(error.detail)
+        case _:
+            return _unknown(request, error)
+
+
+def _invalid(error: ValidationException) -> InvalidRequest:
+    found = error.extra if isinstance(error.extra, list) else []
+    errors = [{"field": str(one.get("key", "")), "message": str(one.get("message", ""))} for one in found]
+    if any(one["field"] == "data" for one in errors):
+        return InvalidRequest("a JSON body is required", errors=[{"field": "body", "message": "is required"}])
+    told = "; ".join(f"{one['field']}: {one['message']}" for one in errors)
+    return InvalidRequest(told or re.sub(r" for (GET|POST|PUT|DELETE) \S+$", "", error.detail), errors=errors)
+
+
+def _unknown(request: Request[Any, Any, Any], error: Exception) -> Internal:
+    log.error("the shop failed", path=request.scope["path"], request_id=request_id.get(), exc_info=error)
+    return Internal("the shop failed; its log has the cause under this request id")

@@ -1,0 +1,103 @@
+"""The only place that knows how a client call becomes an HTTP request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import httpx
+import msgspec
+import structlog
+
+from ecshop.kernel.errors import (
+    EcshopError,
+    Forbidden,
+    MethodNotAllowed,
+    NoSuchPath,
+    Unauthenticated,
+    Unavailable,
+)
+from ecshop.kernel.http.problems import from_problem
+from ecshop.kernel.telemetry.logs import request_id
+
+T = TypeVar("T")
+
+Credentials = Callable[[], Awaitable[str]]
+"""Gives the access token that a call goes out with."""
+
+log = structlog.get_logger("remote")
+
+_OUR_FAULT: Final = (Unauthenticated, Forbidden, NoSuchPath, MethodNotAllowed)
+_REPEATABLE: Final = frozenset({"GET", "PUT", "DELETE"})
+
+
+class Remote:
+    """Sends a struct, reads a struct, raises the error that the other side raised.
+
+    A call whose repeat changes nothing is tried twice, since a kept connection may have been closed meanwhile. What
+    cannot be answered, or is answered by something that is no ecshop service, is `Unavailable`.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, credentials: Credentials | None = None) -> None:
+        self._http, self._credentials = http, credentials
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        returns: type[T],
+        body: object = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        """`token` stands in for this client's own credentials: the call is then made in its holder's name."""
+        own_name = token is None and self._credentials is not None
+        if token is None and self._credentials:
+            token = await self._credentials()
+        request = self._http.build_request(
+            method,
+            path,
+            params=params,
+            data=form,
+            content=None if body is None else msgspec.json.encode(body),
+            headers={
+                "x-request-id": request_id.get(),
+                **({} if form else {"content-type": "application/json"}),
+                **({"authorization": f"Bearer {token}"} if token else {}),
+                **(headers or {}),
+            },
+        )
+        reply = await self._send(request)
+        if reply.is_error:
+            error = _error_in(reply)
+            raise self._refused(error) if own_name and isinstance(error, _OUR_FAULT) else error
+        try:
+            return msgspec.json.decode(reply.content or b"null", type=returns)
+        except msgspec.DecodeError as cause:
+            raise Unavailable(f"{request.url} answered something else than {returns}") from cause
+
+    def _refused(self, error: EcshopError) -> Unavailable:
+        """The other side refuses this service, which is nothing that the service's own caller could mend."""
+        log.error("a neighbour refuses this service", url=str(self._http.base_url), code=error.code, error=error.detail)
+        return Unavailable("a service of the shop is not set up right; its log tells more")
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._http.send(request)
+        except httpx.TransportError as cause:
+            if request.method in _REPEATABLE and not isinstance(cause, httpx.ReadTimeout):
+                try:
+                    return await self._http.send(request)
+                except httpx.TransportError as again:
+                    cause = again
+            raise Unavailable(f"{request.url.host}:{request.url.port} does not answer; try again") from cause
+
+
+def _error_in(reply: httpx.Response) -> EcshopError:
+    try:
+        return from_problem(msgspec.json.decode(reply.content, type=dict[str, Any]))
+    except msgspec.DecodeError:
+        return Unavailable(f"{reply.url} answered {reply.status_code} without a problem body")

@@ -1,0 +1,1 @@
+"""What a running shop tells of itself: no web framework, no database."""

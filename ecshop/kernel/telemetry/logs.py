@@ -1,0 +1,85 @@
+"""Logs: for a person on a terminal, JSON for everything else; and what a line says of the request that it is about."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import IO, Any, BinaryIO, Final, TextIO, cast
+
+import msgspec
+import structlog
+
+request_id: Final[ContextVar[str]] = ContextVar("request_id", default="")
+"""The id of the request being served; it travels in X-Request-ID to the services that it calls."""
+
+_annotations: Final[ContextVar[dict[str, Any] | None]] = ContextVar("annotations", default=None)
+
+
+@contextmanager
+def annotated() -> Iterator[dict[str, Any]]:
+    """What `annotate` adds while the context lasts."""
+    fields: dict[str, Any] = {}
+    token = _annotations.set(fields)
+    try:
+        yield fields
+    finally:
+        _annotations.reset(token)
+
+
+def annotate(**fields: Any) -> None:
+    """Add fields to the log line of the request being served; without a request it does nothing."""
+    known = _annotations.get()
+    if known is not None:
+        known.update(fields)
+
+
+def configure_logging(*, json: bool | None = None) -> None:
+    """Log to standard output; `json=None` means JSON unless that is a terminal."""
+    as_json = not sys.stdout.isatty() if json is None else json
+    first: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper("iso" if as_json else "%H:%M:%S.%f", utc=as_json),
+    ]
+    if as_json:
+        structlog.configure(
+            processors=[*first, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _Unfailing(sys.stdout.buffer))),
+            cache_logger_on_first_use=True,
+        )
+    else:
+        structlog.configure(
+            processors=[
+                *first,
+                structlog.dev.ConsoleRenderer(
+                    pad_event_to=8, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+                ),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Unfailing(sys.stdout))),
+            cache_logger_on_first_use=True,
+        )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(name)s: %(message)s")
+
+
+class _Unfailing:
+    """Where logs go; a full disk or a reader that went away costs log lines, and nothing else."""
+
+    def __init__(self, file: IO[Any]) -> None:
+        self._file = file
+
+    def write(self, line: Any) -> int:
+        with suppress(OSError, ValueError):
+            return self._file.write(line)
+        return 0
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._file.flush()
+
+
+def _json(event: dict[str, Any], **_: Any) -> bytes:
+    return msgspec.json.encode(event, enc_hook=str)

@@ -1,0 +1,127 @@
+"""Products: looked up, quoted, listed, and changed by the seller. Each function runs inside somebody's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Select, bindparam, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from ecshop.kernel.db.keyset import Keyset
+from ecshop.kernel.db.mapping import assign, given, struct_of
+from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.values import Page
+from ecshop.product import categories
+from ecshop.product.contract import (
+    NewProduct,
+    Product,
+    ProductChange,
+    ProductDiscontinued,
+    ProductFilter,
+    ProductNotFound,
+    Quote,
+)
+from ecshop.product.models import ProductRow
+
+_COLUMNS: Final = ProductRow.__table__.c
+_FIND: Final = select(*_COLUMNS).where(_COLUMNS.id.in_(bindparam("ids", expanding=True)))
+_SORTED_BY: Final[dict[str, InstrumentedAttribute[Any]]] = {
+    "id": ProductRow.id,
+    "name": ProductRow.name,
+    "price": ProductRow.price,
+}
+
+
+def find(session: Session, ids: Sequence[int]) -> list[Product | EcshopError]:
+    found = _found(session, set(ids))
+    return [found.get(id_) or _missing([id_]) for id_ in ids]
+
+
+def quote(session: Session, requests: Sequence[tuple[int, ...]]) -> list[tuple[Quote, ...] | EcshopError]:
+    found = _found(session, {id_ for ids in requests for id_ in ids})
+    return [_quotes([found.get(id_) for id_ in ids], ids) for ids in requests]
+
+
+def list_products(session: Session, wanted: ProductFilter, cursor: str | None, limit: int) -> Page[Product]:
+    keyset = Keyset(wanted.sort, _SORTED_BY[wanted.sort.removeprefix("-")], ProductRow.id)
+    return keyset.fetch(session, _filtered(wanted), cursor, limit, _product)
+
+
+def create(session: Session, new: NewProduct) -> Product:
+    _require_category(session, new.category_id)
+    row = ProductRow(**{"on_sale": True} | _columns_of(new))
+    session.add(row)
+    session.flush()
+    return _product(row)
+
+
+def change(session: Session, product_id: int, change: ProductChange) -> Product:
+    row = _row(session, product_id)
+    values = _columns_of(change)
+    _require_category(session, values.get("category_id"))
+    assign(row, values)
+    return _product(row)
+
+
+def delete(session: Session, product_id: int) -> None:
+    session.delete(_row(session, product_id))
+
+
+def _found(session: Session, ids: Iterable[int]) -> dict[int, Product]:
+    rows = session.connection().execute(_FIND, {"ids": list(ids)}).all()
+    return {row.id: _product(row) for row in rows}
+
+
+def _quotes(products: Sequence[Product | None], ids: Sequence[int]) -> tuple[Quote, ...] | EcshopError:
+    here = [product for product in products if product is not None]
+    if len(here) < len(ids):
+        return _missing([id_ for id_, product in zip(ids, products, strict=True) if product is None])
+    for product in here:
+        if not product.status:
+            reason = "sold_out" if product.on_sale else "off_sale"
+            return ProductDiscontinued(f"{product.name} is not on sale", product_id=product.id, reason=reason)
+    return tuple(struct_of(Quote, product, product_id=product.id) for product in here)
+
+
+def _filtered(wanted: ProductFilter) -> Select[Any]:
+    query = select(ProductRow)
+    if wanted.name is not None:
+        query = query.where(ProductRow.name == wanted.name)
+    if wanted.q is not None:
+        part = [column.icontains(wanted.q, autoescape=True) for column in (ProductRow.name, ProductRow.detail)]
+        query = query.where(or_(*part))
+    if wanted.category_id is not None:
+        query = query.where(ProductRow.category_id == wanted.category_id)
+    if wanted.in_stock is not None:
+        query = query.where(ProductRow.in_stock == wanted.in_stock)
+    return query
+
+
+def _columns_of(body: NewProduct | ProductChange) -> dict[str, Any]:
+    """`status` sets the seller's switch where `on_sale` does not."""
+    values = given(body)
+    if "status" in values:
+        values.setdefault("on_sale", values.pop("status"))
+        values.pop("status", None)
+    return values
+
+
+def _row(session: Session, product_id: int) -> ProductRow:
+    row = session.get(ProductRow, product_id, with_for_update=True)
+    if row is None:
+        raise _missing([product_id])
+    return row
+
+
+def _product(row: Any) -> Product:
+    return struct_of(Product, row, status=row.on_sale and row.in_stock)
+
+
+def _missing(ids: Sequence[int]) -> ProductNotFound:
+    return ProductNotFound(f"no product has the id {', '.join(map(str, ids))}", product_ids=list(ids))
+
+
+def _require_category(session: Session, category_id: int | None) -> None:
+    if category_id is not None:
+        categories.get(session, category_id)

@@ -1,0 +1,63 @@
+"""The categories that products belong to. Each function runs inside somebody's transaction."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from sqlalchemy import delete as delete_from
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from ecshop.kernel.db.keyset import Keyset
+from ecshop.kernel.db.mapping import struct_of
+from ecshop.kernel.values import Page
+from ecshop.product.contract import Category, CategoryBody, CategoryExists, CategoryInUse, CategoryNotFound
+from ecshop.product.models import CategoryRow
+
+_BY_ID: Final = Keyset("id", CategoryRow.id, CategoryRow.id)
+_category: Final = partial(struct_of, Category)
+
+
+def get(session: Session, category_id: int) -> Category:
+    return _category(_row(session, category_id))
+
+
+def list_categories(session: Session, cursor: str | None, limit: int) -> Page[Category]:
+    return _BY_ID.fetch(session, select(CategoryRow), cursor, limit, _category)
+
+
+def create(session: Session, body: CategoryBody) -> Category:
+    return _save(session, CategoryRow(name=body.name))
+
+
+def rename(session: Session, category_id: int, body: CategoryBody) -> Category:
+    row = _row(session, category_id)
+    row.name = body.name
+    return _save(session, row)
+
+
+def delete(session: Session, category_id: int) -> None:
+    _row(session, category_id)
+    try:
+        session.execute(delete_from(CategoryRow).where(CategoryRow.id == category_id))
+    except IntegrityError as cause:
+        raise CategoryInUse("products belong to the category; move or delete them first") from cause
+
+
+def _save(session: Session, row: CategoryRow) -> Category:
+    name = row.name  # cannot be read any more when the flush has failed
+    session.add(row)
+    try:
+        session.flush()
+    except IntegrityError as cause:
+        raise CategoryExists(f"a category is already called {name}") from cause
+    return _category(row)
+
+
+def _row(session: Session, category_id: int) -> CategoryRow:
+    row = session.get(CategoryRow, category_id)
+    if row is None:
+        raise CategoryNotFound(f"no category has the id {category_id}")
+    return row

@@ -1,0 +1,27 @@
+"""The commands: `ecshop --help`. A file a noun; each loads what it needs when it runs, and not more."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from ecshop import __version__
+from entrypoints.cli.dlq import dlq
+from entrypoints.cli.migrate import migrate
+from entrypoints.cli.run import serve, up, worker
+from entrypoints.cli.user import token, user
+
+
+@click.group(invoke_without_command=True)
+@click.version_option(__version__, prog_name="ecshop")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """An order system for a web shop: it never sells what it does not have.
+
+    Without a command it is `up`. Every option is also a variable, ECSHOP_HOST and so on.
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(up)
+
+
+for _command in (up, serve, worker, migrate, token, user, dlq):
+    main.add_command(_command)

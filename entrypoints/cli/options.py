@@ -1,0 +1,42 @@
+"""What commands have in common: their options, their settings, and how they fail."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, ParamSpec
+
+import rich_click as click
+
+from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.telemetry.logs import configure_logging
+from entrypoints.settings import Settings, read_settings
+
+P = ParamSpec("P")
+
+DATA_DIR: Final = click.option("--data-dir", metavar="FOLDER", help="Where the databases and the key are. [./data]")
+HOST: Final = click.option("--host", help="The address to listen on. [127.0.0.1]")
+PORT: Final = click.option("--port", type=int, help="The port to listen on; 0 takes a free one. [8000]")
+
+
+def report_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """What goes wrong is said in a line on standard error, and the exit status is 1."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except EcshopError as error:
+            print(f"ecshop: {error.detail}", file=sys.stderr)
+            sys.exit(1)
+
+    return run
+
+
+def settings_of(**options: Any) -> Settings:
+    """The settings of this command; from here on the log is as they say. Raises `BadSetting`."""
+    settings = read_settings(os.environ, **options)
+    configure_logging(json=None if settings.log == "auto" else settings.log == "json")
+    return settings

@@ -1,0 +1,67 @@
+"""Commands that run until they are stopped."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from entrypoints.cli.options import DATA_DIR, HOST, PORT, report_errors, settings_of
+from entrypoints.contexts import ALL, NAMES
+from entrypoints.settings import BadSetting
+
+
+@click.command()
+@HOST
+@PORT
+@DATA_DIR
+@click.option("--split", is_flag=True, help="Each context as a service of its own, with Redis between them.")
+@click.option("--base-port", type=int, help="With --split: the first of four ports in a row. [8000]")
+@report_errors
+def up(
+    host: str | None = None,
+    port: int | None = None,
+    data_dir: str | None = None,
+    split: bool = False,
+    base_port: int | None = None,
+) -> None:
+    """Run the whole shop: in one process, or split into four services."""
+    if base_port is not None and not split:
+        raise BadSetting("--base-port goes with --split; the one-process shop listens on --port")
+    if split:
+        if port is not None:
+            raise BadSetting("--port goes without --split; the first port of the split mode is --base-port")
+        from entrypoints.local.split import run_split  # noqa: PLC0415
+
+        run_split(settings_of(host=host, port=base_port, data_dir=data_dir))
+        return
+    from entrypoints.local.banner import one_process  # noqa: PLC0415
+    from entrypoints.serve import serve as run  # noqa: PLC0415
+
+    settings = settings_of(host=host, port=port, data_dir=data_dir)
+    run(settings, ALL, ready=lambda address: print(one_process(address, settings), flush=True))
+
+
+@click.command()
+@click.argument("contexts", nargs=-1, required=True, type=click.Choice(NAMES))
+@HOST
+@PORT
+@DATA_DIR
+@report_errors
+def serve(contexts: tuple[str, ...], host: str | None, port: int | None, data_dir: str | None) -> None:
+    """Serve one context as a service of its own (or some together)."""
+    from entrypoints.serve import READY  # noqa: PLC0415
+    from entrypoints.serve import serve as run  # noqa: PLC0415
+
+    def say(address: str) -> None:
+        print(READY.format(contexts=", ".join(contexts), address=address), flush=True)
+
+    run(settings_of(host=host, port=port, data_dir=data_dir), frozenset(contexts), ready=say)
+
+
+@click.command()
+@DATA_DIR
+@report_errors
+def worker(data_dir: str | None) -> None:
+    """Relay and consume events without HTTP, beside servers on the same PostgreSQL."""
+    from entrypoints.worker import run_worker  # noqa: PLC0415
+
+    run_worker(settings_of(data_dir=data_dir))

@@ -1,0 +1,38 @@
+"""The one list of contexts. Whatever needs their names, ports, colours or modules takes them from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from inspect import getdoc
+from types import ModuleType
+from typing import Final
+
+
+@dataclass(frozen=True)
+class ContextEntry:
+    """`port` is where it listens as a service of its own, `colour` what its log lines have in the split mode."""
+
+    name: str
+    port: int
+    colour: str
+
+    @property
+    def module(self) -> ModuleType:
+        """Loaded on demand: most commands need none of them."""
+        return import_module(f"ecshop.{self.name}.module")
+
+    @property
+    def about(self) -> str:
+        """What the context owns, as its package says."""
+        return getdoc(import_module(f"ecshop.{self.name}")) or ""
+
+
+CONTEXTS: Final = (
+    ContextEntry("auth", 8000, "magenta"),
+    ContextEntry("product", 8001, "green"),
+    ContextEntry("stock", 8002, "yellow"),
+    ContextEntry("order", 8003, "cyan"),
+)
+NAMES: Final = tuple(context.name for context in CONTEXTS)
+ALL: Final = frozenset(NAMES)

@@ -1,0 +1,1 @@
+"""The whole shop on one machine: what `up` needs besides the services themselves."""

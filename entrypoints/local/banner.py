@@ -1,0 +1,53 @@
+"""What a shop says when it is up."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+
+from sqlalchemy import make_url
+
+from entrypoints.settings import Settings
+
+_ORDER = """\
+  T=$({ecshop} token staff --data-dir {data})
+  P=$(curl -s {product}/products -H "Authorization: Bearer $T" -H 'Content-Type: application/json' \\
+      -d '{{"name": "Green tea", "price": 1200}}' | sed 's/{{"id":\\([0-9]*\\).*/\\1/')
+  curl -s {stock}/stock -H "Authorization: Bearer $T" -H 'Content-Type: application/json' \\
+      -d "{{\\"product_id\\": $P, \\"stock\\": 5}}"; echo
+  curl -s -X POST "{order}/order?product_id=$P&quantity=5" -H "Authorization: Bearer $T"; echo
+"""
+
+
+def one_process(address: str, settings: Settings) -> str:
+    return "\n".join(
+        [
+            "The shop is open. Ctrl-C closes it.",
+            f"  API docs  {address}/docs",
+            f"  Health    {address}/health/ready",
+            f"  Data      {settings.folder}",
+            "",
+            "Place an order:",
+            _order(settings, dict.fromkeys(("product", "stock", "order"), address)),
+        ]
+    )
+
+
+def split(addresses: Mapping[str, str], redis: str, settings: Settings) -> str:
+    return "\n".join(
+        [
+            "The shop is open, each context as a service of its own. Ctrl-C closes it.",
+            *(f"  {name:<8}  {address}/docs  {address}/health/ready" for name, address in addresses.items()),
+            f"  {'redis':<8}  {make_url(redis).render_as_string()}",
+            f"  {'data':<8}  {settings.folder}",
+            "",
+            "Place an order:",
+            _order(settings, addresses),
+        ]
+    )
+
+
+def _order(settings: Settings, addresses: Mapping[str, str]) -> str:
+    ecshop = f"{shlex.quote(sys.executable)} -m ecshop"
+    return _ORDER.format(ecshop=ecshop, data=shlex.quote(str(settings.folder)), **addresses)

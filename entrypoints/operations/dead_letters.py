@@ -1,0 +1,27 @@
+"""Dead letters of all contexts, for whoever looks after the shop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sqlalchemy.orm import Session
+
+from ecshop.events.dead_letters import list_letters
+from entrypoints.contexts import NAMES
+from entrypoints.operations.shop_data import beside_the_shop
+from entrypoints.settings import Settings
+
+Verdict = Callable[[Session, str], None]
+
+
+def dead_letters(settings: Settings) -> Iterator[str]:
+    """A line for each: which context gave up on which event, when, and why. Raises `NoShop`."""
+    for name in NAMES:
+        for letter in beside_the_shop(settings, name, list_letters):
+            story = f"{letter.buried_at:%Y-%m-%d %H:%M:%S}  {letter.attempts} tries  {letter.error}"
+            yield f"{name:<8}  {letter.event_id}  {letter.type or 'undecodable'}  {story}"
+
+
+def settle_dead_letter(settings: Settings, context: str, event_id: str, verdict: Verdict) -> None:
+    """Raises `DeadLetterNotFound`, `DeadLetterUndecodable` or `NoShop`."""
+    beside_the_shop(settings, context, lambda session: verdict(session, event_id))

@@ -1,0 +1,108 @@
+"""Everything that can be set from outside, read once and checked at the start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, field
+
+from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.validation import invalid
+from entrypoints.contexts import CONTEXTS, NAMES
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+
+_DEFAULT_URLS: Final = {context.name: f"http://127.0.0.1:{context.port}" for context in CONTEXTS}
+_PREFIX: Final = "ECSHOP_"
+_URL: Final = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
+_REDIS_URL: Final = re.compile(r"(rediss?|unix)://\S+")
+_SECRET: Final = re.compile(r"([a-z_]+):(\S+)")
+
+
+class BadSetting(EcshopError, code="settings.invalid", status=500):
+    """An option or environment variable is unknown or has a value that cannot be used."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Each field is the variable ECSHOP_<FIELD>, and a line of the README's table. See `variables` for the others."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    data_dir: str = "data"
+    database_url: str = ""
+    """A database server instead of files, with `{context}` in it: postgresql+psycopg://shop@db/ecshop_{context}"""
+    synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    redis_url: str = ""
+    reservation_seconds: Seconds = 60
+    """How long stock holds units for an order that is not recorded before it asks what became of it."""
+    token_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
+    log: Literal["auto", "json", "console"] = "auto"
+    client_secret: str = ""
+    """What a service of its own proves itself with at auth."""
+    client_secrets: str = ""
+    """At auth: the services' secrets, as `stock:...,order:...`."""
+    urls: dict[str, str] = field(default_factory=_DEFAULT_URLS.copy)
+    """Where the services are, by context: ECSHOP_AUTH_URL and so on."""
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.data_dir).absolute()
+
+    def secrets(self) -> dict[str, str]:
+        """Raises `BadSetting`."""
+        pairs = [pair.strip() for pair in self.client_secrets.split(",") if pair.strip()]
+        found = [_SECRET.fullmatch(pair) for pair in pairs]
+        if not all(match and match[1] in NAMES for match in found):
+            raise BadSetting(
+                "ECSHOP_CLIENT_SECRETS is a list of service:secret with commas between them and services among "
+                f"{', '.join(NAMES)}; one of its {len(pairs)} entries is not"
+            )
+        return {match[1]: match[2] for match in found if match}
+
+
+def variables() -> list[str]:
+    """The names of all variables of the shop itself; PORT and REDIS_URL are other names of two of them."""
+    fields = [name for name in Settings.__struct_fields__ if name != "urls"]
+    return [f"{_PREFIX}{name.upper()}" for name in [*fields, *(f"{name}_url" for name in NAMES)]]
+
+
+def read_settings(environment: Mapping[str, str], **options: Any) -> Settings:
+    """Options win over variables; those that are None were not given. Raises `BadSetting`."""
+    given: dict[str, Any] = {name: value for name, value in environment.items() if name.startswith(_PREFIX)}
+    unknown = sorted(set(given) - set(variables()))
+    if unknown:
+        raise BadSetting(f"unknown variable {', '.join(unknown)}; known are: {', '.join(variables())}")
+    aliases = {"port": environment.get("PORT"), "redis_url": environment.get("REDIS_URL")}
+    values: dict[str, Any] = {name: value for name, value in aliases.items() if value}
+    values |= {name.removeprefix(_PREFIX).lower(): value for name, value in given.items()}
+    values |= {name: value for name, value in options.items() if value is not None}
+    urls = {name: values.pop(f"{name}_url", default) for name, default in _DEFAULT_URLS.items()}
+    for name, value in values.items():
+        _check(name, value)
+    settings = msgspec.convert(values | {"urls": urls}, Settings, strict=False)
+    _check_addresses(settings)
+    return settings
+
+
+def _check(name: str, value: Any) -> None:
+    try:
+        msgspec.convert({name: value}, Settings, strict=False)
+    except msgspec.ValidationError as cause:
+        [error] = invalid(cause, Settings).fields["errors"]
+        raise BadSetting(f"{_PREFIX}{name.upper()} is {value!r}: it {error['message']}") from None
+
+
+def _check_addresses(settings: Settings) -> None:
+    if settings.database_url and "{context}" not in settings.database_url:
+        raise BadSetting("ECSHOP_DATABASE_URL needs {context} in it: each context has a database of its own")
+    if settings.redis_url and not _REDIS_URL.fullmatch(settings.redis_url):
+        raise BadSetting("REDIS_URL is no address of a Redis; write it like redis://127.0.0.1:6379/0")
+    for name, url in settings.urls.items():
+        if not _URL.fullmatch(url):
+            raise BadSetting(f"{_PREFIX}{name.upper()}_URL is {url!r}: write it like {_DEFAULT_URLS[name]}")
+    settings.secrets()
