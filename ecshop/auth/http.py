@@ -23,7 +23,7 @@ from ecshop.auth.contract import (
 from ecshop.auth.service import AuthService
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.remote import Remote
-from ecshop.kernel.http.strict import ACCEPTS, FORM, JSON, body_operation
+from ecshop.kernel.http.strict import FORM, JSON
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet
 
@@ -31,7 +31,7 @@ from ecshop.kernel.tokens import JwkSet
 class AuthController(Controller):
     tags = ("auth",)
 
-    @post("/auth/signup", **operation("Sign up", UserExists, *BODY_ERRORS))
+    @post("/auth/signup", **operation("Sign up", UserExists, *BODY_ERRORS, makes="/auth/me"))
     async def sign_up(self, auth: NamedDependency[AuthService], data: JSONBody[NewUser]) -> User:
         """Makes a customer; log in next."""
         return await auth.sign_up(data)
@@ -39,9 +39,7 @@ class AuthController(Controller):
     @post(
         "/auth/login",
         status_code=200,
-        opt={ACCEPTS: (FORM, JSON)},
-        operation_class=body_operation(FORM, JSON),
-        **operation("Log in", InvalidCredentials, *BODY_ERRORS),
+        **operation("Log in", InvalidCredentials, *BODY_ERRORS, accepts=(FORM, JSON)),
     )
     async def log_in(self, auth: NamedDependency[AuthService], data: JSONBody[Login]) -> Token:
         """Send the access token with each request: `Authorization: Bearer <access_token>`."""
@@ -51,7 +49,7 @@ class AuthController(Controller):
     async def me(self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any]) -> User:
         return await auth.me(request.user)
 
-    @get("/.well-known/jwks.json", **operation("The public keys of the shop's tokens"))
+    @get("/.well-known/jwks.json", **operation("The public keys of the shop's tokens", needs_nothing=True))
     async def jwks(self, auth: NamedDependency[AuthService]) -> JwkSet:
         """A JSON Web Key Set (RFC 7517)."""
         return await auth.jwks()
@@ -63,9 +61,7 @@ class AuthInternal(Controller):
     @post(
         "/auth/token",
         status_code=200,
-        opt={ACCEPTS: (FORM,)},
-        operation_class=body_operation(FORM),
-        **operation("A token for a service", InvalidClient, GrantRefused, *BODY_ERRORS),
+        **operation("A token for a service", InvalidClient, GrantRefused, *BODY_ERRORS, accepts=(FORM,)),
     )
     async def service_token(self, auth: NamedDependency[AuthService], data: JSONBody[ServiceTokenRequest]) -> Token:
         """OAuth 2 client credentials (RFC 6749, section 4.4); `audience` names the service to be called."""

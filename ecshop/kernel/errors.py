@@ -36,7 +36,10 @@ class EcshopError(Exception):
 
 
 class Internal(EcshopError, code="internal", status=500):
-    """The shop failed. The log has the cause under the answer's request id."""
+    """The shop failed. Its log has the cause under the answer's request id."""
+
+    def __init__(self, detail: str = "the shop failed; its log has the cause under this request id") -> None:
+        super().__init__(detail)
 
 
 class Unavailable(EcshopError, code="unavailable", status=503):

@@ -29,6 +29,7 @@ _PLAIN: Final[dict[type[inspect.Type], str]] = {
     inspect.UUIDType: "a UUID",
     inspect.DateTimeType: "a time like 2026-01-31T12:00:00Z",
 }
+NO_NUL: Final = "must not hold a NUL character"
 _LONGEST_ECHO: Final = 64
 """How much of an unknown field's name is said back."""
 

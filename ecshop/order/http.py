@@ -9,7 +9,7 @@ from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
-from ecshop.kernel.errors import InvalidCursor, InvalidRequest, Unavailable
+from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
 from ecshop.kernel.http.remote import Remote
@@ -48,14 +48,13 @@ _REFUSALS = (
     MixedCurrencies,
     OrderExpired,
     IdempotencyKeyReused,
-    Unavailable,
 )
 
 
 class OrderController(Controller):
     tags = ("order",)
 
-    @post("/orders", **operation("Place an order", *_REFUSALS, *BODY_ERRORS, role=Role.CUSTOMER))
+    @post("/orders", **operation("Place an order", *_REFUSALS, *BODY_ERRORS, role=Role.CUSTOMER, makes="/orders/{id}"))
     async def place_order(
         self,
         order: NamedDependency[OrderService],
@@ -66,7 +65,10 @@ class OrderController(Controller):
         """All lines or none. Send an Idempotency-Key, and a repeat after a lost answer is safe."""
         return await order.place(request.user, data, idempotency_key)
 
-    @post("/order", **operation("Place an order of one product", *_REFUSALS, InvalidRequest, role=Role.CUSTOMER))
+    @post(
+        "/order",
+        **operation("Place an order of one product", *_REFUSALS, role=Role.CUSTOMER, makes="/orders/{id}"),
+    )
     async def place_one_line_order(
         self,
         order: NamedDependency[OrderService],
@@ -79,7 +81,7 @@ class OrderController(Controller):
         placed = await order.place(request.user, NewOrder((WantedLine(product_id, quantity),)), idempotency_key)
         return _with_its_line(placed)
 
-    @get("/orders", **operation("List orders", InvalidRequest, InvalidCursor, role=Role.CUSTOMER))
+    @get("/orders", **operation("List orders", InvalidCursor, role=Role.CUSTOMER))
     async def list_orders(
         self,
         order: NamedDependency[OrderService],
@@ -91,7 +93,7 @@ class OrderController(Controller):
         """Newest first: your own orders, or everybody's if you are staff."""
         return await order.list(request.user, status, cursor, limit)
 
-    @get("/orders/{order_id:uuid}", **operation("Get an order", OrderNotFound, InvalidRequest, role=Role.CUSTOMER))
+    @get("/orders/{order_id:uuid}", **operation("Get an order", OrderNotFound, role=Role.CUSTOMER))
     async def get_order(
         self, order: NamedDependency[OrderService], request: Request[Actor, Any, Any], order_id: FromPath[UUID]
     ) -> Order:
@@ -100,7 +102,7 @@ class OrderController(Controller):
     @post(
         "/orders/{order_id:uuid}/cancel",
         status_code=200,
-        **operation("Cancel an order", OrderNotFound, OrderNotConfirmed, InvalidRequest, role=Role.CUSTOMER),
+        **operation("Cancel an order", OrderNotFound, OrderNotConfirmed, role=Role.CUSTOMER),
     )
     async def cancel_order(
         self, order: NamedDependency[OrderService], request: Request[Actor, Any, Any], order_id: FromPath[UUID]
@@ -111,7 +113,7 @@ class OrderController(Controller):
     @post(
         "/orders/{order_id:uuid}/fulfil",
         status_code=200,
-        **operation("Mark an order as fulfilled", OrderNotFound, OrderNotConfirmed, InvalidRequest, role=Role.STAFF),
+        **operation("Mark an order as fulfilled", OrderNotFound, OrderNotConfirmed, role=Role.STAFF),
     )
     async def fulfil_order(self, order: NamedDependency[OrderService], order_id: FromPath[UUID]) -> Order:
         """It has been handed over or shipped, and cannot be cancelled any more."""

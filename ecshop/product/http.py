@@ -9,7 +9,7 @@ from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from ecshop.kernel.errors import InvalidCursor, InvalidRequest
+from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
 from ecshop.kernel.http.remote import Remote
@@ -40,7 +40,7 @@ QUOTE = "product.quote"
 class ProductController(Controller):
     tags = ("product",)
 
-    @get("/products", **operation("List products", InvalidRequest, InvalidCursor))
+    @get("/products", **operation("List products", InvalidCursor))
     async def list_products(
         self,
         product: NamedDependency[ProductService],
@@ -54,12 +54,15 @@ class ProductController(Controller):
     ) -> Page[Product]:
         return await product.list(ProductFilter(name, q, category_id, in_stock, sort), cursor, limit)
 
-    @post("/products", **operation("Add a product", CategoryNotFound, *BODY_ERRORS, role=Role.STAFF))
+    @post(
+        "/products",
+        **operation("Add a product", CategoryNotFound, *BODY_ERRORS, role=Role.STAFF, makes="/products/{id}"),
+    )
     async def create_product(self, product: NamedDependency[ProductService], data: JSONBody[NewProduct]) -> Product:
         """It counts as in stock until stock says otherwise; register its units with `POST /stock` next."""
         return await product.create(data)
 
-    @get("/products/{product_id:int}", **operation("Get a product", ProductNotFound, InvalidRequest))
+    @get("/products/{product_id:int}", **operation("Get a product", ProductNotFound))
     async def get_product(self, product: NamedDependency[ProductService], product_id: Id) -> Product:
         return await product.get(product_id)
 
@@ -73,24 +76,25 @@ class ProductController(Controller):
         """Fields that are left out stay as they are."""
         return await product.change(product_id, data)
 
-    @delete(
-        "/products/{product_id:int}", **operation("Delete a product", ProductNotFound, InvalidRequest, role=Role.STAFF)
-    )
+    @delete("/products/{product_id:int}", **operation("Delete a product", ProductNotFound, role=Role.STAFF))
     async def delete_product(self, product: NamedDependency[ProductService], product_id: Id) -> None:
         """Orders keep the name and price that they were placed with."""
         await product.delete(product_id)
 
-    @get("/categories", **operation("List categories", InvalidRequest, InvalidCursor))
+    @get("/categories", **operation("List categories", InvalidCursor))
     async def list_categories(
         self, product: NamedDependency[ProductService], cursor: Cursor = None, limit: Limit = LIMIT
     ) -> Page[Category]:
         return await product.list_categories(cursor, limit)
 
-    @post("/categories", **operation("Add a category", CategoryExists, *BODY_ERRORS, role=Role.STAFF))
+    @post(
+        "/categories",
+        **operation("Add a category", CategoryExists, *BODY_ERRORS, role=Role.STAFF, makes="/categories/{id}"),
+    )
     async def create_category(self, product: NamedDependency[ProductService], data: JSONBody[CategoryBody]) -> Category:
         return await product.create_category(data)
 
-    @get("/categories/{category_id:int}", **operation("Get a category", CategoryNotFound, InvalidRequest))
+    @get("/categories/{category_id:int}", **operation("Get a category", CategoryNotFound))
     async def get_category(self, product: NamedDependency[ProductService], category_id: Id) -> Category:
         return await product.get_category(category_id)
 
@@ -105,7 +109,7 @@ class ProductController(Controller):
 
     @delete(
         "/categories/{category_id:int}",
-        **operation("Delete a category", CategoryNotFound, CategoryInUse, InvalidRequest, role=Role.STAFF),
+        **operation("Delete a category", CategoryNotFound, CategoryInUse, role=Role.STAFF),
     )
     async def delete_category(self, product: NamedDependency[ProductService], category_id: Id) -> None:
         await product.delete_category(category_id)
@@ -116,7 +120,7 @@ class ProductInternal(Controller):
 
     @get(
         "/internal/quotes",
-        **operation("Quote products for an order", ProductNotFound, ProductDiscontinued, InvalidRequest, scope=QUOTE),
+        **operation("Quote products for an order", ProductNotFound, ProductDiscontinued, scope=QUOTE),
     )
     async def quote(self, product: NamedDependency[ProductService], product_ids: Ids) -> tuple[Quote, ...]:
         return await product.quote(product_ids)

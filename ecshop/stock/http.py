@@ -10,7 +10,7 @@ from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, PathParameter
 
-from ecshop.kernel.errors import InvalidCursor, InvalidRequest, Unavailable
+from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
 from ecshop.kernel.http.remote import Remote
@@ -42,7 +42,7 @@ RESERVE = "stock.reserve"
 class StockController(Controller):
     tags = ("stock",)
 
-    @get("/stock", **operation("List stock", InvalidRequest, InvalidCursor))
+    @get("/stock", **operation("List stock", InvalidCursor))
     async def list_stock(
         self, stock: NamedDependency[StockService], cursor: Cursor = None, limit: Limit = LIMIT
     ) -> Page[StockItem]:
@@ -50,13 +50,15 @@ class StockController(Controller):
 
     @post(
         "/stock",
-        **operation("Register stock", ProductNotFound, StockExists, Unavailable, *BODY_ERRORS, role=Role.STAFF),
+        **operation(
+            "Register stock", ProductNotFound, StockExists, *BODY_ERRORS, role=Role.STAFF, makes="/stock/{product_id}"
+        ),
     )
     async def register_stock(self, stock: NamedDependency[StockService], data: JSONBody[NewStock]) -> StockItem:
         """From now on the product can be ordered as long as units are available."""
         return await stock.register(data)
 
-    @get("/stock/{product_id:int}", **operation("Get a product's stock", StockNotFound, InvalidRequest))
+    @get("/stock/{product_id:int}", **operation("Get a product's stock", StockNotFound))
     async def get_stock(self, stock: NamedDependency[StockService], product_id: ProductId) -> StockItem:
         return await stock.get(product_id)
 
@@ -72,7 +74,7 @@ class StockController(Controller):
 
     @delete(
         "/stock/{product_id:int}",
-        **operation("Stop keeping a product", StockNotFound, StockReserved, InvalidRequest, role=Role.STAFF),
+        **operation("Stop keeping a product", StockNotFound, StockReserved, role=Role.STAFF),
     )
     async def remove_stock(self, stock: NamedDependency[StockService], product_id: ProductId) -> None:
         """Its ledger stays."""
@@ -80,7 +82,15 @@ class StockController(Controller):
 
     @post(
         "/stock/{product_id:int}/adjustments",
-        **operation("Adjust stock", StockNotFound, StockReserved, StockLimit, *BODY_ERRORS, role=Role.STAFF),
+        **operation(
+            "Adjust stock",
+            StockNotFound,
+            StockReserved,
+            StockLimit,
+            *BODY_ERRORS,
+            role=Role.STAFF,
+            makes="/stock/{product_id}/movements",
+        ),
     )
     async def adjust_stock(
         self, stock: NamedDependency[StockService], product_id: ProductId, data: JSONBody[Adjustment]
@@ -90,7 +100,7 @@ class StockController(Controller):
 
     @get(
         "/stock/{product_id:int}/movements",
-        **operation("List a product's movements", StockNotFound, InvalidRequest, InvalidCursor, role=Role.STAFF),
+        **operation("List a product's movements", StockNotFound, InvalidCursor, role=Role.STAFF),
     )
     async def list_movements(
         self,

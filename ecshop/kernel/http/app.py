@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final
+from typing import Any, Final
 
-from litestar import Litestar
+from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from ecshop.kernel.errors import EcshopError
-from ecshop.kernel.http.docs import VariadicTuples, assets, openapi
+from ecshop.kernel.http.docs import pages
+from ecshop.kernel.http.edge import Edge
 from ecshop.kernel.http.health import Probe, health, live, readiness
+from ecshop.kernel.http.methods import answer_options
+from ecshop.kernel.http.openapi import VariadicTuples, openapi
+from ecshop.kernel.http.parameters import refuse_what_is_wrong
 from ecshop.kernel.http.problems import render, render_http, render_unknown
 from ecshop.kernel.http.request_log import RequestLog
-from ecshop.kernel.http.strict import StrictBody, strict_query
+from ecshop.kernel.http.strict import StrictBody
 from ecshop.kernel.tokens import Verifier
 
 MAX_BODY: Final = 64 * 1024
@@ -38,8 +42,8 @@ def create_app(
     `with_services` documents how services prove themselves, for an app whose routes ask them to.
     """
     app = Litestar(
-        [*routes, health, live, readiness(probes), assets()],
-        before_request=strict_query,
+        [*routes, health, live, readiness(probes), *pages()],
+        before_request=_before,
         dto=StrictBody,
         plugins=[VariadicTuples()],
         exception_handlers={EcshopError: render, HTTPException: render_http, Exception: render_unknown},
@@ -49,4 +53,11 @@ def create_app(
         request_max_body_size=MAX_BODY,
         state=State({"verifier": verifier}),
     )
-    return RequestLog(app)
+    return RequestLog(Edge(app))
+
+
+async def _before(request: Request[Any, Any, Any]) -> Response[None] | None:
+    if options := answer_options(request):
+        return options
+    await refuse_what_is_wrong(request)
+    return None

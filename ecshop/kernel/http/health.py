@@ -18,13 +18,13 @@ class NotReady(EcshopError, code="health.not_ready", status=503):
     """A database does not answer or is not at the schema version that the code expects."""
 
 
-@get("/health/live", tags=["health"], **operation("Is the process alive?"))
+@get("/health/live", tags=["health"], **operation("Is the process alive?", needs_nothing=True))
 async def live() -> dict[str, str]:
     """Touches nothing."""
     return {"status": "alive"}
 
 
-@get("/health", tags=["health"], **operation("Is the process alive?"))
+@get("/health", tags=["health"], **operation("Is the process alive?", needs_nothing=True))
 async def health() -> dict[str, str]:
     """The same as `/health/live`."""
     return {"status": "alive"}

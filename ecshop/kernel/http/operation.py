@@ -1,16 +1,20 @@
-"""What an operation says of itself, once: who may call it, and which errors it answers with."""
+"""What an operation says of itself, once: who may call it, what it makes, and which errors it answers with."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any, Final
 
 import msgspec
+from litestar import Response
 from litestar.connection import ASGIConnection
+from litestar.datastructures import ResponseHeader
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example, SecurityScheme
+from litestar.openapi.spec import Example, OpenAPIType, Operation, RequestBody, Schema, SecurityScheme
 
 from ecshop.kernel.errors import (
     BodyTooLarge,
@@ -19,9 +23,11 @@ from ecshop.kernel.errors import (
     InvalidRequest,
     MalformedBody,
     Unauthenticated,
+    Unavailable,
     UnsupportedMediaType,
 )
 from ecshop.kernel.http.problems import MEDIA_TYPE, to_problem
+from ecshop.kernel.http.strict import ACCEPTS, JSON
 from ecshop.kernel.identity import Role, require_role, require_scope
 from ecshop.kernel.tokens import Verifier, bearer_token
 
@@ -53,23 +59,34 @@ def operation(
     *raises: type[EcshopError],
     role: Role | None = None,
     scope: str | None = None,
+    accepts: Sequence[str] = (JSON,),
+    makes: str | None = None,
+    needs_nothing: bool = False,
 ) -> dict[str, Any]:
-    """Arguments for a Litestar handler decorator: `role` asks for a person's token, `scope` for a service's."""
+    """Arguments for a Litestar handler decorator.
+
+    `role` asks for a person's token, `scope` for a service's. `makes` is the path of what a 201 has made, with names of
+    the answer's fields in it. What `needs_nothing` never answers `Unavailable`.
+    """
+    errors = [*raises, InvalidRequest, *([] if needs_nothing else [Unavailable])]
     guards: list[Any] = []
     security: list[dict[str, list[str]]] = []
-    errors = list(raises)
+    access = "Anybody may call this."
     if role is not None:
-        guards, security = [_signed_in_as(role)], [{USER: []}]
+        guards, security, access = [_signed_in_as(role)], [{USER: [role.value]}], f"Needs the role **{role}**."
         errors += [Unauthenticated, *([Forbidden] if role is not Role.CUSTOMER else [])]
     if scope is not None:
-        guards, security = [_service_with(scope)], [{SERVICE: []}]
+        guards, security, access = [_service_with(scope)], [{SERVICE: [scope]}], f"Needs the scope **{scope}**."
         errors += [Unauthenticated, Forbidden]
     return {
         "summary": summary,
         "response_description": "Success",
         "guards": guards,
         "security": security or None,
-        "responses": _responses(errors),
+        "responses": _responses(list(dict.fromkeys(errors))),
+        "opt": {ACCEPTS: tuple(accepts)},
+        "operation_class": _documented(access, accepts),
+        **(_located(makes) if makes else {}),
     }
 
 
@@ -91,6 +108,33 @@ def _service_with(scope: str) -> Any:
     return trusted_service
 
 
+def _located(path: str) -> dict[str, Any]:
+    """The Location of what was made (RFC 9110, section 10.2.2)."""
+
+    async def locate(response: Response[Any]) -> Response[Any]:
+        made = response.content
+        response.headers["location"] = path.format_map({name: getattr(made, name) for name in made.__struct_fields__})
+        return response
+
+    header = ResponseHeader(name="Location", documentation_only=True, description=f"`{path}`")
+    return {"after_request": locate, "response_headers": [header]}
+
+
+def _documented(access: str, accepts: Sequence[str]) -> type[Operation]:
+    @dataclass
+    class DocumentedOperation(Operation):
+        def __post_init__(self) -> None:
+            self.description = f"{self.description}\n\n{access}" if self.description else access
+            if isinstance(self.request_body, RequestBody):
+                [content] = self.request_body.content.values()
+                self.request_body.content = dict.fromkeys(accepts, content)
+            for response in (self.responses or {}).values():
+                for header in (getattr(response, "headers", None) or {}).values():
+                    header.schema = Schema(type=OpenAPIType.STRING)
+
+    return DocumentedOperation
+
+
 def _responses(errors: list[type[EcshopError]]) -> dict[int, ResponseSpec]:
     by_status: defaultdict[int, list[type[EcshopError]]] = defaultdict(list)
     for error in errors:
@@ -108,8 +152,8 @@ def _responses(errors: list[type[EcshopError]]) -> dict[int, ResponseSpec]:
 
 
 def _example(error: type[EcshopError]) -> Example:
-    told = error(getdoc(error) or "", **error.example)
+    raised = error(getdoc(error) or "", **error.example)
     return Example(
         summary=error.title(),
-        value=to_problem(told, "01a208cf-ca8f-7408-a679-bf3a1688dcc1"),
+        value=to_problem(raised, "01a208cf-ca8f-7408-a679-bf3a1688dcc1"),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -25,11 +24,14 @@ from ecshop.kernel.errors import (
     Unauthenticated,
     Unavailable,
 )
+from ecshop.kernel.http.methods import allow
 from ecshop.kernel.telemetry.logs import annotate, request_id
+from ecshop.kernel.validation import merged, wrong
 
 log = structlog.get_logger("http")
 
 MEDIA_TYPE: Final = "application/problem+json"
+FAILED: Final = "the shop failed"
 _STANDARD: Final = {"type", "title", "status", "detail", "code", "request_id"}
 
 
@@ -65,8 +67,8 @@ def render(_: Request[Any, Any, Any], error: EcshopError) -> Response[dict[str, 
 
 def render_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
     response = render(request, _from_litestar(request, error))
-    if allow := (error.headers or {}).get("allow"):
-        response.headers["allow"] = allow
+    if allowed := (error.headers or {}).get("allow"):
+        response.headers["allow"] = allow(allowed.split(", "))
     return response
 
 
@@ -92,14 +94,14 @@ def _from_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Ecs
 
 
 def _invalid(error: ValidationException) -> InvalidRequest:
+    """What `parameters` and `strict` have let pass: a body that is missing as a whole, or a bug of ours."""
     found = error.extra if isinstance(error.extra, list) else []
-    errors = [{"field": str(one.get("key", "")), "message": str(one.get("message", ""))} for one in found]
-    if any(one["field"] == "data" for one in errors):
-        return InvalidRequest("a JSON body is required", errors=[{"field": "body", "message": "is required"}])
-    told = "; ".join(f"{one['field']}: {one['message']}" for one in errors)
-    return InvalidRequest(told or re.sub(r" for (GET|POST|PUT|DELETE) \S+$", "", error.detail), errors=errors)
+    fields = [str(one.get("key", "")) for one in found]
+    if "data" in fields:
+        return wrong("body", "is required")
+    return merged([wrong(field, str(one.get("message", ""))) for field, one in zip(fields, found, strict=True)])
 
 
 def _unknown(request: Request[Any, Any, Any], error: Exception) -> Internal:
-    log.error("the shop failed", path=request.scope["path"], request_id=request_id.get(), exc_info=error)
-    return Internal("the shop failed; its log has the cause under this request id")
+    log.error(FAILED, path=request.scope["path"], request_id=request_id.get(), exc_info=error)
+    return Internal()

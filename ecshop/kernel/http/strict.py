@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request
-from litestar._openapi.schema_generation import SchemaCreator
 from litestar.dto import AbstractDTO
 from litestar.dto.data_structures import DTOFieldDefinition
-from litestar.openapi.spec import Operation, Reference, Schema
+from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
-from ecshop.kernel.errors import InvalidRequest, MalformedBody, UnsupportedMediaType
+from ecshop.kernel.errors import MalformedBody, UnsupportedMediaType
+from ecshop.kernel.validation import NO_NUL, invalid, wrong
+
+if TYPE_CHECKING:
+    from litestar._openapi.schema_generation import SchemaCreator
 
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 ACCEPTS: Final = "accepts"
 """The handler option that names the media types it reads; JSON alone without it."""
 
-NO_NUL: Final = "no text may hold a NUL character"
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_WHERE: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?$", re.DOTALL)
 
 
 class StrictBody(AbstractDTO[Any]):
@@ -36,21 +35,19 @@ class StrictBody(AbstractDTO[Any]):
 
     def decode_bytes(self, value: bytes) -> Any:
         handler = self.asgi_connection.route_handler
+        type_ = self._types[handler.handler_id]
         media_type = self.asgi_connection.headers.get("content-type", "").partition(";")[0].strip().lower()
         accepts = handler.opt.get(ACCEPTS, (JSON,))
         if media_type not in accepts:
             raise UnsupportedMediaType(f"send Content-Type: {' or '.join(accepts)}")
         try:
             if media_type == FORM:
-                fields = dict(parse_qsl(value.decode(), keep_blank_values=True))
-                if any("\0" in text for text in fields.values()):
-                    raise InvalidRequest(NO_NUL)
-                return msgspec.convert(fields, self._types[handler.handler_id], strict=False)
+                return msgspec.convert(_form(value.decode()), type_, strict=False)
             if _NUL.search(value):
-                raise InvalidRequest(NO_NUL)
+                raise wrong(_where_nul_is(msgspec.json.decode(value)) or "body", NO_NUL)
             return self._decoders[handler.handler_id].decode(value)
         except msgspec.ValidationError as cause:
-            raise invalid(cause) from None
+            raise invalid(cause, type_) from None
         except msgspec.DecodeError as cause:
             raise MalformedBody(f"the body is not JSON: {cause}") from None
         except UnicodeDecodeError:
@@ -84,41 +81,24 @@ class StrictBody(AbstractDTO[Any]):
         return False
 
 
-def invalid(error: msgspec.ValidationError) -> InvalidRequest:
-    """msgspec's message taken apart into a field and what is wrong with it."""
-    found = _WHERE.match(str(error))
-    assert found is not None
-    field = found["where"] or "body"
-    return InvalidRequest(f"{field}: {found['what']}", errors=[{"field": field, "message": found["what"]}])
+def _form(text: str) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        if name in fields:
+            raise wrong(name, "is given more than once")
+        if "\0" in value:
+            raise wrong(name, NO_NUL)
+        fields[name] = value
+    return fields
 
 
-def body_operation(*media_types: str) -> type[Operation]:
-    """Documents a body that may come in one of several media types, or in another one than JSON."""
-
-    @dataclass
-    class BodyOperation(Operation):
-        def __post_init__(self) -> None:
-            if self.request_body is not None and not isinstance(self.request_body, Reference):
-                [content] = self.request_body.content.values()
-                self.request_body.content = dict.fromkeys(media_types, content)
-
-    return BodyOperation
-
-
-_WHOLE: Final = re.compile(r"-?[0-9]+")
-
-
-async def strict_query(request: Request[Any, Any, Any]) -> None:
-    """No 3.0 for 3, nothing twice: Litestar converts leniently, and takes the last of two."""
-    if not request.scope["query_string"]:
-        return
-    for name, field in request.route_handler.parsed_fn_signature.parameters.items():
-        key = getattr(field.kwarg_definition, "query", None) or name
-        values = request.query_params.getall(key, [])
-        if len(values) > 1 and not field.is_non_string_collection:
-            raise InvalidRequest(f"{key}: is given more than once", errors=[{"field": key, "message": "twice"}])
-        whole = int in (field.annotation, *field.args)
-        if whole and any(not _WHOLE.fullmatch(value) for value in values):
-            raise InvalidRequest(f"{key}: Expected `int`", errors=[{"field": key, "message": "Expected `int`"}])
-        if any("\0" in value for value in values):
-            raise InvalidRequest(f"{key}: {NO_NUL}", errors=[{"field": key, "message": NO_NUL}])
+def _where_nul_is(value: Any, path: str = "") -> str:
+    """The path of the first text that holds a NUL character, as msgspec writes paths; "" when there is none."""
+    if isinstance(value, str):
+        return (path or "body") if "\0" in value else ""
+    inner: Iterable[tuple[str, Any]] = ()
+    if isinstance(value, dict):
+        inner = ((f"{path}.{name}" if path else name, one) for name, one in value.items())
+    elif isinstance(value, list):
+        inner = ((f"{path}[{place}]", one) for place, one in enumerate(value))
+    return next((found for deeper, one in inner if (found := _where_nul_is(one, deeper))), "")

@@ -1,0 +1,140 @@
+"""What comes in beside the body: path, query and headers, converted strictly, and nothing that was not asked for.
+
+Litestar converts leniently (3.0 for 3), takes the last of two, and lets pass what it does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from types import NoneType
+from typing import Annotated, Any, Final, NamedTuple, Union, get_args
+
+import msgspec
+from litestar import Request
+from litestar.handlers import BaseRouteHandler
+from litestar.params import HeaderParameter, ParameterKwarg, PathParameter, QueryParameter
+from litestar.typing import FieldDefinition
+from msgspec import Meta
+
+from ecshop.kernel.errors import InvalidRequest
+from ecshop.kernel.validation import NO_NUL, invalid, merged, wrong
+
+_WHOLE: Final = re.compile(r"-?[0-9]+")
+_BOUNDS: Final = {"ge": "ge", "le": "le", "min_length": "min_length", "max_length": "max_length", "pattern": "pattern"}
+_LENGTHS: Final = {"min_items": "min_length", "max_items": "max_length"}
+
+
+class _Parameter(NamedTuple):
+    name: str
+    type: Any
+    """With its bounds, so that msgspec can convert to it."""
+    many: bool
+    whole: bool
+    required: bool
+
+
+class _Expected(NamedTuple):
+    path: Sequence[_Parameter]
+    query: Mapping[str, _Parameter]
+    headers: Sequence[_Parameter]
+    body: bool
+    strict: bool
+
+
+async def refuse_what_is_wrong(request: Request[Any, Any, Any]) -> None:
+    """Raises `InvalidRequest` that names every field which is wrong."""
+    expected = _expected(request.route_handler)
+    if not expected.strict:
+        return
+    errors = [*_wrong_in_query(request, expected.query), *_wrong_elsewhere(request, expected)]
+    if not expected.body and _has_body(request):
+        errors.append(wrong("body", "is not taken by this operation; send none"))
+    if errors:
+        raise merged(errors)
+
+
+def _wrong_in_query(request: Request[Any, Any, Any], expected: Mapping[str, _Parameter]) -> Iterator[InvalidRequest]:
+    given: dict[str, list[str]] = {}
+    if request.scope["query_string"]:
+        for name, value in request.query_params.multi_items():
+            given.setdefault(name, []).append(value)
+    for name in given.keys() - expected.keys():
+        known = f"known are: {', '.join(expected)}" if expected else "this operation takes none"
+        yield wrong(name, f"is not known here; {known}")
+    for name, parameter in expected.items():
+        values = given.get(name, [])
+        if len(values) > 1 and not parameter.many:
+            yield wrong(name, "is given more than once")
+        elif values:
+            yield from _wrong_value(parameter, values if parameter.many else values[0])
+        elif parameter.required:
+            yield wrong(name, "is required")
+
+
+def _wrong_elsewhere(request: Request[Any, Any, Any], expected: _Expected) -> Iterator[InvalidRequest]:
+    for parameter in expected.path:
+        yield from _wrong_value(parameter, request.scope["path_params"][parameter.name])
+    for parameter in expected.headers:
+        value = request.headers.get(parameter.name)
+        if value is not None:
+            yield from _wrong_value(parameter, value)
+        elif parameter.required:
+            yield wrong(parameter.name, "is required")
+
+
+def _wrong_value(parameter: _Parameter, value: Any) -> Iterator[InvalidRequest]:
+    texts = [text for text in (value if parameter.many else [value]) if isinstance(text, str)]
+    if any("\0" in text for text in texts):
+        yield wrong(parameter.name, NO_NUL)
+        return
+    if parameter.whole and not all(_WHOLE.fullmatch(text) for text in texts):
+        value = ["not a whole number"] if parameter.many else "not a whole number"
+    try:
+        msgspec.convert(value, parameter.type, strict=False)
+    except msgspec.ValidationError as cause:
+        yield invalid(cause, parameter.type, parameter.name)
+
+
+def _has_body(request: Request[Any, Any, Any]) -> bool:
+    return any(
+        (name == b"content-length" and value.strip() != b"0") or name == b"transfer-encoding"
+        for name, value in request.scope["headers"]
+    )
+
+
+@cache
+def _expected(handler: BaseRouteHandler) -> _Expected:
+    fields = handler.parsed_fn_signature.parameters
+    return _Expected(
+        path=_of_kind(PathParameter, fields),
+        query={parameter.name: parameter for parameter in _of_kind(QueryParameter, fields)},
+        headers=_of_kind(HeaderParameter, fields),
+        body="data" in fields,
+        strict=bool(getattr(handler, "include_in_schema", True)),
+    )
+
+
+def _of_kind(kind: type[ParameterKwarg], fields: Mapping[str, FieldDefinition]) -> list[_Parameter]:
+    return [
+        _parameter(name, field, field.kwarg_definition)
+        for name, field in fields.items()
+        if isinstance(field.kwarg_definition, kind)
+    ]
+
+
+def _parameter(name: str, field: FieldDefinition, definition: ParameterKwarg) -> _Parameter:
+    many = field.is_non_string_collection
+    kinds = get_args(field.annotation)
+    type_ = field.annotation
+    if NoneType in kinds:  # a value that is there is not null
+        type_ = Union[tuple(kind for kind in kinds if kind is not NoneType)]  # noqa: UP007 - known at run time only
+    bounds = {
+        theirs: value
+        for ours, theirs in (_LENGTHS if many else _BOUNDS).items()
+        if (value := getattr(definition, ours)) is not None
+    }
+    whole = int in (field.annotation, *kinds)
+    bounded = Annotated[type_, Meta(**bounds)] if bounds else type_
+    return _Parameter(definition.name or name, bounded, many, whole, field.is_required)
