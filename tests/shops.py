@@ -63,6 +63,12 @@ class RunningShop:
             self.call("POST", "/stock", self.staff, json={"product_id": product_id, "stock": stock}).raise_for_status()
         return product_id
 
+    def new_category(self) -> int:
+        made = self.call("POST", "/categories", self.staff, json={"name": f"Category {uuid4()}"})
+        assert made.status_code == 201, made.text
+        category_id: int = made.json()["id"]
+        return category_id
+
     def order(self, product_id: int, quantity: int, token: str = "", **headers: str) -> httpx.Response:
         path = f"/order?product_id={product_id}&quantity={quantity}"
         return self.call("POST", path, token or self.customer, headers=headers)

@@ -1,0 +1,45 @@
+"""The shop as its documents tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.flows.operations import METHODS, Operation
+from tests.shops import RunningShop
+
+
+@pytest.fixture(scope="module")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def addresses(shop: RunningShop) -> list[str]:
+    """Of each process of the shop."""
+    return [f"http://127.0.0.1:{port}" for port in sorted(set(shop.server.ports.values()))]
+
+
+@pytest.fixture
+def documents(addresses: list[str], http: httpx.Client) -> list[dict[str, Any]]:
+    return [http.get(f"{address}/docs/openapi.json").raise_for_status().json() for address in addresses]
+
+
+@pytest.fixture
+def operations(addresses: list[str], documents: list[dict[str, Any]], http: httpx.Client) -> list[Operation]:
+    return [
+        Operation(http, address, method.upper(), path, told, document)
+        for address, document in zip(addresses, documents, strict=True)
+        for path, methods in document["paths"].items()
+        for method, told in methods.items()
+        if method in METHODS
+    ]
+
+
+@pytest.fixture
+def guarded(operations: list[Operation]) -> list[Operation]:
+    return [one for one in operations if one.guard]

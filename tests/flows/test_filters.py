@@ -1,0 +1,83 @@
+"""What a filter finds among the products."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from tests.flows.lists import NOBODYS, found, walk
+from tests.shops import RunningShop, eventually
+
+
+def test_a_name_is_found_as_a_whole(shop: RunningShop) -> None:
+    name = f"Sencha {uuid4()}"
+    both = [shop.new_product(name=name) for _ in range(2)]
+    shop.new_product(name=f"{name} deluxe")
+    assert found(shop, name=name) == both
+    assert found(shop, name=name[:-1]) == []
+    assert found(shop, name=name.upper()) == []
+    assert found(shop, name=f"{name} ") == []
+
+
+def test_a_part_is_found_in_name_and_detail_whatever_its_case(shop: RunningShop) -> None:
+    part = uuid4().hex
+    in_name = shop.new_product(name=f"Sencha {part.upper()} green")
+    in_detail = shop.new_product(detail=f"Reminds of {part}.")
+    shop.new_product()
+    for wanted in (part, part.upper(), part.title(), part[3:-3]):
+        assert found(shop, q=wanted) == [in_name, in_detail]
+    assert found(shop, q=f"sencha {part} GREEN") == [in_name]
+    assert found(shop, q=f"{part}{part}") == []
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"), [("\u00c4RGER", "\u00e4rger"), ("\u00e4", "\u00c4"), ("\u0416", "\u0436")]
+)
+def test_a_part_is_found_whatever_the_case_in_any_alphabet(shop: RunningShop, written: str, wanted: str) -> None:
+    tag = uuid4().hex
+    product = shop.new_product(name=f"{tag}{written}")
+    assert found(shop, q=f"{tag}{wanted}") == [product]
+
+
+@pytest.mark.parametrize("sign", ["%", "_", "\\", "/", "'", '"', "*", "?", "[", "^", "\u8336", "\U0001f375"])
+def test_a_part_is_looked_for_as_it_is_written(shop: RunningShop, sign: str) -> None:
+    tag = uuid4().hex
+    with_it = shop.new_product(name=f"{tag} 50{sign} off")
+    shop.new_product(name=f"{tag} 50x off")
+    assert found(shop, q=f"{tag} 50{sign} o") == [with_it]
+    assert with_it in found(shop, q=sign)
+    assert all(sign in item["name"] + item["detail"] for item in walk(shop, "/products", 100, q=sign))
+
+
+def test_an_empty_part_is_in_every_product(shop: RunningShop) -> None:
+    shop.new_product()
+    assert found(shop, q="") == found(shop)
+
+
+def test_a_category_has_its_own_products(shop: RunningShop) -> None:
+    tea, pots = shop.new_category(), shop.new_category()
+    teas = [shop.new_product(category_id=tea) for _ in range(3)]
+    shop.new_product(category_id=pots)
+    shop.new_product()
+    assert found(shop, category_id=tea) == teas
+    assert found(shop, category_id=NOBODYS) == []
+
+
+def test_what_is_in_stock_is_found_apart_from_what_is_not(shop: RunningShop) -> None:
+    category = shop.new_category()
+    there, gone = (shop.new_product(category_id=category, stock=stock) for stock in (5, 0))
+    eventually(lambda: shop.product(gone)["in_stock"], False)
+    for yes, no in (("true", "false"), ("1", "0"), ("True", "False")):
+        assert found(shop, category_id=category, in_stock=yes) == [there]
+        assert found(shop, category_id=category, in_stock=no) == [gone]
+
+
+def test_filters_narrow_each_other(shop: RunningShop) -> None:
+    category, name = shop.new_category(), f"Sencha {uuid4()}"
+    wanted = shop.new_product(name=name, detail="first flush", category_id=category)
+    shop.new_product(name=name, detail="first flush")
+    shop.new_product(name=name, category_id=category)
+    shop.new_product(detail="first flush", category_id=category)
+    assert found(shop, name=name, q="FLUSH", category_id=category, in_stock="true") == [wanted]
+    assert found(shop, name=name, q="FLUSH", category_id=category, in_stock="false") == []
