@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -35,10 +36,10 @@ class Neighbours:
 
     def remote(self, name: str, auth: AuthClient | None = None) -> Remote:
         """Calls go out with a token from `auth` where one of those here is granted any scope. Raises `BadSetting`."""
+        url = self._settings.urls[name]
         limits = httpx.Limits(max_connections=200, keepalive_expiry=30)
-        http = httpx.AsyncClient(
-            base_url=self._settings.urls[name], timeout=_TIMEOUT, transport=AiohttpTransport(limits=limits)
-        )
+        transport = AiohttpTransport(verify=_certificates(url), limits=limits)
+        http = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, transport=transport, trust_env=False)
         self._open.append(http)
         return Remote(http, self._credentials(name, auth) if auth else None)
 
@@ -71,6 +72,18 @@ class ServiceToken:
     async def _fetch(self) -> Fresh[str]:
         token = await self._auth.service_token(self._request)
         return Fresh(token.access_token, renew_after=token.expires_in - _RENEW_BEFORE, good_for=token.expires_in)
+
+
+def _certificates(url: str) -> ssl.SSLContext | bool:
+    """What an https neighbour is checked against; http needs none."""
+    if not url.startswith("https:"):
+        return False
+    try:
+        return httpx.create_ssl_context()
+    except OSError as cause:
+        raise BadSetting(
+            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {cause.strerror or cause}"
+        ) from cause
 
 
 def _secret(settings: Settings, caller: str) -> str:

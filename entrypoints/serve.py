@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import signal
 import socket
@@ -42,16 +43,28 @@ def uvloop_runner() -> asyncio.Runner:
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
-def listening_socket(host: str, port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+def listening_socket(host: str, port: int, *, option: str = "--port") -> socket.socket:
+    """Raises `PortInUse`, which names the `option` to choose another one with."""
+    try:
+        [(family, _, _, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        listening = socket.socket(family)
+    except OSError as cause:
+        raise PortInUse(f"cannot listen on {host}: {cause.strerror}; choose another with --host") from cause
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((host, port))
+        listening.bind(address)
         listening.listen(_BACKLOG)
     except OSError as cause:
         listening.close()
-        raise PortInUse(f"cannot listen on {host}:{port}: {cause.strerror}; choose another with --port") from cause
+        mend = "choose another with --host" if cause.errno == errno.EADDRNOTAVAIL else f"choose another with {option}"
+        raise PortInUse(f"cannot listen on {host}:{port}: {cause.strerror}; {mend}") from cause
     return listening
+
+
+def address_of(host: str, port: int) -> str:
+    """Where a browser on this machine finds what listens on `host`."""
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
 
 async def until_signalled() -> None:
@@ -87,7 +100,7 @@ async def _serve(settings: Settings, here: frozenset[str], ready: Callable[[str]
     shop = compose(settings, here)
     with listening_socket(settings.host, settings.port) as listening:
         async with shop.running():
-            await serve_app(shop.app(), listening, lambda: ready(_address(settings.host, listening)))
+            await serve_app(shop.app(), listening, lambda: ready(address_of(settings.host, listening.getsockname()[1])))
 
 
 def _tune_gc() -> None:
@@ -103,8 +116,3 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def _address(host: str, listening: socket.socket) -> str:
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
-    return f"http://{f'[{shown}]' if ':' in shown else shown}:{listening.getsockname()[1]}"

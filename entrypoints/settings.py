@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from msgspec import Meta, field
@@ -19,8 +20,7 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 _DEFAULT_URLS: Final = {context.name: f"http://127.0.0.1:{context.port}" for context in CONTEXTS}
 _PREFIX: Final = "ECSHOP_"
-_URL: Final = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
-_REDIS_URL: Final = re.compile(r"(rediss?|unix)://\S+")
+_REDIS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _SECRET: Final = re.compile(r"([a-z_]+):(\S+)")
 
 
@@ -100,9 +100,21 @@ def _check(name: str, value: Any) -> None:
 def _check_addresses(settings: Settings) -> None:
     if settings.database_url and "{context}" not in settings.database_url:
         raise BadSetting("ECSHOP_DATABASE_URL needs {context} in it: each context has a database of its own")
-    if settings.redis_url and not _REDIS_URL.fullmatch(settings.redis_url):
+    if settings.redis_url and not _is_address(settings.redis_url, ("redis", "rediss", "unix")):
         raise BadSetting("REDIS_URL is no address of a Redis; write it like redis://127.0.0.1:6379/0")
+    for name, value in parse_qsl(urlsplit(settings.redis_url).query):
+        if name in _REDIS_FILES and not Path(value).is_file():
+            raise BadSetting(f"REDIS_URL names {value} as its {name}, and there is no such file")
     for name, url in settings.urls.items():
-        if not _URL.fullmatch(url):
+        if not _is_address(url, ("http", "https")):
             raise BadSetting(f"{_PREFIX}{name.upper()}_URL is {url!r}: write it like {_DEFAULT_URLS[name]}")
     settings.secrets()
+
+
+def _is_address(url: str, schemes: Collection[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for one that is no number
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.hostname or parts.path.strip("/"))

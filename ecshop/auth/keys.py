@@ -13,6 +13,7 @@ from uuid import UUID
 
 import jwt
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -23,10 +24,17 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from uuid_utils.compat import uuid7
 
+from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.file_lock import FileUnusable
 from ecshop.kernel.identity import Role
 from ecshop.kernel.tokens import ALGORITHM, ISSUER, SHOP, TOKEN_TYPE, Jwk, JwkSet
 
 FILE: Final = "signing-key.pem"
+_MEND: Final = "bring back the right one, or move it away and a new one is made (everybody has to log in again)"
+
+
+class SigningKeyUnusable(EcshopError, code="auth.signing_key_unusable", status=500):
+    """The file of the signing key holds something else."""
 
 
 class SigningKey:
@@ -64,20 +72,27 @@ class SigningKey:
 
 
 def signing_key_in(folder: Path) -> SigningKey:
-    """The folder's key, made if there is none yet; only its owner can read it."""
+    """The folder's key, made if there is none yet; only its owner can read it.
+
+    Raises `SigningKeyUnusable`, or `FileUnusable` for a folder that cannot be read or written.
+    """
     file = folder / FILE
     try:
+        if not file.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write(file, Ed25519PrivateKey.generate())
         return _read(file)
-    except FileNotFoundError:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(file, Ed25519PrivateKey.generate())
-        return _read(file)
+    except OSError as cause:
+        raise FileUnusable.by(cause, file) from cause
 
 
 def _read(file: Path) -> SigningKey:
-    key = load_pem_private_key(file.read_bytes(), password=None)
+    try:
+        key = load_pem_private_key(file.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as cause:
+        raise SigningKeyUnusable(f"{file} holds no private key that can be read; {_MEND}") from cause
     if not isinstance(key, Ed25519PrivateKey):
-        raise TypeError(f"{file} holds no Ed25519 key")
+        raise SigningKeyUnusable(f"{file} holds a key of another kind than Ed25519; {_MEND}")
     return SigningKey(key)
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from ecshop.kernel.errors import EcshopError
 
@@ -15,14 +16,27 @@ class FileInUse(EcshopError, code="file.in_use", status=503):
     """Another server owns this file; two writing servers on one file could corrupt it."""
 
 
+class FileUnusable(EcshopError, code="file.unusable", status=503):
+    """A file or folder of the shop's data cannot be read or written."""
+
+    @classmethod
+    def by(cls, cause: OSError, path: Path) -> Self:
+        return cls(f"{path} cannot be used: {cause.strerror or cause}; mend that, or choose another --data-dir")
+
+
 @contextmanager
 def file_lock(file: Path) -> Iterator[int]:
     """Own a file of the data folder; gives the descriptor of the lock, which a child process may inherit.
 
-    Raises `FileInUse` when another process owns it.
+    Raises `FileInUse` when another process owns it, `FileUnusable` when its folder cannot be written.
     """
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with Path(f"{file}.lock").open("a+") as lock:
+    name = Path(f"{file}.lock")
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        opened = name.open("a+")
+    except OSError as cause:
+        raise FileUnusable.by(cause, name) from cause
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

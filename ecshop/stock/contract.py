@@ -83,8 +83,8 @@ class StockExists(EcshopError, code="stock.exists", status=409):
     """Stock is registered for this product already; adjust it instead."""
 
 
-class StockReserved(EcshopError, code="stock.reserved", status=409, example={"reserved": 3}):
-    """Fewer units would be on hand than are promised to orders."""
+class StockReserved(EcshopError, code="stock.reserved", status=409, example={"on_hand": 5, "reserved": 3}):
+    """Fewer units would be on hand than are promised to orders, or fewer than none."""
 
 
 class StockLimit(EcshopError, code="stock.limit", status=409):

@@ -79,7 +79,7 @@ def remove(session: Session, product_id: int) -> None:
     if row is None:
         raise _missing(product_id)
     if row.reserved:
-        raise _reserved(row.reserved)
+        raise _reserved(row)
     row.version += 1
     session.add(_movement_of(row, -row.on_hand, REMOVED))
     record(session, [StockDepleted(product_id, row.version)])
@@ -93,7 +93,7 @@ def _move(session: Session, product_id: int, reason: str, *, delta: int = 0, sto
         raise _missing(product_id)
     change = delta if stock is None else stock - level.on_hand
     if level.on_hand + change < level.reserved:
-        raise _reserved(level.reserved)
+        raise _reserved(level)
     if level.on_hand + change > MAX_UNITS:
         raise StockLimit(f"at most {MAX_UNITS} units can be on hand")
     if change:
@@ -127,5 +127,6 @@ def _missing(product_id: int) -> StockNotFound:
     return StockNotFound(f"no stock is registered for product {product_id}")
 
 
-def _reserved(units: int) -> StockReserved:
-    return StockReserved(f"{units} units are promised to orders", reserved=units)
+def _reserved(item: ItemRow | Level) -> StockReserved:
+    promised = f", and {item.reserved} of them are promised to orders" if item.reserved else ""
+    return StockReserved(f"{item.on_hand} units are on hand{promised}", on_hand=item.on_hand, reserved=item.reserved)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final, ParamSpec
+from typing import Any, Final, NoReturn, ParamSpec
 
 import rich_click as click
 
@@ -29,10 +29,16 @@ def report_errors(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except EcshopError as error:
-            print(f"ecshop: {error.detail}", file=sys.stderr)
-            sys.exit(1)
+            _fail(error.detail)
+        except OSError as error:
+            _fail(f"{error.filename or 'something of the system'} cannot be used: {error.strerror or error}")
 
     return run
+
+
+def _fail(reason: str) -> NoReturn:
+    print(f"ecshop: {reason}", file=sys.stderr)
+    sys.exit(1)
 
 
 def settings_of(**options: Any) -> Settings:

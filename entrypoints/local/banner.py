@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from sqlalchemy import make_url
 
@@ -49,5 +50,10 @@ def split(addresses: Mapping[str, str], redis: str, settings: Settings) -> str:
 
 
 def _order(settings: Settings, addresses: Mapping[str, str]) -> str:
-    ecshop = f"{shlex.quote(sys.executable)} -m ecshop"
-    return _ORDER.format(ecshop=ecshop, data=shlex.quote(str(settings.folder)), **addresses)
+    return _ORDER.format(ecshop=_command(), data=shlex.quote(str(settings.folder)), **addresses)
+
+
+def _command() -> str:
+    """The command that is installed beside this interpreter works from any folder."""
+    installed = Path(sys.executable).with_name("ecshop")
+    return shlex.quote(str(installed)) if installed.exists() else f"{shlex.quote(sys.executable)} -m ecshop"

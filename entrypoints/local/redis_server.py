@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ecshop.kernel.errors import EcshopError
 
+LOG = "redis.log"
 _START = 10.0  # seconds
 
 
@@ -33,7 +34,7 @@ def redis_executable() -> str:
 
 
 def redis_command(folder: Path, port: int) -> list[str]:
-    """A Redis on the loopback that writes each command to a log in `folder`."""
+    """A Redis on the loopback; `folder` gets what it keeps, and what it has to say."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     options = {
         "port": str(port),
@@ -41,6 +42,7 @@ def redis_command(folder: Path, port: int) -> list[str]:
         "dir": str(folder),
         "appendonly": "yes",
         "loglevel": "warning",
+        "logfile": str(folder / LOG),
     }
     return [redis_executable(), *(word for name, value in options.items() for word in (f"--{name}", value))]
 

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.db.engine import open_engine, ownership, writing
 from ecshop.kernel.db.lane import Lane
 from ecshop.kernel.db.migration import migrate
-from ecshop.kernel.errors import EcshopError, Unavailable
+from ecshop.kernel.errors import EcshopError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,14 +46,11 @@ class Database:
     def open(self, versions: Path) -> None:
         """Own the file, bring it to the newest of the schema `versions`, and start the threads.
 
-        A guest owns nothing and migrates nothing. Raises `FileInUse`, or `Unavailable` without a database.
+        A guest owns nothing and migrates nothing. Raises `FileInUse`, `FileUnusable` or `CannotMigrate`.
         """
         if not self._guest:
             self._held.enter_context(ownership(self.url))
-            try:
-                migrate(self.engine, versions)
-            except OperationalError as cause:
-                raise Unavailable(f"cannot open {self.engine.url.render_as_string()}: {cause.orig}") from cause
+            migrate(self.engine, versions)
         self._readers.start()
         self._writers.start()
 

@@ -1,0 +1,95 @@
+"""A process that the split mode starts, watches and starts again, and the lines that it prints."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+import click
+
+from entrypoints.contexts import CONTEXTS
+
+_COLOURS: Final = {context.name: context.colour for context in CONTEXTS} | {"redis": "red", "ecshop": "white"}
+_GRACE: Final = 10.0  # seconds that a process has to stop by itself
+_TOO_SOON: Final = 1.0  # seconds; what dies earlier than this is not started again
+_LONGEST_LINE: Final = 2**24  # bytes of one line of output
+
+
+class Process:
+    """A process in a session of its own, since a Ctrl-C is ours to pass on."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        announces: str = "",
+        keeps: Sequence[int] = (),
+    ) -> None:
+        """It is ready when it prints a line that begins with what it `announces`; it inherits what it `keeps`."""
+        self.name, self._command, self._environment, self._announces = name, command, environment, announces.encode()
+        self._keeps = tuple(keeps)
+        self.ready = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def keep_running(self) -> None:
+        """Start it, and start it again when it dies; returns when it dies before it was of any use."""
+        while True:
+            started = time.monotonic()
+            status = await self._run()
+            how = _how_it_ended(status)
+            if not self.ready.is_set() or time.monotonic() - started < _TOO_SOON:
+                say("ecshop", f"{self.name} {how} right after its start; closing the shop")
+                return
+            self.ready.clear()
+            say("ecshop", f"{self.name} {how}; starting it again")
+
+    async def stop(self) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(_GRACE):
+                await process.wait()
+        except TimeoutError:
+            say("ecshop", f"{self.name} does not stop; killing it")
+            process.kill()
+            await process.wait()
+
+    async def _run(self) -> int:
+        process = self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            limit=_LONGEST_LINE,
+            pass_fds=self._keeps,
+        )
+        assert process.stdout is not None
+        if not self._announces:
+            self.ready.set()
+        async for line in process.stdout:
+            if self._announces and line.startswith(self._announces):
+                self.ready.set()
+            say(self.name, line.decode(errors="replace").rstrip())
+        return await process.wait()
+
+
+def _how_it_ended(status: int) -> str:
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"ended with exit status {status}"
+
+
+def say(name: str, line: str) -> None:
+    """A line of output, under the name and in the colour of who says it."""
+    click.echo(click.style(f"{name:<8}| ", fg=_COLOURS[name]) + line)
