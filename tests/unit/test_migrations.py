@@ -24,11 +24,12 @@ from ecshop.kernel.db.migration import migrate, newest_version, schema_version
 from ecshop.order.models import OrderLineRow, OrderRow
 from ecshop.product.models import ProductRow
 from ecshop.stock.models import ItemRow, ReservationLineRow, ReservationRow
+from entrypoints.contexts import NAMES
 
 MigratedEngine = Callable[[str], Engine]
 Rows = Callable[[], list[Any]]
 
-each_context = pytest.mark.parametrize("context", ["auth", "product", "stock", "order"])
+each_context = pytest.mark.parametrize("context", NAMES)
 
 
 def _versions(context: str) -> Path:
