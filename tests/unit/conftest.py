@@ -14,6 +14,7 @@ from ecshop.kernel.db.migration import migrate
 from ecshop.kernel.tokens import Verifier
 from tests.unit.issuer import Issuer, KeySource
 from tests.unit.notes import MIGRATIONS, OpenDatabase
+from tests.unit.schema import MigratedEngine, versions
 
 
 @pytest.fixture
@@ -59,3 +60,19 @@ def source(issuer: Issuer) -> KeySource:
 @pytest.fixture
 def verifier(source: KeySource) -> Verifier:
     return Verifier(source, callees=["stock"])
+
+
+@pytest.fixture
+def migrated(tmp_path: Path) -> Iterator[MigratedEngine]:
+    """Makes the context's database, at its newest version."""
+    engines: list[Engine] = []
+
+    def migrate_(context: str) -> Engine:
+        engine = open_engine(f"sqlite:///{tmp_path / context}.db")
+        engines.append(engine)
+        migrate(engine, versions(context))
+        return engine
+
+    yield migrate_
+    for engine in engines:
+        engine.dispose()
