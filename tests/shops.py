@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -17,11 +16,9 @@ import pytest
 from bench.server import Server, running
 from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
+from entrypoints.contexts import NAMES
 from entrypoints.local.redis_server import NoRedis, redis_executable
 
-T = TypeVar("T")
-
-CONTEXTS = ("auth", "product", "stock", "order")
 _PREFIXES = {
     "/auth": "auth",
     "/.well-known": "auth",
@@ -37,9 +34,8 @@ class RunningShop:
 
     def __init__(self, server: Server) -> None:
         self.server, self.folder = server, server.folder
-        key = signing_key_in(server.folder)
-        self._new_token = lambda role: key.token_for_user(uuid4(), role, 900)
-        self.staff, self.customer = self._new_token(Role.STAFF), self._new_token(Role.CUSTOMER)
+        self._key = signing_key_in(server.folder)
+        self.staff, self.customer = self._new_token(Role.STAFF), self.new_customer()
         self._http = httpx.Client(timeout=30)
 
     def new_customer(self) -> str:
@@ -89,15 +85,8 @@ class RunningShop:
     def close(self) -> None:
         self._http.close()
 
-
-def eventually(look: Callable[[], T], wanted: T, *, seconds: float = 10.0) -> None:
-    """Wait until `look` sees what is wanted; fails with what it saw last."""
-    deadline = time.monotonic() + seconds
-    seen = look()
-    while seen != wanted and time.monotonic() < deadline:
-        time.sleep(0.02)
-        seen = look()
-    assert seen == wanted
+    def _new_token(self, role: Role) -> str:
+        return self._key.token_for_user(uuid4(), role, 900)
 
 
 def need_redis() -> None:
@@ -122,7 +111,7 @@ def shop_apart(folder: Path, **environment: str) -> Iterator[RunningShop]:
 
 @contextmanager
 def _shop(folder: Path, command: tuple[str, ...], environment: dict[str, str]) -> Iterator[RunningShop]:
-    with running(folder, *command, contexts=CONTEXTS, **environment) as server:
+    with running(folder, *command, contexts=NAMES, **environment) as server:
         shop = RunningShop(server)
         try:
             yield shop

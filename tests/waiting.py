@@ -6,12 +6,32 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-DEADLINE = 10.0
+DEADLINE = 10.0  # seconds
+_PAUSE = 0.01
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = DEADLINE) -> None:
-    """Return as soon as it holds; fail when it does not within `seconds`."""
+def eventually(look: Callable[[], object], wanted: object, *, seconds: float = DEADLINE) -> None:
+    """Wait until `look` sees what is wanted; fails with what it saw last."""
+    goes_on = _until(wanted, seconds)
+    while goes_on(look()):
+        time.sleep(_PAUSE)
+
+
+async def eventually_async(look: Callable[[], Awaitable[object]], wanted: object, *, seconds: float = DEADLINE) -> None:
+    """The same for a look that has to be awaited."""
+    goes_on = _until(wanted, seconds)
+    while goes_on(await look()):
+        await asyncio.sleep(_PAUSE)
+
+
+def _until(wanted: object, seconds: float) -> Callable[[object], bool]:
+    """Whether the waiting goes on after this was seen."""
     deadline = time.monotonic() + seconds
-    while not await holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        await asyncio.sleep(0.01)
+
+    def goes_on(seen: object) -> bool:
+        if seen == wanted:
+            return False
+        assert time.monotonic() < deadline, f"after {seconds:g} seconds it is still {seen!r} instead of {wanted!r}"
+        return True
+
+    return goes_on

@@ -45,7 +45,7 @@ async def test_a_service_gets_a_token_for_one_callee_and_what_it_may_do_there(do
     assert (token.token_type, token.scope) == ("bearer", "stock.reserve")
     assert 0 < token.expires_in <= 600
     caller = await Verifier(doors.auth.jwks, ["stock"]).caller(token.access_token)
-    assert (caller.name, caller.scopes) == ("order", {"stock.reserve"})
+    assert (caller.name, caller.scopes) == ("order", frozenset({"stock.reserve"}))
     with pytest.raises(Unauthenticated):
         await Verifier(doors.auth.jwks, ["product"]).caller(token.access_token)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -13,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.buses.base import EventBus
@@ -28,6 +27,7 @@ from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
 from ecshop.order.module import MIGRATIONS as TELLING
 from ecshop.stock.module import MIGRATIONS as LISTENING
+from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +40,7 @@ class Wire:
     def __init__(self, folder: Path, bus: Callable[[], EventBus]) -> None:
         self.order = Database(f"sqlite:///{folder}/order.db", synchronous="NORMAL")
         self.stock = Database(f"sqlite:///{folder}/stock.db", synchronous="NORMAL")
-        self.bus = bus
+        self.bus, self.prefix = bus, _prefix_in(folder)
         self.heard: list[UUID] = []
 
     @asynccontextmanager
@@ -71,27 +71,18 @@ class Wire:
         return await self.stock.read(_count, DeadLetter)
 
     async def unpublished(self) -> int:
-        return await self.order.read(
-            lambda session: session.scalar(select(func.count()).where(Outbox.published_at.is_(None)))
-        )
+        return await self.order.read(_count, Outbox, Outbox.published_at.is_(None))
 
 
-def _count(session: Session, table: type[Any]) -> int:
-    return session.scalar(select(func.count()).select_from(table)) or 0
-
-
-async def eventually(look: Callable[[], Any], wanted: object, seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while (seen := await look()) != wanted and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)
-    assert seen == wanted
+def _count(session: Session, table: type[Any], *where: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count()).select_from(table).where(*where)) or 0
 
 
 @pytest.fixture(params=["memory", "redis"])
 async def wire(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Wire]:
     def over_redis() -> EventBus:
         url = request.getfixturevalue("redis_url")
-        return RedisBus(url, {"order": ["stock"]}, prefix=f"test-{tmp_path.name}")
+        return RedisBus(url, {"order": ["stock"]}, prefix=_prefix_in(tmp_path))
 
     wire = Wire(tmp_path, {"memory": MemoryBus, "redis": over_redis}[request.param])
     async with AsyncExitStack() as stack:
@@ -105,8 +96,8 @@ async def test_what_is_recorded_is_applied(wire: Wire) -> None:
     orders = [uuid4() for _ in range(300)]
     async with wire.listening():
         await wire.tell(*orders)
-        await eventually(wire.applied, 300)
-        await eventually(wire.unpublished, 0)
+        await eventually_async(wire.applied, 300)
+        await eventually_async(wire.unpublished, 0)
     assert sorted(wire.heard) == sorted(orders)
 
 
@@ -114,7 +105,7 @@ async def test_what_is_told_while_nobody_listens_is_heard_later(wire: Wire) -> N
     order = uuid4()
     await wire.tell(order)
     async with wire.listening():
-        await eventually(wire.applied, 1)
+        await eventually_async(wire.applied, 1)
     assert wire.heard == [order]
 
 
@@ -122,20 +113,20 @@ async def test_types_that_nobody_listens_to_hold_nothing_up(wire: Wire) -> None:
     async with wire.listening():
         await wire.order.write(record, [OrderFulfilled(uuid4(), 2)])
         await wire.tell(uuid4())
-        await eventually(wire.applied, 1)
-        await eventually(wire.unpublished, 0)
+        await eventually_async(wire.applied, 1)
+        await eventually_async(wire.unpublished, 0)
 
 
 async def test_what_is_published_twice_is_applied_once(wire: Wire) -> None:
     order = uuid4()
     async with wire.listening():
         await wire.tell(order)
-        await eventually(wire.unpublished, 0)
-        await eventually(wire.applied, 1)
+        await eventually_async(wire.unpublished, 0)
+        await eventually_async(wire.applied, 1)
         await wire.order.write(_publish_again)
         await wire.tell(uuid4())
-        await eventually(wire.applied, 2)
-        await eventually(wire.unpublished, 0)
+        await eventually_async(wire.applied, 2)
+        await eventually_async(wire.unpublished, 0)
     assert wire.heard.count(order) == 1
 
 
@@ -149,7 +140,7 @@ async def test_an_event_that_fails_is_tried_again_and_holds_nobody_up(wire: Wire
 
     async with wire.listening(stumble):
         await wire.tell(others[0], clumsy, *others[1:])
-        await eventually(wire.applied, 6)
+        await eventually_async(wire.applied, 6)
     assert sorted(wire.heard) == sorted([clumsy, *others])
     assert await wire.dead() == 0
 
@@ -164,8 +155,8 @@ async def test_an_event_that_always_fails_becomes_a_dead_letter(wire: Wire) -> N
 
     async with wire.listening(choke):
         await wire.tell(poison, uuid4())
-        await eventually(wire.dead, 1)
-        await eventually(wire.unpublished, 0)
+        await eventually_async(wire.dead, 1)
+        await eventually_async(wire.unpublished, 0)
     assert await wire.applied() == 1
     letter = await wire.stock.read(lambda session: session.scalars(select(DeadLetter)).one())
     assert (letter.consumer, letter.error) == ("stock", "RuntimeError: choked")
@@ -182,7 +173,7 @@ async def test_a_database_that_is_away_is_nobodys_failed_attempt(wire: Wire) -> 
 
     async with wire.listening(away):
         await wire.tell(order)
-        await eventually(wire.applied, 1, seconds=60)
+        await eventually_async(wire.applied, 1, seconds=60)
     assert (wire.heard, await wire.dead()) == ([order], 0)
 
 
@@ -191,26 +182,31 @@ async def test_events_left_behind_by_a_listener_that_died_are_taken_over(wire: W
     order = uuid4()
     async with wire.listening():
         await wire.tell(uuid4())
-        await eventually(wire.applied, 1)
-        await eventually(wire.unpublished, 0)
+        await eventually_async(wire.applied, 1)
+        await eventually_async(wire.unpublished, 0)
     await wire.tell(order)
     bus = wire.bus()
     if isinstance(bus, RedisBus):
         await _deliver_to_a_consumer_that_dies(wire, bus, redis_url)
     await bus.close()
     async with wire.listening():
-        await eventually(wire.applied, 2)
+        await eventually_async(wire.applied, 2)
     assert wire.heard[1:] == [order]
 
 
 async def _deliver_to_a_consumer_that_dies(wire: Wire, bus: RedisBus, url: str) -> None:
     relaying = asyncio.create_task(Relay("order", wire.order, bus).run())
-    await eventually(wire.unpublished, 0)
+    await eventually_async(wire.unpublished, 0)
     relaying.cancel()
-    stream = bus._stream(OrderCancelled.type)
     async with Redis.from_url(url) as redis:
+        [stream] = [key async for key in redis.scan_iter(f"{wire.prefix}:*", _type="stream")]
         taken: Any = await redis.xreadgroup("stock", "dies", {stream: ">"}, count=10)
     assert taken
+
+
+def _prefix_in(folder: Path) -> str:
+    """Of the names that a test's events have in Redis, which all tests share."""
+    return f"test-{folder.name}"
 
 
 def _publish_again(session: Session) -> None:

@@ -17,7 +17,8 @@ import redis
 from bench.audit import applied_since, oversold_units
 from bench.load import Request
 from entrypoints.local.redis_server import free_port, start_redis
-from tests.shops import RunningShop, eventually, need_redis, shop_apart
+from tests.shops import RunningShop, need_redis, shop_apart
+from tests.waiting import eventually
 
 UNITS = 10**6
 

@@ -38,6 +38,7 @@ class Operation(NamedTuple):
     @property
     def guard(self) -> str:
         """Is "user", "service" or nothing."""
+        guard: str
         [guard] = [name for mark in self.told.get("security", []) for name in mark] or [""]
         return guard
 

@@ -11,7 +11,8 @@ import jwt
 import pytest
 
 from tests.flows.refusals import assert_refused
-from tests.shops import RunningShop, eventually
+from tests.shops import RunningShop
+from tests.waiting import eventually
 
 
 def sign_up(shop: RunningShop, name: str, password: str = "correct horse battery") -> httpx.Response:

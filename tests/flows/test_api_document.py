@@ -12,12 +12,12 @@ from openapi_spec_validator import validate
 from ecshop import __version__
 from ecshop.kernel.errors import EcshopError, Unauthenticated
 from ecshop.kernel.http.problems import MEDIA_TYPE
+from entrypoints.contexts import NAMES
 from tests.flows.operations import FIRST_FAILURE, Operation, examples
-from tests.shops import CONTEXTS
 
-for module in ("kernel.http.app", *(f"{context}.contract" for context in CONTEXTS)):
+for module in ("kernel.http.app", *(f"{context}.contract" for context in NAMES)):
     import_module(f"ecshop.{module}")  # registers its errors
-CONTRACTS: Final = {import_module(f"ecshop.{context}.contract").__name__ for context in CONTEXTS}
+CONTRACTS: Final = {import_module(f"ecshop.{context}.contract").__name__ for context in NAMES}
 BETWEEN_SERVICES: Final = {
     "auth.invalid_client",
     "auth.grant_refused",
@@ -29,7 +29,7 @@ BETWEEN_SERVICES: Final = {
 
 def test_each_process_has_a_document_of_its_own(documents: list[dict[str, Any]]) -> None:
     titles = sorted(document["info"]["title"] for document in documents)
-    assert titles in (["ecshop"], sorted(f"ecshop: {name}" for name in CONTEXTS))
+    assert titles in (["ecshop"], sorted(f"ecshop: {name}" for name in NAMES))
     for document in documents:
         assert document["openapi"].startswith("3.1")
         assert document["info"]["version"] == __version__
@@ -46,7 +46,8 @@ def test_the_document_admits_an_order_that_the_shop_takes(documents: list[dict[s
     schemas = {"components": document["components"], "$ref": "#/components/schemas/NewOrder"}
     order = {"lines": [{"product_id": 1, "quantity": 5}]}
     jsonschema.Draft202012Validator(schemas).validate(order)
-    for wrong in ({"lines": []}, {"lines": order["lines"] * 101}, {"lines": [1]}, {}):
+    wrongs: list[dict[str, list[Any]]] = [{"lines": []}, {"lines": order["lines"] * 101}, {"lines": [1]}, {}]
+    for wrong in wrongs:
         assert not jsonschema.Draft202012Validator(schemas).is_valid(wrong)
 
 

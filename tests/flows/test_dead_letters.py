@@ -9,7 +9,8 @@ from uuid import uuid4
 from ecshop.events.catalog import OrderCancelled
 from ecshop.events.envelope import Envelope, seal, to_bytes
 from tests.flows.test_commands import ecshop
-from tests.shops import RunningShop, eventually
+from tests.shops import RunningShop
+from tests.waiting import eventually
 
 
 def buried(shop: RunningShop, body: bytes = b"") -> Envelope:

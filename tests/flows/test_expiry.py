@@ -21,6 +21,7 @@ from ecshop.stock.contract import Line, NewStock, Reservation, ReservationReleas
 from ecshop.stock.service import StockService
 from entrypoints.compose import compose
 from entrypoints.settings import Settings
+from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.anyio
 
@@ -78,9 +79,10 @@ class House:
         assert await self.stock.ask_about_expired() >= 1
 
     async def is_released(self, product: int) -> None:
-        async with asyncio.timeout(10):
-            while (await self.stock.get(product)).reserved:
-                await asyncio.sleep(0.01)
+        async def reserved() -> int:
+            return (await self.stock.get(product)).reserved
+
+        await eventually_async(reserved, 0)
 
 
 @pytest.fixture

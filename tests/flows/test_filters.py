@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from tests.flows.lists import NOBODYS, found, walk
-from tests.shops import RunningShop, eventually
+from tests.shops import RunningShop
+from tests.waiting import eventually
 
 
 def test_a_name_is_found_as_a_whole(shop: RunningShop) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bench.load import Request
-from tests.shops import RunningShop, eventually
+from tests.shops import RunningShop
+from tests.waiting import eventually
 
 BUYERS, UNITS, ROUNDS = 500, 50, 20
 
@@ -25,7 +28,7 @@ def test_five_hundred_buyers_share_fifty_units(shop: RunningShop, _round: int) -
     assert sold == UNITS
 
 
-def _ledger(shop: RunningShop, product: int) -> list[dict[str, int]]:
+def _ledger(shop: RunningShop, product: int) -> list[dict[str, Any]]:
     found = shop.call("GET", f"/stock/{product}/movements", shop.staff, params={"limit": 100}).json()
-    lines: list[dict[str, int]] = found["items"]
+    lines: list[dict[str, Any]] = found["items"]
     return lines

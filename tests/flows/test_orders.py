@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import httpx
 
-from tests.shops import RunningShop, eventually
+from tests.shops import RunningShop
+from tests.waiting import eventually
 
 
 def place(shop: RunningShop, lines: dict[int, int], token: str = "", **headers: str) -> httpx.Response:

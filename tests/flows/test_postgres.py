@@ -13,7 +13,9 @@ import psycopg
 import pytest
 
 from bench.load import Request
-from tests.shops import CONTEXTS, RunningShop, eventually, shop_together
+from entrypoints.contexts import NAMES
+from tests.shops import RunningShop, shop_together
+from tests.waiting import eventually
 
 pgserver = pytest.importorskip("pgserver", reason="its wheel with a PostgreSQL exists for Linux and Python < 3.13")
 
@@ -27,7 +29,7 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         parent.chmod(0o755)  # the server runs as a user of its own when the tests run as root
     server = pgserver.get_server(folder / "data")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        for context in CONTEXTS:
+        for context in NAMES:
             connection.execute(f"CREATE DATABASE shop_{context}")
     yield server.get_uri().replace("postgresql://postgres:@/postgres", "postgresql+psycopg://postgres@/shop_{context}")
     server.cleanup()

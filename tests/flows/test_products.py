@@ -8,7 +8,8 @@ import pytest
 
 from tests.flows.lists import NOBODYS, found
 from tests.flows.refusals import assert_refused
-from tests.shops import RunningShop, eventually
+from tests.shops import RunningShop
+from tests.waiting import eventually
 
 
 def test_a_product_is_made_with_what_is_given_and_sensible_rest(shop: RunningShop) -> None:

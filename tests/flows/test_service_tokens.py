@@ -15,7 +15,8 @@ from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
 from tests.flows.operations import Operation, is_apart
 from tests.flows.refusals import assert_refused, assert_unauthenticated
-from tests.shops import RunningShop, eventually
+from tests.shops import RunningShop
+from tests.waiting import eventually
 
 SECRET: Final = "a-secret-of-the-order-service"
 GRANT: Final = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from tests.shops import RunningShop, eventually
+from tests.shops import RunningShop
+from tests.waiting import eventually
 
 
 def test_a_shop_is_stocked_sold_out_and_stocked_again(shop: RunningShop) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -17,11 +17,10 @@ from ecshop.events.envelope import seal, to_bytes
 from ecshop.events.tables import DeadLetter, Inbox
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
-from ecshop.product.models import CategoryRow
+from tests.unit.notes import Note, OpenDatabase
 
 pytestmark = pytest.mark.anyio
 
-OpenDatabase = Callable[..., Database]
 BAD = 666
 GOOD_ONES = [1, 2, 3]
 
@@ -35,14 +34,14 @@ class Shelf:
 
     def depleted(self, session: Session, events: Sequence[StockDepleted]) -> list[str]:
         self.sizes.append(len(events))
-        session.add_all(CategoryRow(name=f"{event.product_id} depleted") for event in events)
+        session.add_all(Note(text=f"{event.product_id} depleted") for event in events)
         session.flush()
         if any(event.product_id == BAD for event in events):
             raise self._fault
         return ["noted"] * len(events)
 
     def replenished(self, session: Session, events: Sequence[StockReplenished]) -> list[str]:
-        session.add_all(CategoryRow(name=f"{event.product_id} replenished") for event in events)
+        session.add_all(Note(text=f"{event.product_id} replenished") for event in events)
         return ["noted"] * len(events)
 
 
@@ -64,7 +63,7 @@ def _changed(**members: object) -> Delivery:
 
 
 async def _effects(database: Database) -> list[str]:
-    return await database.read(lambda session: sorted(session.scalars(select(CategoryRow.name))))
+    return await database.read(lambda session: sorted(session.scalars(select(Note.text))))
 
 
 async def _dead_letters(database: Database) -> list[DeadLetter]:
@@ -206,7 +205,7 @@ async def test_data_of_a_wrong_shape_ends_as_a_dead_letter(data: object, databas
 
 async def test_a_handler_has_to_tell_what_it_did_with_each_event(database: Database) -> None:
     def silent(session: Session, events: Sequence[StockDepleted]) -> list[str]:
-        session.add_all(CategoryRow(name=str(event.product_id)) for event in events)
+        session.add_all(Note(text=str(event.product_id)) for event in events)
         return []
 
     assert await Consumer("shelf", database, {StockDepleted: silent}).handle([_delivery(1)]) == [BACKOFF[0]]

@@ -48,7 +48,7 @@ KEYSETS: dict[str, tuple[Keyset, Callable[[Book], object]]] = {
 each_keyset = pytest.mark.parametrize("name", KEYSETS)
 
 
-class _Down(tuple):  # type: ignore[type-arg]
+class _Down(tuple[object, ...]):
     """Sorts the other way round."""
 
     def __lt__(self, other: tuple[object, ...]) -> bool:

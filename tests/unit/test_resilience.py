@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ from sqlalchemy.orm import Session
 from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
-from ecshop.kernel.telemetry import logs
 from ecshop.kernel.telemetry.logs import configure_logging
-from ecshop.product.module import MIGRATIONS
+from tests.unit.notes import MIGRATIONS
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,7 @@ def test_a_log_that_cannot_be_written_costs_lines_and_nothing_else(monkeypatch: 
         def isatty(self) -> bool:
             return False
 
-    monkeypatch.setattr(logs.sys, "stdout", Output())
+    monkeypatch.setattr(sys, "stdout", Output())
     configure_logging()
     try:
         log = structlog.get_logger("test")

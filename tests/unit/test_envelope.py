@@ -1,0 +1,67 @@
+"""Events on their travel: CloudEvents 1.0 outside, the same event inside."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+import pytest
+from uuid_utils.compat import uuid7
+
+from ecshop.events.catalog import (
+    CATALOG,
+    Event,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderedUnits,
+    OrderFulfilled,
+    ReservationExpired,
+    StockDepleted,
+    StockReplenished,
+)
+from ecshop.events.envelope import from_bytes, seal, to_bytes
+
+EXAMPLES: list[Event] = [
+    OrderConfirmed(uuid7(), 1, uuid7(), (OrderedUnits(7, 2), OrderedUnits(9, 1)), 4700, "EUR"),
+    OrderCancelled(uuid7(), 2),
+    OrderFulfilled(uuid7(), 2),
+    StockDepleted(7, 12),
+    StockReplenished(7, 13),
+    ReservationExpired(uuid7()),
+]
+
+
+def test_there_is_an_example_of_every_event() -> None:
+    assert {example.type for example in EXAMPLES} == set(CATALOG)
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.type)
+def test_an_event_travels_as_cloudevents_1_0(event: Event) -> None:
+    before = datetime.now(UTC)
+    told = json.loads(to_bytes(seal(event)))
+    assert set(told) == {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"}
+    assert (told["specversion"], told["datacontenttype"]) == ("1.0", "application/json")
+    assert UUID(told["id"]).version == 7
+    assert told["source"] == f"/ecshop/{event.type.split('.')[1]}"
+    assert (told["type"], told["subject"]) == (event.type, event.subject)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", told["time"])
+    assert before <= datetime.fromisoformat(told["time"]) <= datetime.now(UTC)
+    assert isinstance(told["data"], dict)
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.type)
+def test_an_event_is_the_same_after_its_travel(event: Event) -> None:
+    envelope = from_bytes(to_bytes(seal(event)))
+    assert msgspec.json.decode(envelope.data, type=CATALOG[envelope.type]) == event
+
+
+def test_no_two_events_have_the_same_id() -> None:
+    assert len({seal(EXAMPLES[0]).id for _ in range(100)}) == 100
+
+
+def test_an_envelope_may_say_more_than_is_known_here() -> None:
+    told = json.loads(to_bytes(seal(StockDepleted(7, 12)))) | {"traceparent": "00-1-1-00"}
+    assert from_bytes(json.dumps(told).encode()).subject == "7"

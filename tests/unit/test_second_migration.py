@@ -1,0 +1,193 @@
+"""A second migration of each context, as an example: the table that others refer to is rebuilt, and nothing is lost."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Connection, Engine, MetaData, Table, select, text
+from sqlalchemy.exc import IntegrityError
+
+from ecshop.kernel.db.engine import open_engine, writing
+from ecshop.kernel.db.migration import migrate, newest_version, schema_version
+from entrypoints.contexts import NAMES
+from tests.unit.schema import schema, versions
+
+Row = Mapping[str, Any]
+
+SECOND: Final = '''
+"""An example: a rank, which is 7 where none was given."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{context}_0002"
+down_revision = "{context}_0001"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("{table}", table_kwargs={options}) as table:
+        table.add_column(sa.Column("rank", sa.BigInteger, nullable=False, server_default=sa.text("7")))
+        table.create_check_constraint("rank_positive", "rank > 0")
+'''
+ONE, OTHER = uuid4().hex, uuid4().hex
+
+
+class Example(NamedTuple):
+    """The table that the second migration changes, and the rows that all tables have before it."""
+
+    table: str
+    rows: Mapping[str, Sequence[Row]]
+    options: Mapping[str, bool] = {}
+    """Those of the table that a rebuild would forget: a row's number is not used again."""
+
+
+ACCOUNT: Final = {"password_hash": "", "role": "staff", "created_at": 1}
+PRODUCT: Final = {"detail": "", "price": 1200, "currency": "JPY", "on_sale": True, "in_stock": True, "stock_version": 0}
+ORDER: Final = {"status": "confirmed", "version": 1, "total": 1200, "currency": "JPY", "placed_at": 1}
+LINE: Final = {"product_id": 1, "name": "Green tea", "unit_price": 1200}
+
+EXAMPLES: Final[Mapping[str, Example]] = {
+    "auth": Example(
+        "account",
+        {
+            "account": [
+                {"id": ONE, "user_name": "Aoi", "name_key": "aoi", **ACCOUNT},
+                {"id": OTHER, "user_name": "Ren", "name_key": "ren", **ACCOUNT},
+            ]
+        },
+    ),
+    "product": Example(
+        "category",
+        {
+            "category": [{"id": 1, "name": "Tea"}, {"id": 2, "name": "Pots"}],
+            "product": [
+                {"id": 1, "name": "Green tea", "category_id": 1, **PRODUCT},
+                {"id": 2, "name": "A pot", "category_id": 2, **PRODUCT},
+                {"id": 3, "name": "A cup", "category_id": None, **PRODUCT},
+            ],
+        },
+        {"sqlite_autoincrement": True},
+    ),
+    "stock": Example(
+        "reservation",
+        {
+            "item": [{"product_id": 1, "on_hand": 5, "reserved": 3, "version": 1}],
+            "reservation": [{"order_id": id_, "state": "held", "expires_at": 1} for id_ in (ONE, OTHER)],
+            "reservation_line": [
+                {"order_id": ONE, "product_id": 1, "quantity": 2},
+                {"order_id": OTHER, "product_id": 1, "quantity": 1},
+            ],
+        },
+    ),
+    "order": Example(
+        "orders",
+        {
+            "orders": [{"id": ONE, "user_id": uuid4().hex, **ORDER}, {"id": OTHER, "user_id": uuid4().hex, **ORDER}],
+            "order_line": [
+                {"order_id": ONE, "place": 0, "quantity": 1, **LINE},
+                {"order_id": ONE, "place": 1, "quantity": 2, **LINE},
+                {"order_id": OTHER, "place": 0, "quantity": 3, **LINE},
+            ],
+        },
+    ),
+}
+
+each_context = pytest.mark.parametrize("context", NAMES)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_engine(f"sqlite:///{tmp_path}/example.db")
+    yield writing(engine)
+    engine.dispose()
+
+
+@each_context
+def test_a_second_migration_keeps_every_row_and_what_it_refers_to(context: str, engine: Engine, tmp_path: Path) -> None:
+    folder, example = _at_the_first_version(context, engine, tmp_path), EXAMPLES[context]
+    before = _contents(engine)
+    assert {table: len(rows) for table, rows in before.items() if rows} == {
+        table: len(rows) for table, rows in example.rows.items()
+    }
+
+    _write_second(context, folder)
+    assert migrate(engine, folder)
+
+    with_rank = [{**row, "rank": 7} for row in before[example.table]]
+    assert _contents(engine) == {**before, example.table: with_rank}
+    with engine.connect() as connection:
+        assert list(connection.execute(text("PRAGMA foreign_key_check"))) == []
+        assert schema_version(connection) == newest_version(folder) == f"{context}_0002"
+
+
+@each_context
+def test_a_second_migration_changes_no_more_of_the_schema_than_it_says(
+    context: str, engine: Engine, tmp_path: Path
+) -> None:
+    folder, table = _at_the_first_version(context, engine, tmp_path), EXAMPLES[context].table
+    before = _schema(engine)
+    _write_second(context, folder)
+    migrate(engine, folder)
+    assert before - _schema(engine) == set()
+    assert _schema(engine) - before == {
+        f"{table}: column rank BIGINT(), not null, default 7",
+        f"{table}: check rank_positive: rank > 0",
+    }
+
+
+@pytest.mark.parametrize("context", [name for name in NAMES if len(EXAMPLES[name].rows) > 1])
+def test_after_a_second_migration_nothing_that_is_referred_to_can_be_deleted(
+    context: str, engine: Engine, tmp_path: Path
+) -> None:
+    folder, example = _at_the_first_version(context, engine, tmp_path), EXAMPLES[context]
+    _write_second(context, folder)
+    migrate(engine, folder)
+    with engine.begin() as connection, pytest.raises(IntegrityError, match="FOREIGN KEY"):
+        connection.execute(_table(connection, example.table).delete())
+
+
+def _at_the_first_version(context: str, engine: Engine, tmp_path: Path) -> Path:
+    """A database with rows in it, whatever came after the first version; returns the folder of its versions."""
+    folder = tmp_path / "versions"
+    folder.mkdir()
+    [first] = versions(context).glob("0001_*.py")
+    shutil.copy(first, folder)
+    migrate(engine, folder)
+    with engine.begin() as connection:
+        for name, rows in EXAMPLES[context].rows.items():
+            connection.execute(_table(connection, name).insert(), list(rows))
+    return folder
+
+
+def _write_second(context: str, folder: Path) -> None:
+    example = EXAMPLES[context]
+    second = SECOND.lstrip().format(context=context, table=example.table, options=dict(example.options))
+    (folder / "0002_rank.py").write_text(second)
+
+
+def _contents(engine: Engine) -> dict[str, list[dict[str, Any]]]:
+    """By table, its rows in the order of their keys."""
+    with engine.connect() as connection:
+        metadata = MetaData()
+        metadata.reflect(connection)
+        return {
+            table.name: [
+                dict(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns)).mappings()
+            ]
+            for table in metadata.sorted_tables
+            if table.name != "alembic_version"
+        }
+
+
+def _schema(engine: Engine) -> set[str]:
+    with engine.connect() as connection:
+        return schema(connection)
+
+
+def _table(connection: Connection, name: str) -> Table:
+    return Table(name, MetaData(), autoload_with=connection)
