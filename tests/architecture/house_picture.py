@@ -13,7 +13,8 @@ from pathlib import Path
 from string import ascii_lowercase
 from typing import Final, NamedTuple
 
-ROOT: Final = Path(__file__).parents[2]
+from tests.architecture.tools import ROOT
+
 DOCUMENTS: Final = ("README.md", "README.ja.md", "docs/house.md")
 BEGIN, END = "<!-- house -->", "<!-- /house -->"
 _BLOCK: Final = re.compile(f"{BEGIN}\n.*?{END}", re.DOTALL)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.house_picture import BEGIN, DOCUMENTS, END, ROOT, block, found_in, renew
+from tests.architecture.house_picture import BEGIN, DOCUMENTS, END, block, found_in, renew
+from tests.architecture.tools import ROOT
 
 LINES = block().splitlines()
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import ast
-import shutil
-import subprocess
-import sys
-from configparser import ConfigParser
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-ROOT: Final = Path(__file__).parents[2]
+from tests.architecture.tools import ROOT, append, broken_rules, copy_house, rules
 
 VIOLATIONS: Final[dict[str, dict[str, dict[str, str]]]] = {
     "Imports point down: order > stock > product > auth > context > events > kernel": {
@@ -107,41 +103,24 @@ BY_PATH: Final = ("migrations", "alembic")  # folders from which Alembic loads f
 SOURCES: Final = sorted(file for file in (ROOT / "ecshop").rglob("*.py") if file.parent.name not in BY_PATH)
 
 
-def lint(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
-    for part in ("ecshop", "entrypoints"):
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("vendor", "__pycache__"))
-    shutil.copy(ROOT / ".importlinter", tmp_path)
-    return tmp_path
+    return copy_house(tmp_path, without=("vendor",))
 
 
 def test_the_house_as_it_stands_keeps_the_rules(house: Path) -> None:
-    linted = lint(house)
-    assert linted.returncode == 0, linted.stdout
+    assert broken_rules(house) == []
 
 
 def test_every_rule_has_a_violation_that_proves_it() -> None:
-    rules = ConfigParser()
-    rules.read(ROOT / ".importlinter")
-    assert sorted(VIOLATIONS) == sorted(rules[section]["name"] for section in rules if ":contract:" in section)
+    assert sorted(VIOLATIONS) == sorted(rules())
 
 
 @pytest.mark.parametrize(("rule", "planted"), PLANTED)
 def test_a_planted_violation_is_found(rule: str, planted: dict[str, str], house: Path) -> None:
     for name, line in planted.items():
-        file = house / "ecshop" / name
-        file.parent.mkdir(exist_ok=True)
-        with file.open("a") as text:
-            text.write(f"\n{line}\n")
-    linted = lint(house)
-    told = " ".join((linted.stdout + linted.stderr).split())
-    assert linted.returncode == 1
-    assert f"{rule} BROKEN" in told
+        append(house / "ecshop" / name, line)
+    assert rule in broken_rules(house)
 
 
 def test_no_package_imports_anything_itself() -> None:

@@ -10,7 +10,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.shops import RunningShop, eventually
+from tests.shops import RunningShop
+from tests.waiting import eventually
 
 PROBLEM = "application/problem+json"
 NAME = "must be text of 1 to 200 characters, not only spaces"
@@ -97,7 +98,7 @@ def test_an_unknown_parameter_is_refused_by_every_operation(together: RunningSho
     for path, operations in documented(http).items():
         for method in operations:
             token = together.staff
-            body = {"json": {}} if method in ("post", "put") else {}
+            body: dict[str, Any] = {"json": {}} if method in ("post", "put") else {}
             answer = http.request(
                 method, f"{filled(path)}?surprise=1", headers={"authorization": f"Bearer {token}"}, **body
             )

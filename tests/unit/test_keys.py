@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from uuid_utils.compat import uuid7
 
-from ecshop.auth.keys import FILE, SigningKey, signing_key_in
+from ecshop.auth.keys import FILE, SigningKey, SigningKeyUnusable, signing_key_in
 from ecshop.kernel.identity import Role
 
 
@@ -78,7 +78,7 @@ def test_processes_that_make_the_key_at_the_same_time_agree_on_one(tmp_path: Pat
 def test_a_file_with_another_kind_of_key_is_refused(tmp_path: Path) -> None:
     other = generate_private_key(65537, 2048)
     (tmp_path / FILE).write_bytes(other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    with pytest.raises(TypeError, match="holds no Ed25519 key"):
+    with pytest.raises(SigningKeyUnusable, match="another kind than Ed25519"):
         signing_key_in(tmp_path)
 
 

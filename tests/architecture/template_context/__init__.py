@@ -1,0 +1,1 @@
+"""Review owns what customers say of products."""
