@@ -66,7 +66,7 @@ class ServiceToken:
         """Raises `Unavailable`."""
         token = await self._token.get()
         if token is None:
-            raise Unavailable("auth gives this service no token; its log tells more")
+            raise Unavailable("auth gives this service no token; its log has the cause")
         return token
 
     async def _fetch(self) -> Fresh[str]:

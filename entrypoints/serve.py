@@ -34,7 +34,7 @@ class PortInUse(EcshopError, code="port.in_use", status=500):
 
 
 def serve(settings: Settings, here: frozenset[str], *, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is told the address. Raises `PortInUse` or `FileInUse`."""
+    """Serve until SIGINT or SIGTERM; `ready` is called with the address. Raises `PortInUse` or `FileInUse`."""
     with uvloop_runner() as runner:
         runner.run(_serve(settings, here, ready))
 

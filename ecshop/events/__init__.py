@@ -1,1 +1,1 @@
-"""How contexts tell each other what happened: delivered at least once, applied exactly once."""
+"""Events between contexts: delivered at least once, applied exactly once."""

@@ -1,6 +1,6 @@
 """The published language: every event, and all that a context may know of another one's news.
 
-An event is a fact in the past tense. `version` counts the changes of the aggregate that it tells of; a receiver that
+An event is a fact in the past tense. `version` counts the changes of its aggregate; a receiver that
 knows a newer one ignores the event. A change that old receivers cannot read gets a new type, `...v2`.
 """
 
@@ -21,7 +21,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def subject(self) -> str:
-        """The id of the aggregate that the event tells of."""
+        """The id of the aggregate that the event is about."""
         raise NotImplementedError
 
 
@@ -40,7 +40,7 @@ def published_as(name: str) -> Callable[[E], E]:
 
 
 def source_of(type_: str) -> str:
-    """The context that tells events of this type: `ecshop.order.confirmed.v1` comes from `order`."""
+    """The context that publishes events of this type: `ecshop.order.confirmed.v1` comes from `order`."""
     return type_.split(".")[1]
 
 
@@ -68,7 +68,7 @@ class OrderConfirmed(OrderEvent, frozen=True):
 
 @published_as("ecshop.order.cancelled.v1")
 class OrderCancelled(OrderEvent, frozen=True):
-    """Also told of an order that never came to be: its units are given back the same way."""
+    """Also for an order that never came to be: its units are given back the same way."""
 
 
 @published_as("ecshop.order.fulfilled.v1")
@@ -97,7 +97,7 @@ class StockReplenished(StockEvent, frozen=True):
 
 @published_as("ecshop.stock.reservation_expired.v1")
 class ReservationExpired(Event, frozen=True):
-    """Units are held for an order that nobody has recorded in time; told again and again until its end is known."""
+    """Units are held for an order that nobody has recorded in time; published again until its end is known."""
 
     order_id: UUID
 

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event
-from ecshop.events.dead_letters import bury
+from ecshop.events.dead_letters import keep
 from ecshop.events.envelope import Envelope, from_bytes, opened
 from ecshop.events.inbox import once
 from ecshop.events.tables import DeadLetter
@@ -116,9 +116,9 @@ class Consumer:
             body=delivery.body,
             error=f"{type(cause).__name__}: {cause}"[:2000],
             attempts=delivery.attempts + 1,
-            buried_at=now(),
+            failed_at=now(),
         )
-        await self._database.write(bury, letter)
+        await self._database.write(keep, letter)
         self._warn("became a dead letter", envelope, cause)
 
     def _log(self, envelope: Envelope, did: str) -> None:

@@ -18,14 +18,14 @@ class DeadLetterUndecodable(EcshopError, code="dead_letter.undecodable", status=
     """It is no event that could be tried again; all that is left is to discard it."""
 
 
-def bury(session: Session, letter: DeadLetter) -> None:
+def keep(session: Session, letter: DeadLetter) -> None:
     """Keep an event that could not be applied; a later failure of the same event replaces the earlier one."""
     session.merge(letter)
 
 
 def list_letters(session: Session) -> list[DeadLetter]:
     """Oldest first."""
-    return list(session.scalars(select(DeadLetter).order_by(DeadLetter.buried_at)))
+    return list(session.scalars(select(DeadLetter).order_by(DeadLetter.failed_at)))
 
 
 def replay(session: Session, event_id: str) -> None:

@@ -38,7 +38,7 @@ def once(session: Session, consumer: str, envelopes: Sequence[Envelope]) -> list
 
 
 def purge(session: Session, consumer: str) -> int:
-    """Forget a bounded number of applied events past their retention; tells how many."""
+    """Forget a bounded number of applied events past their retention; returns how many."""
     old = (Inbox.consumer == consumer, Inbox.event_id < _smallest_id(now() - RETENTION))
     oldest = select(Inbox.event_id).where(*old).limit(_PURGE_AT_ONCE).scalar_subquery()
     expired = delete(Inbox).where(Inbox.consumer == consumer, Inbox.event_id.in_(oldest))

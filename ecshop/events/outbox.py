@@ -63,7 +63,7 @@ _POSTPONE: Final = (
 def record(session: Session, events: Iterable[Event]) -> None:
     """Have the events published if, and only if, this transaction commits.
 
-    An event that names no request is told as caused by the one that this transaction is run for.
+    An event that names no request was caused by the one that this transaction is run for.
     """
     rows = [_row(seal(event, caused_by=request_id.get())) for event in events]
     if rows:
@@ -95,7 +95,7 @@ def settle(session: Session, published: Sequence[int], postponed: Sequence[Postp
 
 
 def resend(session: Session, since: datetime) -> int:
-    """Make due again what was published after `since`; tells how many events that are."""
+    """Make due again what was published after `since`; returns how many events that are."""
     some = select(Outbox.seq).where(Outbox.published_at > since).limit(_RESEND_AT_ONCE).scalar_subquery()
     again = update(Outbox).where(Outbox.seq.in_(some)).values(published_at=None, due_at=now(), attempts=0)
     total = 0
@@ -109,7 +109,7 @@ def last_published(session: Session) -> datetime:
 
 
 def purge(session: Session) -> int:
-    """Forget a bounded number of published events past their retention; tells how many."""
+    """Forget a bounded number of published events past their retention; returns how many."""
     oldest = select(Outbox.seq).where(Outbox.published_at.is_not(None)).order_by(Outbox.seq).limit(_PURGE_AT_ONCE)
     expired = delete(Outbox).where(Outbox.seq.in_(oldest.scalar_subquery()), Outbox.published_at < now() - RETENTION)
     return affected_rows(session.execute(expired, execution_options={"synchronize_session": False}))

@@ -37,7 +37,7 @@ def create_event_tables() -> None:
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("error", sa.Text, nullable=False),
         sa.Column("attempts", sa.BigInteger, nullable=False),
-        sa.Column("buried_at", Instant, nullable=False),
+        sa.Column("failed_at", Instant, nullable=False),
     )
     op.create_table(
         "relay_state",

@@ -55,7 +55,7 @@ class DeadLetter(Base):
     body: Mapped[bytes] = mapped_column(LargeBinary)
     error: Mapped[str] = mapped_column(Text)
     attempts: Mapped[int]
-    buried_at: Mapped[datetime]
+    failed_at: Mapped[datetime]
 
 
 class RelayState(Base):

@@ -49,7 +49,7 @@ def rule(pattern: str, says: str) -> str:
 
 
 def invalid(error: msgspec.ValidationError, type_: Any, field: str = "body") -> InvalidRequest:
-    """The error of a conversion to `type_`, told field by field; `field` names the whole value."""
+    """The error of a conversion to `type_`, by its field; `field` names the whole value."""
     found = _WHERE.match(str(error))
     assert found is not None
     what, where = found["what"], found["where"] or ""

@@ -73,7 +73,7 @@ class OrderNotFound(EcshopError, code="order.not_found", status=404):
 
 
 class OrderNotConfirmed(EcshopError, code="order.not_confirmed", status=409, example={"order_status": "fulfilled"}):
-    """Only a confirmed order can be cancelled or fulfilled; `order_status` tells what it is."""
+    """Only a confirmed order can be cancelled or fulfilled; `order_status` is what it is."""
 
 
 class OrderExpired(EcshopError, code="order.expired", status=409):

@@ -48,7 +48,7 @@ class Attempt(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """An order to be recorded; `fingerprint` tells what was asked for under an idempotency key."""
+    """An order to be recorded; `fingerprint` is what was asked for under an idempotency key."""
 
     order: Order
     fingerprint: str | None

@@ -1,4 +1,4 @@
-"""What stock tells of: whether there are units of a product. The newest version wins, in whatever order it comes."""
+"""Whether there are units of a product, by the events of stock: the newest version wins, in any order."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class ProductFilter(Struct, frozen=True):
 
 
 class Quote(Struct, frozen=True):
-    """What an order is told of a product that it can have now."""
+    """A product that can be ordered now, and what it costs now."""
 
     product_id: Id
     name: Name

@@ -45,7 +45,7 @@ def run_split(settings: Settings) -> None:
 
 
 def _free_ports(settings: Settings) -> dict[str, int]:
-    """A port for each context, in a row; four services that fail one by one would tell less."""
+    """A port for each context, in a row; services that fail one by one would not name it as clearly."""
     if not 0 < settings.port <= _LAST_PORT - len(NAMES) + 1:
         raise BadSetting(f"the split mode needs {len(NAMES)} ports in a row: name the first one with --base-port")
     ports = {name: settings.port + place for place, name in enumerate(NAMES)}

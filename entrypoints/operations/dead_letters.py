@@ -18,7 +18,7 @@ def dead_letters(settings: Settings) -> Iterator[str]:
     """A line for each: which context gave up on which event, when, and why. Raises `NoShop`."""
     for name in NAMES:
         for letter in beside_the_shop(settings, name, list_letters):
-            story = f"{letter.buried_at:%Y-%m-%d %H:%M:%S}  {letter.attempts} tries  {letter.error}"
+            story = f"{letter.failed_at:%Y-%m-%d %H:%M:%S}  {letter.attempts} tries  {letter.error}"
             yield f"{name:<8}  {letter.event_id}  {letter.type or 'undecodable'}  {story}"
 
 

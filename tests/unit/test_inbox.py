@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from ecshop.events import inbox
 from ecshop.events.catalog import StockDepleted
-from ecshop.events.dead_letters import bury
+from ecshop.events.dead_letters import keep
 from ecshop.events.envelope import Envelope, seal
 from ecshop.events.inbox import once
 from ecshop.events.outbox import RETENTION
@@ -64,7 +64,7 @@ def test_an_applied_event_is_forgotten_only_when_it_cannot_come_again(engine: En
 def test_a_later_failure_of_an_event_replaces_the_earlier_one(engine: Engine) -> None:
     for attempts in (6, 12):
         with transaction(engine) as session:
-            bury(session, DeadLetter(**_letter(attempts)))
+            keep(session, DeadLetter(**_letter(attempts)))
     with transaction(engine) as session:
         assert list(session.scalars(select(DeadLetter.attempts))) == [12]
 
@@ -86,5 +86,5 @@ def _letter(attempts: int) -> dict[str, object]:
         "body": b"{}",
         "error": "ValueError: no",
         "attempts": attempts,
-        "buried_at": now(),
+        "failed_at": now(),
     }

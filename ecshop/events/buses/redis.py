@@ -1,4 +1,4 @@
-"""Events over Redis Streams: one stream for each telling context, one consumer group for each listening one.
+"""Events over Redis Streams: one stream for each publishing context, one consumer group for each listening one.
 
 Redis only carries: it is never in the request path and never the record. What it loses, the outbox still has.
 """
@@ -40,7 +40,7 @@ _Entry = tuple[bytes, Mapping[bytes, bytes] | None]
 
 
 class RedisBus:
-    """`groups` names the listeners of each telling context, so that none misses what is told before its first start."""
+    """`groups` names the listeners of each publisher, so that none misses what is published before its first start."""
 
     def __init__(self, url: str, groups: Mapping[str, Sequence[str]], *, prefix: str = "ecshop") -> None:
         self._redis = Redis.from_url(

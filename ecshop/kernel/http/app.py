@@ -17,9 +17,8 @@ from ecshop.kernel.http.edge import Edge
 from ecshop.kernel.http.health import Probe, health, live, readiness
 from ecshop.kernel.http.methods import answer_options
 from ecshop.kernel.http.openapi import VariadicTuples, openapi
-from ecshop.kernel.http.parameters import refuse_what_is_wrong
+from ecshop.kernel.http.parameters import check_parameters
 from ecshop.kernel.http.problems import render, render_http, render_unknown
-from ecshop.kernel.http.request_log import RequestLog
 from ecshop.kernel.http.strict import StrictBody
 from ecshop.kernel.tokens import Verifier
 
@@ -43,7 +42,7 @@ def create_app(
     """
     app = Litestar(
         [*routes, health, live, readiness(probes), *pages()],
-        before_request=_before,
+        before_request=_before_request,
         dto=StrictBody,
         plugins=[VariadicTuples()],
         exception_handlers={EcshopError: render, HTTPException: render_http, Exception: render_unknown},
@@ -53,11 +52,11 @@ def create_app(
         request_max_body_size=MAX_BODY,
         state=State({"verifier": verifier}),
     )
-    return RequestLog(Edge(app))
+    return Edge(app)
 
 
-async def _before(request: Request[Any, Any, Any]) -> Response[None] | None:
-    if options := answer_options(request):
-        return options
-    await refuse_what_is_wrong(request)
+async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | None:
+    if request.method == "OPTIONS":
+        return answer_options(request)
+    check_parameters(request)
     return None

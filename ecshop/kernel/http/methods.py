@@ -15,10 +15,8 @@ def allow(methods: Iterable[str]) -> str:
     return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found))
 
 
-def answer_options(request: Request[Any, Any, Any]) -> Response[None] | None:
-    """All methods of the path, where Litestar names those of one of its routes; nothing for another request."""
-    if request.method != "OPTIONS":
-        return None
+def answer_options(request: Request[Any, Any, Any]) -> Response[None]:
+    """All methods of the path, where Litestar names those of one of its routes."""
     template = request.scope["path_template"]
     routes = [route for route in request.app.routes if isinstance(route, HTTPRoute) and route.path_format == template]
     methods = {method for route in routes for method in route.methods}

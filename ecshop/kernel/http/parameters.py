@@ -6,7 +6,7 @@ Litestar converts leniently (3.0 for 3), takes the last of two, and lets pass wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Final, NamedTuple, Union, get_args
@@ -43,58 +43,61 @@ class _Expected(NamedTuple):
     strict: bool
 
 
-async def refuse_what_is_wrong(request: Request[Any, Any, Any]) -> None:
+def check_parameters(request: Request[Any, Any, Any]) -> None:
     """Raises `InvalidRequest` that names every field which is wrong."""
     expected = _expected(request.route_handler)
     if not expected.strict:
         return
-    errors = [*_wrong_in_query(request, expected.query), *_wrong_elsewhere(request, expected)]
+    errors: list[InvalidRequest] = []
+    if expected.query or request.scope["query_string"]:
+        _check_query(request, expected.query, errors)
+    for parameter in expected.path:
+        _check_value(parameter, request.scope["path_params"][parameter.name], errors)
+    for parameter in expected.headers:
+        _check_header(parameter, request.headers.get(parameter.name), errors)
     if not expected.body and _has_body(request):
         errors.append(wrong("body", "is not taken by this operation; send none"))
     if errors:
         raise merged(errors)
 
 
-def _wrong_in_query(request: Request[Any, Any, Any], expected: Mapping[str, _Parameter]) -> Iterator[InvalidRequest]:
-    given: dict[str, list[str]] = {}
-    if request.scope["query_string"]:
-        for name, value in request.query_params.multi_items():
-            given.setdefault(name, []).append(value)
-    for name in given.keys() - expected.keys():
-        known = f"known are: {', '.join(expected)}" if expected else "this operation takes none"
-        yield wrong(name, f"is not known here; {known}")
+def _check_query(
+    request: Request[Any, Any, Any], expected: Mapping[str, _Parameter], errors: list[InvalidRequest]
+) -> None:
+    given = request.query_params.dict() if request.scope["query_string"] else {}
+    for name in given:
+        if name not in expected:
+            known = f"known are: {', '.join(expected)}" if expected else "this operation takes none"
+            errors.append(wrong(name, f"is not known here; {known}"))
     for name, parameter in expected.items():
-        values = given.get(name, [])
-        if len(values) > 1 and not parameter.many:
-            yield wrong(name, "is given more than once")
-        elif values:
-            yield from _wrong_value(parameter, values if parameter.many else values[0])
-        elif parameter.required:
-            yield wrong(name, "is required")
+        values = given.get(name)
+        if values is None:
+            if parameter.required:
+                errors.append(wrong(name, "is required"))
+        elif parameter.many or len(values) == 1:
+            _check_value(parameter, values if parameter.many else values[0], errors)
+        else:
+            errors.append(wrong(name, "is given more than once"))
 
 
-def _wrong_elsewhere(request: Request[Any, Any, Any], expected: _Expected) -> Iterator[InvalidRequest]:
-    for parameter in expected.path:
-        yield from _wrong_value(parameter, request.scope["path_params"][parameter.name])
-    for parameter in expected.headers:
-        value = request.headers.get(parameter.name)
-        if value is not None:
-            yield from _wrong_value(parameter, value)
-        elif parameter.required:
-            yield wrong(parameter.name, "is required")
+def _check_header(parameter: _Parameter, value: str | None, errors: list[InvalidRequest]) -> None:
+    if value is not None:
+        _check_value(parameter, value, errors)
+    elif parameter.required:
+        errors.append(wrong(parameter.name, "is required"))
 
 
-def _wrong_value(parameter: _Parameter, value: Any) -> Iterator[InvalidRequest]:
-    texts = [text for text in (value if parameter.many else [value]) if isinstance(text, str)]
+def _check_value(parameter: _Parameter, value: Any, errors: list[InvalidRequest]) -> None:
+    texts = value if parameter.many else [value] if isinstance(value, str) else []
     if any("\0" in text for text in texts):
-        yield wrong(parameter.name, NO_NUL)
+        errors.append(wrong(parameter.name, NO_NUL))
         return
     if parameter.whole and not all(_WHOLE.fullmatch(text) for text in texts):
-        value = ["not a whole number"] if parameter.many else "not a whole number"
+        value = ["no whole number"] if parameter.many else "no whole number"
     try:
         msgspec.convert(value, parameter.type, strict=False)
     except msgspec.ValidationError as cause:
-        yield invalid(cause, parameter.type, parameter.name)
+        errors.append(invalid(cause, parameter.type, parameter.name))
 
 
 def _has_body(request: Request[Any, Any, Any]) -> bool:

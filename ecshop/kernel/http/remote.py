@@ -82,7 +82,7 @@ class Remote:
     def _refused(self, error: EcshopError) -> Unavailable:
         """The other side refuses this service, which is nothing that the service's own caller could mend."""
         log.error("a neighbour refuses this service", url=str(self._http.base_url), code=error.code, error=error.detail)
-        return Unavailable("a service of the shop is not set up right; its log tells more")
+        return Unavailable("a service of the shop is not set up right; its log has the cause")
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:

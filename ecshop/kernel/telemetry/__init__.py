@@ -1,1 +1,1 @@
-"""What a running shop tells of itself: no web framework, no database."""
+"""What a running shop shows of itself: no web framework, no database."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import IO, Any, BinaryIO, Final, TextIO, cast
 
@@ -15,23 +14,13 @@ import structlog
 request_id: Final[ContextVar[str]] = ContextVar("request_id", default="")
 """The id of the request being served; it travels in X-Request-ID to the services that it calls."""
 
-_annotations: Final[ContextVar[dict[str, Any] | None]] = ContextVar("annotations", default=None)
-
-
-@contextmanager
-def annotated() -> Iterator[dict[str, Any]]:
-    """What `annotate` adds while the context lasts."""
-    fields: dict[str, Any] = {}
-    token = _annotations.set(fields)
-    try:
-        yield fields
-    finally:
-        _annotations.reset(token)
+request_fields: Final[ContextVar[dict[str, Any] | None]] = ContextVar("annotations", default=None)
+"""What the log line of the request being served says besides; None outside of a request."""
 
 
 def annotate(**fields: Any) -> None:
     """Add fields to the log line of the request being served; without a request it does nothing."""
-    known = _annotations.get()
+    known = request_fields.get()
     if known is not None:
         known.update(fields)
 
