@@ -41,6 +41,7 @@ def main() -> None:
         rows, bare = measure(Path(folder))
     print(f"{platform.machine()}, {cpu_count()} cores, Python {platform.python_version()}, {BUYERS} buyers\n")
     width = max(len(row.what) for row in rows)
+    print(f"{'':<{width}}  {'figure':>12}  {'share':>6}  goal")
     for row in rows:
         share = f"{100 * row.rate / bare:.0f} %" if row.rate else ""
         print(f"{row.what:<{width}}  {row.figure:>12}  {share:>6}  {row.goal}".rstrip())

@@ -37,8 +37,8 @@ def test_a_shop_is_stocked_sold_out_and_stocked_again(shop: RunningShop) -> None
     ]
     assert (order["total"], order["currency"]) == (6000, "JPY")
 
-    eventually(lambda: shop.stock(product)["stock"], 0, seconds=1)
-    eventually(lambda: shop.product(product)["status"], False, seconds=1)
+    eventually(lambda: shop.stock(product)["stock"], 0)
+    eventually(lambda: shop.product(product)["status"], False)
 
     refused = shop.order(product, 5, token)
     assert (refused.status_code, refused.json()["code"]) == (409, "product.discontinued")
@@ -46,11 +46,11 @@ def test_a_shop_is_stocked_sold_out_and_stocked_again(shop: RunningShop) -> None
 
     adjustment = {"delta": 5, "reason": "delivery"}
     assert shop.call("POST", f"/stock/{product}/adjustments", shop.staff, json=adjustment).status_code == 201
-    eventually(lambda: shop.product(product)["status"], True, seconds=1)
+    eventually(lambda: shop.product(product)["status"], True)
 
     cancelled = shop.call("POST", f"/orders/{order['id']}/cancel", token)
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
-    eventually(lambda: shop.stock(product)["stock"], 10, seconds=1)
+    eventually(lambda: shop.stock(product)["stock"], 10)
 
 
 def test_an_order_of_more_than_is_left_is_refused_with_what_is_left(shop: RunningShop) -> None:
