@@ -26,7 +26,7 @@ UserName = Annotated[
     ),
 ]
 Password = Annotated[str, Meta(min_length=8, max_length=128, examples=["correct horse battery"])]
-Presented = Annotated[str, Meta(max_length=1024)]
+Presented = Annotated[str, Meta(max_length=1024, examples=["0123456789abcdef0123456789abcdef"])]
 
 
 class NewUser(Struct, frozen=True, forbid_unknown_fields=True):

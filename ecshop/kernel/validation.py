@@ -78,7 +78,7 @@ def describe(type_: inspect.Type) -> str:
         case inspect.IntType():
             words = f"a whole number{_range(type_.ge, type_.le)}"
         case inspect.FloatType():
-            words = f"a number{_range(type_.gt if type_.ge is None else type_.ge, type_.le)}"
+            words = f"a number{_range(type_.ge, type_.le, more_than=type_.gt)}"
         case inspect.StrType():
             says = f", {RULES[type_.pattern]}" if type_.pattern in RULES else ""
             words = f"text{_length(type_.min_length, type_.max_length, 'character')}{says}"
@@ -134,16 +134,13 @@ def _one_of(values: Sequence[str]) -> str:
     return f"one of {', '.join(values)}" if len(values) > 1 else values[0]
 
 
-def _range(lowest: float | None, highest: float | None) -> str:
-    match lowest, highest:
-        case None, None:
-            return ""
-        case _, None:
-            return f" of at least {lowest}"
-        case None, _:
-            return f" of at most {highest}"
-        case _:
-            return f" from {lowest} to {highest}"
+def _range(lowest: float | None, highest: float | None, *, more_than: float | None = None) -> str:
+    if lowest is not None and highest is not None:
+        return f" from {lowest} to {highest}"
+    least = f"more than {more_than}" if more_than is not None else f"at least {lowest}" if lowest is not None else ""
+    most = f"at most {highest}" if highest is not None else ""
+    bounds = " and ".join(bound for bound in (least, most) if bound)
+    return f" of {bounds}" if bounds else ""
 
 
 def _length(shortest: int | None, longest: int | None, unit: str) -> str:

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
-from tests.unit.notes import Halving, OpenDatabase, add, texts
+from ecshop.kernel.telemetry.logs import request_id
+from tests.unit.notes import Halving, OddNumber, OpenDatabase, add, texts
 
 pytestmark = pytest.mark.anyio
 
@@ -64,6 +65,36 @@ async def test_a_commit_is_told_to_those_who_wait_for_it(database: Database) -> 
     assert commits == ["committed"]
     await database.write_many(Halving(), 2)
     assert commits == ["committed", "committed"]
+
+
+async def test_what_was_rolled_back_is_no_commit(database: Database) -> None:
+    commits: list[str] = []
+    database.on_commit.append(lambda: commits.append("committed"))
+    await database.write(add, "Tea")
+    for failing in (database.write(add, "Tea"), database.write_many(Halving(breaks_at=2), 2)):
+        with pytest.raises((IntegrityError, ValueError)):
+            await failing
+    assert commits == ["committed"]
+
+
+async def test_one_unit_of_work_runs_with_the_context_variables_of_its_caller(database: Database) -> None:
+    token = request_id.set("r-1")
+    try:
+        assert await database.read(lambda _: request_id.get()) == "r-1"
+        assert await database.write(lambda _: request_id.get()) == "r-1"
+    finally:
+        request_id.reset(token)
+    assert await database.read(lambda _: request_id.get()) == ""
+
+
+async def test_items_that_are_written_each_have_an_outcome_each_errors_too(database: Database) -> None:
+    halving = Halving(breaks_at=4)
+    two, three, four, six = await database.write_each(halving, [2, 3, 4, 6])
+    assert (two, six) == (1, 3)
+    assert (type(three), type(four)) == (OddNumber, ValueError)
+    assert halving.sizes == [4, 1, 1, 1, 1]
+    assert await database.read(texts) == ["2", "3", "6"]
+    assert await database.write_each(halving, []) == []
 
 
 async def test_sqlite_is_set_up_to_lose_nothing(database: Database) -> None:

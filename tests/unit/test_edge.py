@@ -1,0 +1,123 @@
+"""The outermost layer, around apps that fail in every way that Litestar would not catch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from ecshop.kernel.http.edge import ClientGone, Edge
+from ecshop.kernel.telemetry.logs import annotate, request_id
+
+pytestmark = pytest.mark.anyio
+
+START: Any = {"type": "http.response.start", "status": 200, "headers": []}
+BODY: Any = {"type": "http.response.body", "body": b"tea", "more_body": False}
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_this_test() -> None:
+    structlog.reset_defaults()
+
+
+class Exchange:
+    """One request and what was sent for it."""
+
+    def __init__(self, method: str = "GET", received: Sequence[dict[str, Any]] = ()) -> None:
+        self._received = [*received]
+        self.sent: list[Any] = []
+        self.scope: Any = {"type": "http", "method": method, "path": "/tea", "headers": [(b"x-request-id", b"r-1")]}
+
+    async def through(self, app: Any) -> list[Any]:
+        """Returns what was logged."""
+        with capture_logs() as logs:
+            await Edge(app)(self.scope, self._receive, self._send)
+        return logs
+
+    async def _receive(self) -> Any:
+        return self._received.pop(0)
+
+    async def _send(self, message: Any) -> None:
+        self.sent.append(message)
+
+
+async def test_an_error_that_nobody_handled_is_a_problem_with_the_request_id_and_logged_as_what_it_is() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise ZeroDivisionError("inside the error handler")
+
+    exchange = Exchange()
+    failed, request = await exchange.through(app)
+    start, body = exchange.sent
+    problem = json.loads(body["body"])
+    assert (start["status"], problem["code"], problem["request_id"]) == (500, "internal", "r-1")
+    assert (b"content-type", b"application/problem+json") in start["headers"]
+    assert (b"x-request-id", b"r-1") in start["headers"]
+    assert (failed["log_level"], type(failed["exc_info"])) == ("error", ZeroDivisionError)
+    assert (request["status"], request["request_id"]) == (500, "r-1")
+
+
+async def test_an_error_in_the_middle_of_an_answer_goes_on_to_the_server() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({**START})
+        raise ZeroDivisionError
+
+    exchange = Exchange()
+    with pytest.raises(ZeroDivisionError):
+        await exchange.through(app)
+    assert [message["type"] for message in exchange.sent] == ["http.response.start"]
+
+
+async def test_a_client_that_goes_away_before_its_body_is_whole_is_told_from_one_that_has_sent_it() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await receive()
+
+    part = {"type": "http.request", "body": b"t", "more_body": True}
+    whole = {"type": "http.request", "body": b"tea", "more_body": False}
+    gone = {"type": "http.disconnect"}
+    with pytest.raises(ClientGone):
+        await _hearing(Exchange("POST", [part, gone]))
+    await Exchange("POST", [whole, gone]).through(app)
+
+
+async def _hearing(exchange: Exchange) -> None:
+    raised: list[Exception] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await receive()
+            await receive()
+        except ClientGone as error:
+            raised.append(error)
+
+    await exchange.through(app)
+    raise raised[0]
+
+
+async def test_head_runs_as_get_and_loses_its_body() -> None:
+    methods: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        methods.append(scope["method"])
+        await send({**START})
+        await send({**BODY})
+
+    exchange = Exchange("HEAD")
+    [line] = await exchange.through(app)
+    assert (methods, line["method"]) == (["GET"], "HEAD")
+    assert exchange.sent[1]["body"] == b""
+
+
+async def test_what_is_annotated_during_a_request_is_in_its_line_and_in_no_other() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        annotate(order_id=f"of {request_id.get()}")
+        await send({**START})
+
+    [line] = await Exchange().through(app)
+    assert line["order_id"] == "of r-1"
+    annotate(order_id="of nobody")
+    assert request_id.get() == ""
