@@ -40,9 +40,10 @@ class OrderService:
         self._db, self._product, self._stock, self._clock = db, product, stock, clock
 
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str | None = None) -> Order:
+        order_id = uuid7() if idempotency_key is None else uuid5(_KEYED_ORDERS, f"{actor.user_id} {idempotency_key}")
+        annotate(order_id=str(order_id))
         if idempotency_key is None:
-            return await self._place(uuid7(), actor, new, None)
-        order_id = uuid5(_KEYED_ORDERS, f"{actor.user_id} {idempotency_key}")
+            return await self._place(order_id, actor, new, None)
         fingerprint = hashlib.sha256(msgspec.json.encode(new)).hexdigest()
         earlier = await self._db.read_many(records.find_repeated, records.Attempt(order_id, fingerprint))
         return earlier or await self._place(order_id, actor, new, fingerprint)
@@ -62,7 +63,6 @@ class OrderService:
         return await self._db.write(records.fulfil, order_id)
 
     async def _place(self, order_id: UUID, actor: Actor, new: NewOrder, fingerprint: str | None) -> Order:
-        annotate(order_id=str(order_id))
         quotes = await self._product.quote([line.product_id for line in new.lines])
         order = _draft(order_id, actor, new, quotes, self._clock())
         await self._reserve(order_id, new)
