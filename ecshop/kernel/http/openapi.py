@@ -78,6 +78,7 @@ def openapi(title: str, description: str, tags: Mapping[str, str], with_services
 def tidied(document: dict[str, Any]) -> dict[str, Any]:
     """Whole numbers as such, one list of alternatives instead of lists in lists, and an example for every body."""
     tidy: dict[str, Any] = _tidy(_renamed(document))
+    tidy["paths"] = dict(sorted(tidy["paths"].items()))
     for operation in _operations(tidy):
         for parameter in operation.get("parameters", ()):
             parameter["schema"] = _without_null(parameter["schema"])
