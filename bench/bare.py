@@ -22,7 +22,7 @@ from ecshop.kernel.http.strict import StrictBody
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet, Verifier
 from ecshop.order.contract import NewOrder, Order, OrderLine
-from entrypoints.serve import listening_socket, serve_app, uvloop_runner
+from entrypoints.serve import listening_socket, serve_app, stop_signal, uvloop_runner
 
 
 @post("/orders", **operation("Answer an order", role=Role.CUSTOMER))
@@ -47,7 +47,7 @@ async def _serve(folder: Path) -> None:
     )
     with listening_socket("127.0.0.1", 0) as listening:
         address = f"bare on http://127.0.0.1:{listening.getsockname()[1]}"
-        await serve_app(app, listening, lambda: print(address, flush=True))
+        await serve_app(app, listening, lambda: print(address, flush=True), stop_signal())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,10 @@
 """`python -m ecshop`: the whole shop."""
 
-from entrypoints.cli import main
+import sys
 
-main()
+try:
+    from entrypoints.cli import main
+
+    main()
+except KeyboardInterrupt:  # before there is a server that it could stop
+    sys.exit(130)

@@ -48,9 +48,10 @@ def compose(
 ) -> Shop:
     """Place the contexts named in `here` in this process; the others are reached over HTTP.
 
-    A part that is given stands in for the one that would be made by the settings. Raises `BadSetting`.
+    A database, bus or clock that is given stands in for the one that the settings would make, a client for the one over
+    HTTP. Raises `BadSetting`, `FileUnusable`, `SigningKeyUnusable` or `RedisUnusable`.
     """
-    databases = databases or {name: database_of(settings, name) for name in here}
+    databases = {name: database_of(settings, name) for name in here - {*(databases or {})}} | {**(databases or {})}
     neighbours = Neighbours(settings, here)
     placed: list[Context[Any]] = []
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from ecshop.kernel.db.database import Database
 from entrypoints.settings import BadSetting, Settings
+
+_LIKE: Final = "write it like postgresql+psycopg://user:password@host/ecshop_{context}"
 
 
 def url_of(settings: Settings, context: str) -> URL:
@@ -15,12 +19,11 @@ def url_of(settings: Settings, context: str) -> URL:
         return URL.create("sqlite", database=str(settings.folder / f"{context}.db"))
     try:
         url = make_url(settings.database_url.replace("{context}", context))
-        url.get_dialect()
-    except (ArgumentError, ImportError) as cause:
-        raise BadSetting(
-            f"ECSHOP_DATABASE_URL cannot be used: {cause}; "
-            "write it like postgresql+psycopg://user:password@host/ecshop_{context}"
-        ) from cause
+        url.get_dialect().import_dbapi()
+    except (ArgumentError, ImportError, ValueError) as cause:
+        raise BadSetting(f"ECSHOP_DATABASE_URL cannot be used: {cause}; {_LIKE}") from cause
+    if url.get_backend_name() != "postgresql":
+        raise BadSetting(f"ECSHOP_DATABASE_URL names no PostgreSQL; {_LIKE}")
     return url
 
 

@@ -17,6 +17,7 @@ from litestar.types import ASGIApp
 
 from ecshop.kernel.errors import EcshopError
 from entrypoints.compose import compose
+from entrypoints.protocol import ProblemProtocol
 from entrypoints.settings import Settings
 
 _KEEP_ALIVE = 75  # seconds; longer than our own clients keep a connection, so that none is closed under a request
@@ -48,8 +49,9 @@ def listening_socket(host: str, port: int, *, option: str = "--port") -> socket.
     try:
         [(family, _, _, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         listening = socket.socket(family)
-    except OSError as cause:
-        raise PortInUse(f"cannot listen on {host}: {cause.strerror}; choose another with --host") from cause
+    except (OSError, UnicodeError) as cause:
+        reason = getattr(cause, "strerror", None) or "it is no name of a host"
+        raise PortInUse(f"cannot listen on {host}: {reason}; choose another with --host") from cause
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(address)
@@ -67,18 +69,22 @@ def address_of(host: str, port: int) -> str:
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
 
-async def until_signalled() -> None:
+def stop_signal() -> asyncio.Event:
+    """Set by the first SIGINT or SIGTERM from now on."""
     stop = asyncio.Event()
     for one in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(one, stop.set)
-    await stop.wait()
+    return stop
 
 
-async def serve_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve on a listening socket until SIGINT or SIGTERM, or until the server fails."""
+async def serve_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """Serve on a listening socket until `stop` is set, or until the server fails."""
     config = uvicorn.Config(
         cast(Any, app),  # Litestar and uvicorn have names of their own for the same ASGI types
+        http=ProblemProtocol,
+        ws="none",
         log_config=None,
+        log_level="error",
         access_log=False,
         lifespan="off",
         server_header=False,
@@ -87,7 +93,7 @@ async def serve_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], 
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
-    stopping = asyncio.create_task(until_signalled())
+    stopping = asyncio.create_task(stop.wait())
     _tune_gc()
     ready()
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -97,10 +103,12 @@ async def serve_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], 
 
 
 async def _serve(settings: Settings, here: frozenset[str], ready: Callable[[str], None]) -> None:
+    stop = stop_signal()
     shop = compose(settings, here)
     with listening_socket(settings.host, settings.port) as listening:
+        address = address_of(settings.host, listening.getsockname()[1])
         async with shop.running():
-            await serve_app(shop.app(), listening, lambda: ready(address_of(settings.host, listening.getsockname()[1])))
+            await serve_app(shop.app(), listening, lambda: ready(address), stop)
 
 
 def _tune_gc() -> None:
@@ -111,7 +119,7 @@ def _tune_gc() -> None:
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to `until_signalled`: uvicorn's own handling would raise them again after the shutdown."""
+    """Leaves the signals to `stop_signal`: uvicorn's own handling would raise them again after the shutdown."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -16,11 +16,18 @@ from ecshop.kernel.validation import invalid
 from entrypoints.contexts import CONTEXTS, NAMES
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Seconds = Annotated[float, Meta(ge=0.1, le=86_400)]
+Given = Annotated[str, Meta(min_length=1)]
 
 _DEFAULT_URLS: Final = {context.name: f"http://127.0.0.1:{context.port}" for context in CONTEXTS}
 _PREFIX: Final = "ECSHOP_"
 _REDIS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+_ALIASES: Final = {"PORT": "port", "REDIS_URL": "redis_url"}
+_OPTIONS: Final = {"base_port": "port"}
+"""Options that set a field of another name."""
+_HOST: Final = r"([\w.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
+_URL: Final = re.compile(rf"https?://{_HOST}(/[\w./~-]*)?", re.IGNORECASE)
+_REDIS_URL: Final = re.compile(rf"rediss?://([^@/?#\s]*@)?{_HOST}(/\d*)?(\?\S*)?|unix://\S+", re.IGNORECASE)
 _SECRET: Final = re.compile(r"([a-z_]+):(\S+)")
 
 
@@ -31,9 +38,9 @@ class BadSetting(EcshopError, code="settings.invalid", status=500):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Each field is the variable ECSHOP_<FIELD>, and a line of the README's table. See `variables` for the others."""
 
-    host: str = "127.0.0.1"
+    host: Given = "127.0.0.1"
     port: Port = 8000
-    data_dir: str = "data"
+    data_dir: Given = "data"
     database_url: str = ""
     """A database server instead of files, with `{context}` in it: postgresql+psycopg://shop@db/ecshop_{context}"""
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
@@ -53,16 +60,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def folder(self) -> Path:
         return Path(self.data_dir).absolute()
 
+    @property
+    def log_as_json(self) -> bool | None:
+        """None means JSON unless on a terminal."""
+        return None if self.log == "auto" else self.log == "json"
+
     def secrets(self) -> dict[str, str]:
         """Raises `BadSetting`."""
         pairs = [pair.strip() for pair in self.client_secrets.split(",") if pair.strip()]
-        found = [_SECRET.fullmatch(pair) for pair in pairs]
-        if not all(match and match[1] in NAMES for match in found):
+        found = {match[1]: match[2] for pair in pairs if (match := _SECRET.fullmatch(pair)) and match[1] in NAMES}
+        if len(found) < len(pairs):
             raise BadSetting(
-                "ECSHOP_CLIENT_SECRETS is a list of service:secret with commas between them and services among "
-                f"{', '.join(NAMES)}; one of its {len(pairs)} entries is not"
+                "ECSHOP_CLIENT_SECRETS is a list of service:secret with commas between them, each service once and one "
+                f"of {', '.join(NAMES)}; {len(pairs) - len(found)} of its {len(pairs)} entries cannot be used"
             )
-        return {match[1]: match[2] for match in found if match}
+        return found
 
 
 def variables() -> list[str]:
@@ -73,48 +85,48 @@ def variables() -> list[str]:
 
 def read_settings(environment: Mapping[str, str], **options: Any) -> Settings:
     """Options win over variables; those that are None were not given. Raises `BadSetting`."""
-    given: dict[str, Any] = {name: value for name, value in environment.items() if name.startswith(_PREFIX)}
+    given = {name: value for name, value in environment.items() if name.startswith(_PREFIX)}
     unknown = sorted(set(given) - set(variables()))
     if unknown:
         raise BadSetting(f"unknown variable {', '.join(unknown)}; known are: {', '.join(variables())}")
-    aliases = {"port": environment.get("PORT"), "redis_url": environment.get("REDIS_URL")}
-    values: dict[str, Any] = {name: value for name, value in aliases.items() if value}
-    values |= {name.removeprefix(_PREFIX).lower(): value for name, value in given.items()}
-    values |= {name: value for name, value in options.items() if value is not None}
-    urls = {name: values.pop(f"{name}_url", default) for name, default in _DEFAULT_URLS.items()}
+    values = {target: _Value(name, environment[name]) for name, target in _ALIASES.items() if environment.get(name)}
+    values |= {name.removeprefix(_PREFIX).lower(): _Value(name, value) for name, value in given.items()}
+    for option, value in options.items():
+        if value is not None:
+            values[_OPTIONS.get(option, option)] = _Value(f"--{option.replace('_', '-')}", value)
+    urls = {name: values.pop(f"{name}_url", _Value("", default)).value for name, default in _DEFAULT_URLS.items()}
     for name, value in values.items():
         _check(name, value)
-    settings = msgspec.convert(values | {"urls": urls}, Settings, strict=False)
+    plain = {name: value.value for name, value in values.items()}
+    settings = msgspec.convert(plain | {"urls": urls}, Settings, strict=False)
     _check_addresses(settings)
     return settings
 
 
-def _check(name: str, value: Any) -> None:
+class _Value(NamedTuple):
+    """A value, and the name of the option or variable that it came from."""
+
+    name: str
+    value: Any
+
+
+def _check(name: str, given: _Value) -> None:
     try:
-        msgspec.convert({name: value}, Settings, strict=False)
+        msgspec.convert({name: given.value}, Settings, strict=False)
     except msgspec.ValidationError as cause:
         [error] = invalid(cause, Settings).fields["errors"]
-        raise BadSetting(f"{_PREFIX}{name.upper()} is {value!r}: it {error['message']}") from None
+        raise BadSetting(f"{given.name} is {given.value!r}: it {error['message']}") from None
 
 
 def _check_addresses(settings: Settings) -> None:
     if settings.database_url and "{context}" not in settings.database_url:
         raise BadSetting("ECSHOP_DATABASE_URL needs {context} in it: each context has a database of its own")
-    if settings.redis_url and not _is_address(settings.redis_url, ("redis", "rediss", "unix")):
+    if settings.redis_url and not _REDIS_URL.fullmatch(settings.redis_url):
         raise BadSetting("REDIS_URL is no address of a Redis; write it like redis://127.0.0.1:6379/0")
     for name, value in parse_qsl(urlsplit(settings.redis_url).query):
         if name in _REDIS_FILES and not Path(value).is_file():
             raise BadSetting(f"REDIS_URL names {value} as its {name}, and there is no such file")
     for name, url in settings.urls.items():
-        if not _is_address(url, ("http", "https")):
+        if not _URL.fullmatch(url):
             raise BadSetting(f"{_PREFIX}{name.upper()}_URL is {url!r}: write it like {_DEFAULT_URLS[name]}")
     settings.secrets()
-
-
-def _is_address(url: str, schemes: Collection[str]) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises for one that is no number
-    except ValueError:
-        return False
-    return parts.scheme in schemes and bool(parts.hostname or parts.path.strip("/"))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from litestar import Litestar
 from litestar.types import ASGIApp
 
 from ecshop.auth.contract import AuthClient
@@ -55,8 +54,8 @@ class Shop:
         self._bus, self._verifier, self._neighbours = bus, verifier, neighbours
         self._with_internal = with_internal
 
-    def app(self, *, owns_lifespan: bool = False) -> ASGIApp:
-        """The contexts' app; with `owns_lifespan` it starts and stops the shop along with itself."""
+    def app(self) -> ASGIApp:
+        """What serves the contexts while the shop is `running`."""
         routes = [route for context in self.contexts for route in context.public]
         if self._with_internal:
             routes += [route for context in self.contexts for route in context.internal]
@@ -68,14 +67,13 @@ class Shop:
             title=f"ecshop: {names[0]}" if len(names) == 1 else "ecshop",
             tags={entry.name: entry.about for entry in CONTEXTS if entry.name in names},
             with_services=self._with_internal,
-            lifespan=[self._lifespan] if owns_lifespan else [],
         )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open and migrate the databases, relay and consume events; undo all of it in the opposite order.
 
-        Raises `FileInUse`, or `Unavailable` without a database.
+        Raises `FileInUse`, `FileUnusable` or `DatabaseUnusable`.
         """
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._neighbours.close)
@@ -93,11 +91,6 @@ class Shop:
                 self._bus.connect(Consumer(context.name, context.database, context.subscriptions))
             jobs += [Relay(context.name, context.database, self._bus).run, *context.background]
         return [self._bus.run, *jobs]
-
-    @asynccontextmanager
-    async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
-        async with self.running():
-            yield
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from entrypoints.compose import compose
-from entrypoints.serve import until_signalled, uvloop_runner
+from entrypoints.serve import stop_signal, uvloop_runner
 from entrypoints.settings import BadSetting, Settings
 
 
@@ -19,5 +19,6 @@ def run_worker(settings: Settings) -> None:
 
 
 async def _work(settings: Settings) -> None:
+    stop = stop_signal()
     async with compose(settings).running():
-        await until_signalled()
+        await stop.wait()

@@ -54,12 +54,21 @@ class MethodNotAllowed(EcshopError, code="http.method_not_allowed", status=405):
     """The path is served, but not with this method."""
 
 
+class MalformedRequest(EcshopError, code="http.malformed", status=400):
+    """What came is no HTTP request."""
+
+
 class MalformedBody(EcshopError, code="request.malformed", status=400):
     """The body is not the JSON that it says it is."""
 
 
-class InvalidRequest(EcshopError, code="request.invalid", status=400):
-    """A value is missing, unknown, of the wrong type or out of its range."""
+class InvalidRequest(
+    EcshopError,
+    code="request.invalid",
+    status=400,
+    example={"errors": [{"field": "quantity", "message": "must be a whole number from 1 to 10000"}]},
+):
+    """A value is missing, unknown, of the wrong type or out of range; `errors` has each field and what is allowed."""
 
 
 class InvalidCursor(EcshopError, code="request.invalid_cursor", status=400):

@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import structlog
 
-from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.errors import EcshopError, Unavailable
 
 T = TypeVar("T")
 
@@ -62,9 +62,10 @@ class Refreshing(Generic[T]):
         asked = time.monotonic()
         try:
             fresh = await self._fetch()
+        except Unavailable as away:
+            log.warning("cannot be fetched now", what=self._what, error=away.detail)
         except EcshopError as refusal:
-            log.warning("cannot be fetched", what=self._what, error=refusal.detail)
+            log.error("is refused", what=self._what, code=refusal.code, error=refusal.detail)
         else:
             self._held = _Held(fresh.value, asked + fresh.renew_after, asked + fresh.good_for)
-        finally:
-            self._tried = time.monotonic()
+        self._tried = time.monotonic()

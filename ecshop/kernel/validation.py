@@ -18,7 +18,7 @@ from ecshop.kernel.errors import InvalidRequest
 RULES: Final[dict[str, str]] = {}
 """What a pattern asks for, by the pattern: nobody has to read a regular expression."""
 
-_WHERE: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?$", re.DOTALL)
+_WHERE: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL)
 _STEP: Final = re.compile(r"\[(?P<item>\d+|\.\.\.)\]|(?P<field>[^.\[\]]+)")
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
-from ecshop.kernel.errors import InvalidRequest
+from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import Page
 from ecshop.product.contract import ProductClient
 from ecshop.stock import items, reservations
@@ -43,7 +43,7 @@ class StockService:
 
     async def reserve(self, order_id: UUID, lines: Sequence[Line]) -> Reservation:
         if len({line.product_id for line in lines}) < len(lines) or not lines:
-            raise InvalidRequest("name at least one product, and each product once")
+            raise wrong("lines", "must name at least one product, and each product once")
         wanted = reservations.Wanted(order_id, tuple(lines), self._clock() + self._patience)
         return await self._db.write_many(reservations.reserve, wanted)
 

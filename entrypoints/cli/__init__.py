@@ -17,7 +17,7 @@ from entrypoints.cli.user import token, user
 def main(context: click.Context) -> None:
     """An order system for a web shop: it never sells what it does not have.
 
-    Without a command it is `up`. Every option is also a variable, ECSHOP_HOST and so on.
+    Without a command it is `up`. Host, port and data folder are also variables, ECSHOP_HOST and so on.
     """
     if context.invoked_subcommand is None:
         context.invoke(up)

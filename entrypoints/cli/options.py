@@ -44,5 +44,5 @@ def _fail(reason: str) -> NoReturn:
 def settings_of(**options: Any) -> Settings:
     """The settings of this command; from here on the log is as they say. Raises `BadSetting`."""
     settings = read_settings(os.environ, **options)
-    configure_logging(json=None if settings.log == "auto" else settings.log == "json")
+    configure_logging(json=settings.log_as_json)
     return settings

@@ -29,14 +29,15 @@ def up(
     if split:
         if port is not None:
             raise BadSetting("--port goes without --split; the first port of the split mode is --base-port")
+        settings = settings_of(host=host, base_port=base_port, data_dir=data_dir)
         from entrypoints.local.split import run_split  # noqa: PLC0415
 
-        run_split(settings_of(host=host, port=base_port, data_dir=data_dir))
+        run_split(settings)
         return
+    settings = settings_of(host=host, port=port, data_dir=data_dir)
     from entrypoints.local.banner import one_process  # noqa: PLC0415
     from entrypoints.serve import serve as run  # noqa: PLC0415
 
-    settings = settings_of(host=host, port=port, data_dir=data_dir)
     run(settings, ALL, ready=lambda address: print(one_process(address, settings), flush=True))
 
 
@@ -48,13 +49,14 @@ def up(
 @report_errors
 def serve(contexts: tuple[str, ...], host: str | None, port: int | None, data_dir: str | None) -> None:
     """Serve one context as a service of its own (or some together)."""
+    settings = settings_of(host=host, port=port, data_dir=data_dir)
     from entrypoints.serve import READY  # noqa: PLC0415
     from entrypoints.serve import serve as run  # noqa: PLC0415
 
     def say(address: str) -> None:
         print(READY.format(contexts=", ".join(contexts), address=address), flush=True)
 
-    run(settings_of(host=host, port=port, data_dir=data_dir), frozenset(contexts), ready=say)
+    run(settings, frozenset(contexts), ready=say)
 
 
 @click.command()

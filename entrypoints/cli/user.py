@@ -40,5 +40,5 @@ def add(name: str, role: str, data_dir: str | None) -> None:
 
     settings = settings_of(data_dir=data_dir)
     password = click.prompt("Password", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
-    added = add_user(settings, name, password.rstrip("\n"), Role(role))
+    added = add_user(settings, name, password.rstrip("\r\n"), Role(role))
     print(f"{added.user_name} is {added.role} now")

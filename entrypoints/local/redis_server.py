@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.file_lock import FileUnusable
 
 LOG = "redis.log"
 _START = 10.0  # seconds
@@ -35,7 +36,10 @@ def redis_executable() -> str:
 
 def redis_command(folder: Path, port: int) -> list[str]:
     """A Redis on the loopback; `folder` gets what it keeps, and what it has to say."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as cause:
+        raise FileUnusable.by(cause, folder) from cause
     options = {
         "port": str(port),
         "bind": "127.0.0.1",

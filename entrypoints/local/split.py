@@ -19,7 +19,7 @@ from entrypoints.local import banner
 from entrypoints.local.process import Process, say
 from entrypoints.local.redis_server import free_port, redis_command
 from entrypoints.neighbours import GRANTS
-from entrypoints.serve import READY, address_of, listening_socket, until_signalled
+from entrypoints.serve import READY, address_of, listening_socket, stop_signal
 from entrypoints.settings import BadSetting, Settings
 
 _CRASHED: Final = 1
@@ -47,7 +47,10 @@ def run_split(settings: Settings) -> None:
 def _free_ports(settings: Settings) -> dict[str, int]:
     """A port for each context, in a row; services that fail one by one would not name it as clearly."""
     if not 0 < settings.port <= _LAST_PORT - len(NAMES) + 1:
-        raise BadSetting(f"the split mode needs {len(NAMES)} ports in a row: name the first one with --base-port")
+        raise BadSetting(
+            f"the split mode needs {len(NAMES)} ports in a row: "
+            f"--base-port is the first one, from 1 to {_LAST_PORT - len(NAMES) + 1}"
+        )
     ports = {name: settings.port + place for place, name in enumerate(NAMES)}
     for port in ports.values():
         listening_socket(settings.host, port, option="--base-port").close()
@@ -78,7 +81,7 @@ def _redis(folder: Path, port: int, lock: int) -> Process:
 
 
 async def _run(processes: Sequence[Process], welcome: str) -> bool:
-    stopping = asyncio.create_task(until_signalled())
+    stopping = asyncio.create_task(stop_signal().wait())
     keeping = [asyncio.create_task(process.keep_running()) for process in processes]
     opening = asyncio.create_task(_open(processes, welcome))
     await asyncio.wait([stopping, *keeping], return_when=asyncio.FIRST_COMPLETED)

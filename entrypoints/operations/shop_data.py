@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from ecshop.kernel.db.engine import open_engine, writing
+from ecshop.kernel.db.engine import DatabaseUnusable, open_engine, writing
 from entrypoints.databases import url_of
 from entrypoints.operations import NoShop
 from entrypoints.settings import Settings
@@ -17,7 +18,10 @@ T = TypeVar("T")
 
 
 def beside_the_shop(settings: Settings, context: str, fn: Callable[[Session], T]) -> T:
-    """One transaction on a context's database, whether or not its server runs. Raises `NoShop`."""
+    """One transaction on a context's database, whether or not its server runs.
+
+    Raises `NoShop` or `DatabaseUnusable`.
+    """
     url = url_of(settings, context)
     if not settings.database_url and not Path(str(url.database)).exists():
         raise NoShop.at(settings.folder, f"{context} database")
@@ -25,5 +29,7 @@ def beside_the_shop(settings: Settings, context: str, fn: Callable[[Session], T]
     try:
         with Session(writing(engine), expire_on_commit=False) as session, session.begin():
             return fn(session)
+    except DBAPIError as cause:
+        raise DatabaseUnusable.by(cause, url) from cause
     finally:
         engine.dispose()

@@ -14,19 +14,31 @@ from ecshop.kernel.db.engine import ownership
 from ecshop.kernel.db.migration import migrate
 from ecshop.kernel.file_lock import FileInUse
 from ecshop.kernel.identity import Role
-from ecshop.kernel.validation import invalid
+from ecshop.kernel.validation import NO_NUL, invalid, wrong
 from entrypoints.databases import database_of
 from entrypoints.settings import Settings
 
 
 def add_user(settings: Settings, name: str, password: str, role: Role) -> User:
     """Works beside a running shop and without one. Raises `InvalidRequest` or `UserExists`."""
+    for field, text in (("user_name", name), ("password", password)):
+        _check_text(field, text)
     try:
         new = msgspec.convert({"user_name": name, "password": password}, NewUser)
     except msgspec.ValidationError as cause:
         raise invalid(cause, NewUser) from None
     _migrate_unless_running(settings)
     return asyncio.run(_add_user(settings, new, role))
+
+
+def _check_text(field: str, text: str) -> None:
+    """What a terminal can hand over and a request cannot."""
+    if "\0" in text:
+        raise wrong(field, NO_NUL)
+    try:
+        text.encode()
+    except UnicodeEncodeError as cause:
+        raise wrong(field, "must be UTF-8") from cause
 
 
 def _migrate_unless_running(settings: Settings) -> None:

@@ -72,6 +72,7 @@ LISTS: Final = ("/products", "/categories", "/stock", "/orders", "/stock/{}/move
 @pytest.mark.parametrize(
     "query",
     [
+        "cursor=%FF",
         *(f"limit={text}" for text in ("0", "-1", "101", "abc", "", "1.5", "1.0", "true", str(2**63), "9" * 5000)),
         f"cursor={'a' * 5_000}",
         "limit=1&limit=abc",
@@ -87,7 +88,7 @@ def test_a_list_with_a_bad_query_is_refused(shop: RunningShop, query: str) -> No
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "garbage", "%C3%A4", "%FF", "null", "e30", "NQ", "W10", "WyJpZCJd", "WyJldmlsIiwxXQ", "W1tbW1tbW1tb"],
+    ["", "garbage", "%C3%A4", "null", "e30", "NQ", "W10", "WyJpZCJd", "WyJldmlsIiwxXQ", "W1tbW1tbW1tb"],
 )
 def test_a_cursor_that_the_list_did_not_make_is_refused(shop: RunningShop, cursor: str) -> None:
     product = shop.new_product(stock=5)

@@ -200,6 +200,36 @@ def test_the_lines_of_an_order_are_told_by_their_place(together: RunningShop) ->
     }
 
 
+@pytest.mark.parametrize("number", ["+1", "01", "1_0", "%D9%A3", "0x1"])
+def test_a_number_in_a_path_is_written_in_one_way(http: httpx.Client, number: str) -> None:
+    for path in (f"/products/{number}", f"/stock/{number}", f"/categories/{number}"):
+        status, code = code_of(http.get(path))
+        assert (status, code) in {(400, "request.invalid"), (404, "http.not_found")}, path
+
+
+def test_what_is_given_twice_or_is_no_text_is_refused_wherever_it_is(together: RunningShop, http: httpx.Client) -> None:
+    path = f"/order?product_id={together.new_product(stock=5)}&quantity=1"
+    twice = [("authorization", f"Bearer {together.customer}"), ("idempotency-key", "a"), ("idempotency-key", "b")]
+    assert errors_of(http.post(path, headers=twice)) == {"Idempotency-Key": "is given more than once"}
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    login = http.post("/auth/login", content="username=a&username=b&password=c", headers=form)
+    assert errors_of(login) == {"username": "is given more than once"}
+    assert errors_of(http.get("/products?name=%ff")) == {"query": "must be UTF-8"}
+    assert errors_of(http.get("/products", headers={"host": "a b/?#@:x"})) == {"Host": "must be the name of a host"}
+
+
+def test_a_long_path_is_not_said_back_in_whole(http: httpx.Client) -> None:
+    assert len(http.get("/" + "x" * 20_000).content) < 1000
+
+
+def test_what_cannot_be_taken_off_the_stock_is_told_with_what_is_there(together: RunningShop) -> None:
+    path = f"/stock/{together.new_product(stock=0)}/adjustments"
+    refused = together.call("POST", path, together.staff, json={"delta": -100, "reason": "breakage"})
+    assert code_of(refused) == (409, "stock.reserved")
+    assert refused.json()["detail"] == "0 units are on hand"
+    assert (refused.json()["on_hand"], refused.json()["reserved"]) == (0, 0)
+
+
 HOSTILE = {
     "a cursor of brackets": ("GET", "/products?cursor=" + quote("W1tb" * 350), {}),
     "a NUL for an asset": ("GET", "/docs/assets/%00", {}),

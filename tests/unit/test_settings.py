@@ -82,7 +82,7 @@ def test_a_value_that_cannot_be_used_is_refused_by_its_name(variable: str, value
 
 
 def test_a_bad_option_is_refused_like_a_bad_variable() -> None:
-    with pytest.raises(BadSetting, match="ECSHOP_PORT is 70000"):
+    with pytest.raises(BadSetting, match="--port is 70000"):
         read_settings({}, port=70000)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from redis.asyncio import Redis
+from redis.asyncio.connection import SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
@@ -24,7 +25,7 @@ from ecshop.events.buses.base import Incarnation, Published
 from ecshop.events.catalog import source_of
 from ecshop.events.consumer import BACKOFF, Consumer, Delivery
 from ecshop.events.outbox import Outgoing
-from ecshop.kernel.errors import Unavailable
+from ecshop.kernel.errors import EcshopError, Unavailable
 
 _BODY: Final = b"ce"
 _AT_ONCE: Final = 200
@@ -39,13 +40,15 @@ _FORGET_CONSUMER: Final = 60_000  # milliseconds without a sign of life
 _Entry = tuple[bytes, Mapping[bytes, bytes] | None]
 
 
+class RedisUnusable(EcshopError, code="bus.redis_unusable", status=500):
+    """The address of the Redis holds something that its client cannot use."""
+
+
 class RedisBus:
     """`groups` names the listeners of each publisher, so that none misses what is published before its first start."""
 
     def __init__(self, url: str, groups: Mapping[str, Sequence[str]], *, prefix: str = "ecshop") -> None:
-        self._redis = Redis.from_url(
-            url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 0), protocol=2
-        )
+        self._redis = _connected_to(url)
         self._groups, self._prefix = groups, prefix
         self._consumers: list[_Group] = []
         self._declared: Incarnation | None = None
@@ -193,6 +196,23 @@ class _Group:
                 own = member["name"].decode() == self._member
                 if not own and not member["pending"] and member["idle"] > _FORGET_CONSUMER:
                     await self._redis.xgroup_delconsumer(stream, self.name, member["name"])
+
+
+def _connected_to(url: str) -> Redis:
+    """A client that connects when it is first used; what its address says is tried before. Raises `RedisUnusable`."""
+    try:
+        redis = Redis.from_url(
+            url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 0), protocol=2
+        )
+        pool: Any = redis.connection_pool
+        connection = pool.make_connection()
+        if isinstance(connection, SSLConnection):
+            connection.ssl_context.get()
+    except (ValueError, TypeError, RedisError, OSError) as cause:
+        raise RedisUnusable(
+            f"REDIS_URL cannot be used: {cause or type(cause).__name__}; write it like redis://127.0.0.1:6379/0"
+        ) from cause
+    return redis
 
 
 def _is_there(claimed: Sequence[_Entry]) -> bool:

@@ -46,7 +46,7 @@ class Database:
     def open(self, versions: Path) -> None:
         """Own the file, bring it to the newest of the schema `versions`, and start the threads.
 
-        A guest owns nothing and migrates nothing. Raises `FileInUse`, `FileUnusable` or `CannotMigrate`.
+        A guest owns nothing and migrates nothing. Raises `FileInUse`, `FileUnusable` or `DatabaseUnusable`.
         """
         if not self._guest:
             self._held.enter_context(ownership(self.url))
@@ -71,8 +71,13 @@ class Database:
     async def write_each(self, fn: SetWise[Item, Outcome], items: Sequence[Item]) -> list[Outcome | Exception]:
         """`write_many` for items that come together; an error is an outcome here, whichever it is."""
         answers = [self._writers.submit(fn, item, shared=True) for item in items]
-        if answers:
-            await asyncio.wait(answers)
+        try:
+            if answers:
+                await asyncio.wait(answers)
+        except asyncio.CancelledError:
+            for answer in answers:
+                answer.cancel()
+            raise
         return [cast(Exception, answer.exception()) or answer.result() for answer in answers]
 
     async def close(self) -> None:

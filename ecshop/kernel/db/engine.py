@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 
+from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.file_lock import file_lock
 
 _BUSY_TIMEOUT: Final = 5000  # milliseconds
 _POSTGRES_SETTINGS: Final = "-c statement_timeout=10000 -c lock_timeout=5000 -c timezone=UTC"
+
+
+class DatabaseUnusable(EcshopError, code="database.unusable", status=503):
+    """The database cannot be opened, or is at a version that this code does not know."""
+
+    @classmethod
+    def by(cls, cause: DBAPIError, url: URL) -> Self:
+        return cls(f"the database {shown(url)} cannot be used: {str(cause.orig).splitlines()[0]}")
+
+
+def shown(url: URL) -> str:
+    """How messages name a database: by its file, or by its address without the password."""
+    return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string()
 
 
 def writing(engine: Engine) -> Engine:

@@ -12,27 +12,21 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from ecshop.kernel.db.engine import writing
-from ecshop.kernel.errors import EcshopError
-
-
-class CannotMigrate(EcshopError, code="database.cannot_migrate", status=503):
-    """The database cannot be opened, or is at a version that this code does not know."""
+from ecshop.kernel.db.engine import DatabaseUnusable, shown, writing
 
 
 def migrate(engine: Engine, versions: Path) -> bool:
-    """Run the outstanding versions; says whether there were any. Raises `CannotMigrate`.
+    """Run the outstanding versions; says whether there were any. Raises `DatabaseUnusable`.
 
     On SQLite the foreign keys rest meanwhile: a table that is rebuilt would else cascade its deletes.
     """
     try:
         return _migrate(engine, versions)
     except DBAPIError as cause:
-        reason = str(cause.orig).splitlines()[0]
-        raise CannotMigrate(f"the database {_shown(engine)} cannot be opened: {reason}") from cause
+        raise DatabaseUnusable.by(cause, engine.url) from cause
     except CommandError as cause:
-        raise CannotMigrate(
-            f"the database {_shown(engine)} is at a version that this ecshop does not know ({cause}): "
+        raise DatabaseUnusable(
+            f"the database {shown(engine.url)} is at a version that this ecshop does not know ({cause}): "
             "was it made by a newer one?"
         ) from cause
 
@@ -61,10 +55,6 @@ def schema_version(connection: Connection) -> str | None:
 
 def newest_version(versions: Path) -> str | None:
     return ScriptDirectory.from_config(_config(versions)).get_current_head()
-
-
-def _shown(engine: Engine) -> str:
-    return engine.url.database or "" if engine.dialect.name == "sqlite" else engine.url.render_as_string()
 
 
 def _foreign_keys(connection: Connection, switch: str) -> None:

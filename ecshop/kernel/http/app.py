@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from litestar import Litestar, Request, Response
@@ -23,7 +22,12 @@ from ecshop.kernel.http.strict import StrictBody
 from ecshop.kernel.tokens import Verifier
 
 MAX_BODY: Final = 64 * 1024
-Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+_ABOUT: Final = """An order system that never sells what it does not have.
+
+Every error is a problem (RFC 9457) with a stable `code`. Every answer has an `X-Request-ID`; one that is sent along is
+taken over. What an operation does not know, a parameter or a field, it refuses. A path at which nothing is served is
+`http.not_found`, a failure of the shop itself `internal`."""
 
 
 def create_app(
@@ -34,7 +38,6 @@ def create_app(
     title: str,
     tags: Mapping[str, str],
     with_services: bool = False,
-    lifespan: Sequence[Lifespan] = (),
 ) -> ASGIApp:
     """Serve the routes, documented under `tags`, and health, which is what all `probes` say.
 
@@ -46,9 +49,8 @@ def create_app(
         dto=StrictBody,
         plugins=[VariadicTuples()],
         exception_handlers={EcshopError: render, HTTPException: render_http, Exception: render_unknown},
-        lifespan=list(lifespan),
         logging_config=None,
-        openapi_config=openapi(title, "An order system that never sells what it does not have.", tags, with_services),
+        openapi_config=openapi(title, _ABOUT, tags, with_services),
         request_max_body_size=MAX_BODY,
         state=State({"verifier": verifier}),
     )

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from litestar import Request
+from litestar import Request, Response
 from litestar.enums import OpenAPIMediaType
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, OpenAPIType, Reference, Schema, SecurityScheme, Tag
 from litestar.plugins import OpenAPISchemaPlugin
+from litestar.routes import BaseRoute, HTTPRoute
 from litestar.typing import FieldDefinition
 
 from ecshop import __version__
 from ecshop.kernel.http.docs import DOCS, LocalSwaggerUi
-from ecshop.kernel.http.operation import SECURITY_SCHEMES, SERVICE
+from ecshop.kernel.http.operation import SECURITY_SCHEMES, SERVICE, Problem
 from ecshop.kernel.values import MAX_INT64
 
 if TYPE_CHECKING:
     from litestar._openapi.schema_generation import SchemaCreator
 
 _ALTERNATIVES: Final = ("oneOf", "anyOf")
-_GENERIC: Final = re.compile(r"(\w+)_(?:\w+\.)+(\w+)_(?=\")")
+_GENERIC: Final = re.compile(r"\b([A-Za-z]+)_(?:\w+\.)*([A-Za-z]+)_(?=\")")
 _NULL: Final = {"type": "null"}
 _HEALTH: Final = "Is this process alive, and is it ready?"
 
@@ -54,7 +56,9 @@ class TidyDocument(OpenAPIRenderPlugin):
         self._rendered = b""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        self._rendered = self._rendered or msgspec.json.encode(tidied(openapi_schema))
+        if not self._rendered:
+            document = tidied(openapi_schema, _schemas(_types(request.app.routes)))
+            self._rendered = msgspec.json.encode(document)
         return self._rendered
 
 
@@ -75,9 +79,10 @@ def openapi(title: str, description: str, tags: Mapping[str, str], with_services
     )
 
 
-def tidied(document: dict[str, Any]) -> dict[str, Any]:
-    """Whole numbers as such, one list of alternatives instead of lists in lists, and an example for every body."""
-    tidy: dict[str, Any] = _tidy(_renamed(document))
+def tidied(document: dict[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """Structs as msgspec describes them, whole numbers as such, alternatives in one list, an example for every body."""
+    components = {**document["components"], "schemas": schemas}
+    tidy: dict[str, Any] = _tidy(_renamed({**document, "components": components}))
     tidy["paths"] = dict(sorted(tidy["paths"].items()))
     for operation in _operations(tidy):
         for parameter in operation.get("parameters", ()):
@@ -87,9 +92,31 @@ def tidied(document: dict[str, Any]) -> dict[str, Any]:
     return tidy
 
 
+def _types(routes: Iterable[BaseRoute]) -> set[Any]:
+    """What the documented operations read and answer."""
+    handlers = [handler for route in routes if isinstance(route, HTTPRoute) for handler in route.route_handlers]
+    shown = [handler for handler in handlers if handler.include_in_schema is not False]
+    fields = [field for handler in shown for field in (handler.parsed_data_field, handler.parsed_return_field) if field]
+    return {field.annotation for field in fields if not isinstance(field.annotation, str)} | {Problem}
+
+
+def _schemas(types: Iterable[Any]) -> dict[str, Any]:
+    known = [type_ for type_ in types if _is_described(type_)]
+    _, schemas = msgspec.json.schema_components(known, ref_template="#/components/schemas/{name}")
+    return dict(sorted(schemas.items()))
+
+
+def _is_described(type_: Any) -> bool:
+    """Litestar's own answers are files, redirects and nothing."""
+    return not (isinstance(type_, type) and issubclass(type_, Response | NoneType))
+
+
 def _renamed(document: dict[str, Any]) -> Any:
-    """`Page_ecshop.order.contract.Order_` is an OrderPage."""
-    return msgspec.json.decode(_GENERIC.sub(r"\2\1", msgspec.json.encode(document).decode()))
+    """`Page_ecshop.order.contract.Order_`, or `Page_Order_`, is an OrderPage."""
+    renamed = msgspec.json.decode(_GENERIC.sub(r"\2\1", msgspec.json.encode(document).decode()))
+    for name, schema in renamed["components"]["schemas"].items():
+        schema["title"] = name
+    return renamed
 
 
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -126,6 +153,10 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     for key in _ALTERNATIVES:
         if key in schema:
             schema = _with_alternatives(schema, key, [one for one in schema[key] if one != _NULL])
+    if isinstance(schema.get("type"), list):
+        schema = {**schema, "type": next(kind for kind in schema["type"] if kind != "null")}
+    if None in schema.get("enum", ()):
+        schema = {**schema, "enum": [value for value in schema["enum"] if value is not None]}
     return schema
 
 
@@ -136,7 +167,7 @@ def _with_alternatives(schema: dict[str, Any], key: str, alternatives: list[Any]
 
 
 def _example(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
-    """Made of the examples of the fields: of those that are required, or of all where none is."""
+    """Made of the examples of the fields: of those that are required, or of the first where none is."""
     if "$ref" in schema:
         return _example(document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]], document)
     if examples := schema.get("examples"):
@@ -145,7 +176,7 @@ def _example(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Any:
         if key in schema:
             return _example(next(one for one in schema[key] if one != _NULL), document)
     if "properties" in schema:
-        names = schema.get("required") or list(schema["properties"])
+        names = schema.get("required") or list(schema["properties"])[:1]
         return {name: _example(schema["properties"][name], document) for name in names}
     if "items" in schema:
         return [_example(schema["items"], document)]

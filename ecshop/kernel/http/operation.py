@@ -15,6 +15,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIType, Operation, RequestBody, Schema, SecurityScheme
+from msgspec import UNSET, UnsetType
 
 from ecshop.kernel.errors import (
     BodyTooLarge,
@@ -43,8 +44,18 @@ SECURITY_SCHEMES: Final = {
 BODY_ERRORS: Final = (MalformedBody, InvalidRequest, BodyTooLarge, UnsupportedMediaType)
 
 
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong with one field, as the rest of a sentence that begins with its name."""
+
+    field: str
+    message: str
+
+
 class Problem(msgspec.Struct, frozen=True):
-    """An error, as RFC 9457 has it; branch on `code`, which stays, and not on `detail`, which is for people."""
+    """An error, as RFC 9457 has it; branch on `code`, which stays, and not on `detail`, which is for people.
+
+    Some codes have further members; their examples show them.
+    """
 
     type: str
     title: str
@@ -52,6 +63,7 @@ class Problem(msgspec.Struct, frozen=True):
     detail: str
     code: str
     request_id: str
+    errors: tuple[FieldError, ...] | UnsetType = UNSET
 
 
 def operation(

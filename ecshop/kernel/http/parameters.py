@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Final, NamedTuple, Union, get_args
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
@@ -21,9 +22,11 @@ from msgspec import Meta
 from ecshop.kernel.errors import InvalidRequest
 from ecshop.kernel.validation import NO_NUL, invalid, merged, wrong
 
+_NO_NUMBER: Final = "no number"
 _WHOLE: Final = re.compile(r"-?[0-9]+")
-_BOUNDS: Final = {"ge": "ge", "le": "le", "min_length": "min_length", "max_length": "max_length", "pattern": "pattern"}
+_BOUNDS: Final = {name: name for name in ("ge", "le", "min_length", "max_length", "pattern")}
 _LENGTHS: Final = {"min_items": "min_length", "max_items": "max_length"}
+"""By Litestar's name, the name that msgspec has for a bound: of a value, and of a list of values."""
 
 
 class _Parameter(NamedTuple):
@@ -52,9 +55,9 @@ def check_parameters(request: Request[Any, Any, Any]) -> None:
     if expected.query or request.scope["query_string"]:
         _check_query(request, expected.query, errors)
     for parameter in expected.path:
-        _check_value(parameter, request.scope["path_params"][parameter.name], errors)
+        _check_path(parameter, request.scope, errors)
     for parameter in expected.headers:
-        _check_header(parameter, request.headers.get(parameter.name), errors)
+        _check_header(parameter, request.scope, errors)
     if not expected.body and _has_body(request):
         errors.append(wrong("body", "is not taken by this operation; send none"))
     if errors:
@@ -64,25 +67,44 @@ def check_parameters(request: Request[Any, Any, Any]) -> None:
 def _check_query(
     request: Request[Any, Any, Any], expected: Mapping[str, _Parameter], errors: list[InvalidRequest]
 ) -> None:
-    given = request.query_params.dict() if request.scope["query_string"] else {}
+    given = _given(request.scope["query_string"], errors)
     for name in given:
         if name not in expected:
             known = f"known are: {', '.join(expected)}" if expected else "this operation takes none"
             errors.append(wrong(name, f"is not known here; {known}"))
     for name, parameter in expected.items():
-        values = given.get(name)
-        if values is None:
-            if parameter.required:
-                errors.append(wrong(name, "is required"))
-        elif parameter.many or len(values) == 1:
-            _check_value(parameter, values if parameter.many else values[0], errors)
-        else:
-            errors.append(wrong(name, "is given more than once"))
+        _check_values(parameter, given.get(name, ()), errors)
 
 
-def _check_header(parameter: _Parameter, value: str | None, errors: list[InvalidRequest]) -> None:
-    if value is not None:
-        _check_value(parameter, value, errors)
+def _check_path(parameter: _Parameter, scope: Any, errors: list[InvalidRequest]) -> None:
+    """Litestar has converted it already, and takes +1, 01 and 1_0 for numbers."""
+    value = scope["path_params"][parameter.name]
+    if parameter.whole and f"/{value}/" not in f"{scope['path']}/":
+        value = _NO_NUMBER
+    _check_value(parameter, value, errors)
+
+
+def _check_header(parameter: _Parameter, scope: Any, errors: list[InvalidRequest]) -> None:
+    name = parameter.name.lower().encode()
+    values = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    _check_values(parameter, values, errors)
+
+
+def _given(query: bytes, errors: list[InvalidRequest]) -> dict[str, list[str]]:
+    given: dict[str, list[str]] = {}
+    try:
+        for name, value in parse_qsl(query.decode(), keep_blank_values=True, errors="strict"):
+            given.setdefault(name, []).append(value)
+    except UnicodeDecodeError:
+        errors.append(wrong("query", "must be UTF-8"))
+    return given
+
+
+def _check_values(parameter: _Parameter, values: Sequence[str], errors: list[InvalidRequest]) -> None:
+    if len(values) > 1 and not parameter.many:
+        errors.append(wrong(parameter.name, "is given more than once"))
+    elif values:
+        _check_value(parameter, values if parameter.many else values[0], errors)
     elif parameter.required:
         errors.append(wrong(parameter.name, "is required"))
 
@@ -93,7 +115,7 @@ def _check_value(parameter: _Parameter, value: Any, errors: list[InvalidRequest]
         errors.append(wrong(parameter.name, NO_NUL))
         return
     if parameter.whole and not all(_WHOLE.fullmatch(text) for text in texts):
-        value = ["no whole number"] if parameter.many else "no whole number"
+        value = [_NO_NUMBER] if parameter.many else _NO_NUMBER
     try:
         msgspec.convert(value, parameter.type, strict=False)
     except msgspec.ValidationError as cause:

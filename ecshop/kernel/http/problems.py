@@ -31,6 +31,8 @@ from ecshop.kernel.validation import merged, wrong
 log = structlog.get_logger("http")
 
 MEDIA_TYPE: Final = "application/problem+json"
+LONGEST_PATH: Final = 300
+"""How much of a path is said back and logged."""
 FAILED: Final = "the shop failed"
 _STANDARD: Final = {"type", "title", "status", "detail", "code", "request_id"}
 
@@ -77,7 +79,7 @@ def render_unknown(request: Request[Any, Any, Any], error: Exception) -> Respons
 
 
 def _from_litestar(request: Request[Any, Any, Any], error: HTTPException) -> EcshopError:
-    path = request.scope["path"]
+    path = request.scope["path"][:LONGEST_PATH]
     match error:
         case ValidationException():
             return _invalid(error)
@@ -88,7 +90,11 @@ def _from_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Ecs
         case HTTPException(status_code=413):
             return BodyTooLarge("the body is larger than 64 KiB")
         case HTTPException(status_code=status) if status < Internal.status:
-            return InvalidRequest(error.detail)
+            return (
+                wrong("Host", "must be the name of a host")
+                if error.detail == "Invalid host header"
+                else InvalidRequest(error.detail, errors=[])
+            )
         case _:
             return _unknown(request, error)
 

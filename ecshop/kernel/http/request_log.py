@@ -11,9 +11,10 @@ import structlog
 from litestar.types import Scope
 from uuid_utils import uuid7
 
+from ecshop.kernel.http.problems import LONGEST_PATH
+
 log = structlog.get_logger("http")
 
-_LONGEST_PATH: Final = 300
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -30,7 +31,7 @@ def log_request(scope: Any, status: int, started: float, request_id: str, fields
     log.info(
         "request",
         method=scope["method"],
-        path=scope["path"][:_LONGEST_PATH],
+        path=scope["path"][:LONGEST_PATH],
         status=status or "gone",
         ms=round((time.perf_counter() - started) * 1000, 1),
         request_id=request_id,

@@ -83,7 +83,7 @@ class StrictBody(AbstractDTO[Any]):
 
 def _form(text: str) -> dict[str, str]:
     fields: dict[str, str] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
+    for name, value in parse_qsl(text, keep_blank_values=True, errors="strict"):
         if name in fields:
             raise wrong(name, "is given more than once")
         if "\0" in value:

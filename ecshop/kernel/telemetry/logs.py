@@ -14,7 +14,7 @@ import structlog
 request_id: Final[ContextVar[str]] = ContextVar("request_id", default="")
 """The id of the request being served; it travels in X-Request-ID to the services that it calls."""
 
-request_fields: Final[ContextVar[dict[str, Any] | None]] = ContextVar("annotations", default=None)
+request_fields: Final[ContextVar[dict[str, Any] | None]] = ContextVar("request_fields", default=None)
 """What the log line of the request being served says besides; None outside of a request."""
 
 
@@ -51,7 +51,16 @@ def configure_logging(*, json: bool | None = None) -> None:
             logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Unfailing(sys.stdout))),
             cache_logger_on_first_use=True,
         )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[_Forwarding()])
+
+
+class _Forwarding(logging.Handler):
+    """What libraries log by the standard library goes the same way as everything else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger(record.name).log(
+            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
+        )
 
 
 class _Unfailing:

@@ -1,137 +1,22 @@
-"""What cannot be used is said in one line that names it and what to do: never a traceback, never silence."""
+"""Settings that cannot be used are said in one line that names them and what to do."""
 
 from __future__ import annotations
 
 import os
 import re
 import socket
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from entrypoints.compose import compose
 from entrypoints.settings import Settings
+from tests.flows.unusable import SERVE, UP, assert_one_line, ecshop
 from tests.shops import four_free_ports
-
-UP = ("up", "--port", "0")
-SERVE = ("serve", "auth", "--port", "0")
-
-
-def ecshop(*command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    known = {name: value for name, value in os.environ.items() if not name.startswith(("ECSHOP_", "REDIS_", "PORT"))}
-    return subprocess.run(
-        [sys.executable, "-m", "ecshop", *command],
-        env=known | {"ECSHOP_DATA_DIR": str(folder)} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("ecshop: ")
-    for word in words:
-        assert word in lines[0], lines[0]
-
-
-def is_a_file(folder: Path) -> None:
-    folder.write_text("not a folder")
-
-
-def has_garbage_for_a_database(folder: Path) -> None:
-    folder.mkdir()
-    (folder / "stock.db").write_text("this is no database, and long enough to be told from one" * 20)
-
-
-def has_a_folder_for_a_database(folder: Path) -> None:
-    (folder / "order.db").mkdir(parents=True)
-
-
-def has_a_folder_for_a_lock(folder: Path) -> None:
-    (folder / "auth.db.lock").mkdir(parents=True)
-
-
-def was_made_by_a_newer_version(folder: Path) -> None:
-    folder.mkdir()
-    with closing(sqlite3.connect(folder / "product.db")) as database:
-        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
-        database.execute("INSERT INTO alembic_version VALUES ('product_9999')")
-        database.commit()
-
-
-def has_an_empty_key(folder: Path) -> None:
-    folder.mkdir()
-    (folder / "signing-key.pem").write_bytes(b"")
-
-
-def has_garbage_for_a_key(folder: Path) -> None:
-    folder.mkdir()
-    (folder / "signing-key.pem").write_text("-----BEGIN PRIVATE KEY-----\nno\n-----END PRIVATE KEY-----\n")
-
-
-def has_a_key_of_another_kind(folder: Path) -> None:
-    folder.mkdir()
-    key = generate_private_key(public_exponent=65537, key_size=2048)
-    (folder / "signing-key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-
-
-def has_a_folder_for_a_key(folder: Path) -> None:
-    (folder / "signing-key.pem").mkdir(parents=True)
-
-
-FOLDERS: dict[Callable[[Path], None], tuple[str, ...]] = {
-    is_a_file: ("--data-dir",),
-    has_garbage_for_a_database: ("stock.db", "not a database"),
-    has_a_folder_for_a_database: ("order.db",),
-    has_a_folder_for_a_lock: ("auth.db.lock", "--data-dir"),
-    was_made_by_a_newer_version: ("product.db", "product_9999", "newer"),
-    has_an_empty_key: ("signing-key.pem", "move it away"),
-    has_garbage_for_a_key: ("signing-key.pem", "move it away"),
-    has_a_key_of_another_kind: ("signing-key.pem", "Ed25519", "move it away"),
-    has_a_folder_for_a_key: ("signing-key.pem", "--data-dir"),
-}
-
-
-@pytest.mark.parametrize("spoil", FOLDERS, ids=lambda spoil: spoil.__name__)
-def test_a_data_folder_that_cannot_be_used(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
-    spoil(tmp_path / "data")
-    assert_one_line(ecshop(*UP, folder=tmp_path / "data"), *FOLDERS[spoil])
-
-
-def test_a_data_folder_where_nothing_can_be_made() -> None:
-    assert_one_line(ecshop(*UP, folder=Path("/proc/nothing/here")), "/proc/nothing", "--data-dir")
-
-
-@pytest.mark.parametrize("spoil", [has_an_empty_key, has_a_key_of_another_kind, has_a_folder_for_a_key])
-def test_a_key_that_cannot_be_used_makes_no_token_either(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
-    spoil(tmp_path / "data")
-    assert_one_line(ecshop("token", "staff", folder=tmp_path / "data"), "signing-key.pem")
-
-
-COMMANDS = {
-    "dlq list": ("dlq", "list"),
-    "dlq replay": ("dlq", "replay", "stock", "1"),
-    "token": ("token", "staff"),
-}
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_folder_in_which_no_shop_has_run(tmp_path: Path, command: str) -> None:
-    assert_one_line(ecshop(*COMMANDS[command], folder=tmp_path / "data"), "start the shop first", "--data-dir")
-    assert not (tmp_path / "data").exists()
-
 
 SETTINGS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     "a port that is text": (("up",), {"ECSHOP_PORT": "soon"}, ("ECSHOP_PORT", "whole number from 0 to 65535")),
@@ -139,17 +24,48 @@ SETTINGS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     "a variable that is none": (UP, {"ECSHOP_PROT": "1"}, ("ECSHOP_PROT", "known are")),
     "a Redis that is none": (SERVE, {"REDIS_URL": "localhost:6379"}, ("REDIS_URL", "redis://")),
     "a Redis by another scheme": (SERVE, {"REDIS_URL": "http://localhost"}, ("REDIS_URL", "redis://")),
+    "a Redis without a name": (SERVE, {"REDIS_URL": "redis:/0"}, ("REDIS_URL", "redis://")),
+    "a database of a Redis that is none": (SERVE, {"REDIS_URL": "redis://localhost/x"}, ("REDIS_URL", "redis://")),
+    "an option of a Redis that is none": (SERVE, {"REDIS_URL": "redis://localhost?tea=1"}, ("REDIS_URL", "tea")),
+    "an option of a Redis with a bad value": (
+        SERVE,
+        {"REDIS_URL": "redis://localhost?socket_timeout=soon"},
+        ("REDIS_URL", "socket_timeout"),
+    ),
+    "certificates of a Redis that are none": (
+        SERVE,
+        {"REDIS_URL": "rediss://localhost?ssl_ca_certs=/etc/hostname"},
+        ("REDIS_URL", "certificate"),
+    ),
     "a Redis on no port": (SERVE, {"REDIS_URL": "redis://localhost:port/0"}, ("REDIS_URL", "redis://")),
     "no Redis at all": (SERVE, {}, ("REDIS_URL", "redis://")),
     "secrets without a colon": (UP, {"ECSHOP_CLIENT_SECRETS": "order"}, ("ECSHOP_CLIENT_SECRETS", "service:secret")),
     "secrets without a secret": (UP, {"ECSHOP_CLIENT_SECRETS": "order:"}, ("ECSHOP_CLIENT_SECRETS", "service:secret")),
     "secrets of nobody": (UP, {"ECSHOP_CLIENT_SECRETS": "oder:s3cret"}, ("ECSHOP_CLIENT_SECRETS", "auth, product")),
+    "two secrets of one service": (UP, {"ECSHOP_CLIENT_SECRETS": "order:a,order:b"}, ("ECSHOP_CLIENT_SECRETS", "once")),
+    "a time that is none": (
+        UP,
+        {"ECSHOP_RESERVATION_SECONDS": "0"},
+        ("ECSHOP_RESERVATION_SECONDS", "from 0.1 to 86400"),
+    ),
+    "no host": (("up", "--port", "0", "--host", ""), {}, ("--host", "at least 1 character")),
+    "no folder": (("up", "--port", "0", "--data-dir", ""), {}, ("--data-dir", "at least 1 character")),
+    "a port that is too large, as an option": (("up", "--port", "70000"), {}, ("--port is 70000", "0 to 65535")),
+    "a port that is too large, of the split mode": (
+        ("up", "--split", "--base-port", "70000"),
+        {},
+        ("--base-port is 70000", "0 to 65535"),
+    ),
+    "a port of the platform that is text": (("up",), {"PORT": "abc"}, ("PORT is 'abc'", "whole number")),
     "no secret of one's own": (
         ("serve", "order", "--port", "0"),
         {"REDIS_URL": "redis://localhost:1/0"},
         ("ECSHOP_CLIENT_SECRET",),
     ),
     "a neighbour without a scheme": (UP, {"ECSHOP_AUTH_URL": "auth:8000"}, ("ECSHOP_AUTH_URL", "http://")),
+    "a neighbour without a name": (UP, {"ECSHOP_STOCK_URL": "http:///stock"}, ("ECSHOP_STOCK_URL", "http://")),
+    "a neighbour with a space": (UP, {"ECSHOP_STOCK_URL": "http://st ock"}, ("ECSHOP_STOCK_URL", "http://")),
+    "a neighbour with a query": (UP, {"ECSHOP_STOCK_URL": "http://stock?x#y"}, ("ECSHOP_STOCK_URL", "http://")),
     "one database for all": (UP, {"ECSHOP_DATABASE_URL": "postgresql+psycopg://h/shop"}, ("{context}",)),
     "a database that is none": (
         UP,
@@ -161,16 +77,32 @@ SETTINGS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
         {"ECSHOP_DATABASE_URL": "oracle2://h/{context}"},
         ("ECSHOP_DATABASE_URL", "postgresql+psycopg"),
     ),
+    "a database whose driver is not there": (
+        UP,
+        {"ECSHOP_DATABASE_URL": "mysql://h/{context}"},
+        ("ECSHOP_DATABASE_URL", "postgresql+psycopg"),
+    ),
+    "a database on no port": (
+        UP,
+        {"ECSHOP_DATABASE_URL": "postgresql+psycopg://h:abc/{context}"},
+        ("ECSHOP_DATABASE_URL", "postgresql+psycopg"),
+    ),
+    "a database that is a file": (
+        UP,
+        {"ECSHOP_DATABASE_URL": "sqlite:////nowhere/{context}"},
+        ("ECSHOP_DATABASE_URL", "postgresql+psycopg"),
+    ),
     "a database server that is away": (
         UP,
         {"ECSHOP_DATABASE_URL": "postgresql+psycopg://u:hidden@127.0.0.1:1/ecshop_{context}"},
         ("127.0.0.1", "ecshop_auth"),
     ),
     "a host that is none": (("up", "--port", "0", "--host", "no.such.host.invalid"), {}, ("no.such.host", "--host")),
+    "a host that no name can be": (("up", "--port", "0", "--host", "a..b"), {}, ("a..b", "--host")),
     "a host of another machine": (("up", "--port", "0", "--host", "192.0.2.1"), {}, ("192.0.2.1", "--host")),
     "--base-port without --split": (("up", "--base-port", "9000"), {}, ("--base-port", "--split")),
     "--port with --split": (("up", "--split", "--port", "9000"), {}, ("--port", "--base-port")),
-    "ports past the last one": (("up", "--split", "--base-port", "65533"), {}, ("--base-port", "4 ports")),
+    "ports past the last one": (("up", "--split", "--base-port", "65533"), {}, ("--base-port", "1 to 65532")),
     "a worker on files": (("worker",), {}, ("ECSHOP_DATABASE_URL",)),
 }
 
