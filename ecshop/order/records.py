@@ -34,7 +34,8 @@ CONFIRMED, FULFILLED, CANCELLED = "confirmed", "fulfilled", "cancelled"
 GIVEN_UP: Final = "the order was given up; place it again with a new Idempotency-Key"
 REUSED: Final = "this Idempotency-Key came with another order before; take a new one"
 
-_KNOWN: Final = select(OrderRow).where(OrderRow.id.in_(bindparam("orders", expanding=True)))
+_IDS: Final = select(OrderRow.id).where(OrderRow.id.in_(bindparam("orders", expanding=True)))
+_ORDERS: Final = select(OrderRow).where(OrderRow.id.in_(bindparam("orders", expanding=True)))
 _NEWEST_FIRST: Final = Keyset("-placed_at", OrderRow.placed_at, OrderRow.id)
 _ADD: Final = insert(table_of(OrderRow))
 _ADD_LINES: Final = insert(table_of(OrderLineRow))
@@ -127,7 +128,9 @@ def give_up(session: Session, events: Sequence[ReservationExpired]) -> list[str]
 
 
 def _known(session: Session, order_ids: Iterable[UUID]) -> dict[UUID, OrderRow]:
-    return {row.id: row for row in session.scalars(_KNOWN, {"orders": list(order_ids)})}
+    """Most orders are new, so that there is a cheaper look than one at whole rows with their lines."""
+    known = session.connection().execute(_IDS, {"orders": list(order_ids)}).scalars().all()
+    return {row.id: row for row in session.scalars(_ORDERS, {"orders": known})} if known else {}
 
 
 def _repeat(row: OrderRow | None, fingerprint: str | None) -> Order | EcshopError | None:

@@ -41,7 +41,7 @@ class OrderService:
 
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str | None = None) -> Order:
         order_id = uuid7() if idempotency_key is None else uuid5(_KEYED_ORDERS, f"{actor.user_id} {idempotency_key}")
-        annotate(order_id=str(order_id))
+        annotate(order_id=order_id)
         if idempotency_key is None:
             return await self._place(order_id, actor, new, None)
         fingerprint = hashlib.sha256(msgspec.json.encode(new)).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from contextvars import Context, copy_context
@@ -56,29 +55,21 @@ class Database:
 
     async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = _Call(copy_context(), fn, args, kwargs)
-        return cast(T, await self._readers.submit(_run_call, call, shared=False))
+        return cast(T, _only(await self._readers.submit(_run_call, [call], shared=False)))
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = _Call(copy_context(), fn, args, kwargs)
-        return cast(T, await self._writers.submit(_run_call, call, shared=False))
+        return cast(T, _only(await self._writers.submit(_run_call, [call], shared=False)))
 
     async def read_many(self, fn: SetWise[Item, Outcome], item: Item) -> Outcome:
-        return cast(Outcome, await self._readers.submit(fn, item, shared=True))
+        return cast(Outcome, _only(await self._readers.submit(fn, [item], shared=True)))
 
     async def write_many(self, fn: SetWise[Item, Outcome], item: Item) -> Outcome:
-        return cast(Outcome, await self._writers.submit(fn, item, shared=True))
+        return cast(Outcome, _only(await self._writers.submit(fn, [item], shared=True)))
 
-    async def write_each(self, fn: SetWise[Item, Outcome], items: Sequence[Item]) -> list[Outcome | Exception]:
+    async def write_each(self, fn: SetWise[Item, Outcome], items: Sequence[Item]) -> Sequence[Outcome | Exception]:
         """`write_many` for items that come together; an error is an outcome here, whichever it is."""
-        answers = [self._writers.submit(fn, item, shared=True) for item in items]
-        try:
-            if answers:
-                await asyncio.wait(answers)
-        except asyncio.CancelledError:
-            for answer in answers:
-                answer.cancel()
-            raise
-        return [cast(Exception, answer.exception()) or answer.result() for answer in answers]
+        return await self._writers.submit(fn, items, shared=True) if items else []
 
     async def close(self) -> None:
         """Finish what waits; the writer goes last, so that SQLite folds its log back into the file."""
@@ -97,6 +88,13 @@ class _Call(NamedTuple):
     fn: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+
+
+def _only(outcomes: Sequence[Any]) -> Any:
+    [outcome] = outcomes
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _run_call(session: Session, calls: Sequence[_Call]) -> list[Any]:

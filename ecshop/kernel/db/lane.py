@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 import structlog
@@ -23,19 +24,22 @@ Run = Callable[[Session, Sequence[Any]], Sequence[Any]]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Work:
-    """One item for `run`. What is `shared` and waits for the same `run` goes to it in one call and one transaction."""
+    """Items for `run`. What is `shared` and waits for the same `run` goes to it in one call and one transaction.
+
+    The answer is an outcome for each item; that of an item that failed is the exception.
+    """
 
     run: Run
-    item: Any
+    items: Sequence[Any]
     shared: bool
-    answer: asyncio.Future[Any]
+    answer: asyncio.Future[Sequence[Any]]
 
 
 Group = list[Work]
 
 
 class Served(NamedTuple):
-    """An outcome for each item of a group, and whether any of them was committed."""
+    """An outcome for each item, and whether any of them was committed."""
 
     outcomes: Sequence[Any]
     committed: bool
@@ -56,14 +60,14 @@ class Lane:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, run: Run, item: Any, *, shared: bool) -> asyncio.Future[Any]:
+    def submit(self, run: Run, items: Sequence[Any], *, shared: bool) -> asyncio.Future[Sequence[Any]]:
         if not self._open:
             raise Unavailable("the database is closed")
         loop = asyncio.get_running_loop()
-        answer = loop.create_future()
+        answer: asyncio.Future[Sequence[Any]] = loop.create_future()
         if not self._gathered:
             loop.call_soon(self._hand_over)
-        self._gathered.append(Work(run, item, shared, answer))
+        self._gathered.append(Work(run, items, shared, answer))
         return answer
 
     def _hand_over(self) -> None:
@@ -90,12 +94,13 @@ class Lane:
                 with self._engine.connect() as connection, Session(connection, expire_on_commit=False) as session:
                     while works:
                         for group in _groups(works):
-                            self._answer(group, _serve(session, group))
+                            items = [item for work in group for item in work.items]
+                            self._answer(group, _serve(session, group[0].run, items))
                         works = self._take()
                     return
             except Exception as error:
-                failure = _seen_from_outside(error)
-                self._answer(works, Served([failure] * len(works), committed=False))
+                failures = [_seen_from_outside(error)] * sum(len(work.items) for work in works)
+                self._answer(works, Served(failures, committed=False))
 
     def _take(self) -> list[Work]:
         """All that waits, at least one; nothing once the lane is closed."""
@@ -113,8 +118,11 @@ class Lane:
 
     def _answer(self, group: Group, served: Served) -> None:
         def deliver() -> None:
-            for work, outcome in zip(group, served.outcomes, strict=True):
-                _settle(work.answer, outcome)
+            outcomes = iter(served.outcomes)
+            for work in group:
+                own = list(islice(outcomes, len(work.items)))
+                if not work.answer.done():
+                    work.answer.set_result(own)
             if served.committed and self._committed:
                 self._committed()
 
@@ -134,48 +142,39 @@ def _groups(works: Sequence[Work]) -> list[Group]:
     return groups
 
 
-def _serve(session: Session, group: Group, *, again: bool = True) -> Served:
-    """One transaction for the group; when it fails, one for each item, so that none fails for a neighbour's sake.
+def _serve(session: Session, run: Run, items: Sequence[Any], *, again: bool = True) -> Served:
+    """One transaction for all items; when it fails, one for each, so that none fails for a neighbour's sake.
 
     A single item that meets a row which another writer has just added is tried again: now it sees the row.
     """
     try:
         with session.begin():
-            outcomes = group[0].run(session, [work.item for work in group])
-            if len(outcomes) != len(group):
-                raise TypeError(f"{len(outcomes)} outcomes for {len(group)} items")
+            outcomes = run(session, items)
+            if len(outcomes) != len(items):
+                raise TypeError(f"{len(outcomes)} outcomes for {len(items)} items")
         return Served(outcomes, committed=True)
     except Exception as error:
-        if len(group) > 1:
-            return _serve_one_by_one(session, group)
+        if len(items) > 1:
+            return _serve_one_by_one(session, run, items)
         if again and isinstance(error, IntegrityError):
-            return _serve(session, group, again=False)
+            return _serve(session, run, items, again=False)
         return Served([_seen_from_outside(error)], committed=False)
     finally:
         session.expunge_all()
 
 
-def _serve_one_by_one(session: Session, group: Group) -> Served:
+def _serve_one_by_one(session: Session, run: Run, items: Sequence[Any]) -> Served:
     """When the database does not answer one item, the others need not wait for their own time-out to hear it."""
     outcomes: list[Any] = []
     committed = False
-    for work in group:
-        served = _serve(session, [work])
+    for item in items:
+        served = _serve(session, run, [item])
         outcomes += served.outcomes
         committed |= served.committed
         if isinstance(outcomes[-1], Unavailable):
-            outcomes += [outcomes[-1]] * (len(group) - len(outcomes))
+            outcomes += [outcomes[-1]] * (len(items) - len(outcomes))
             break
     return Served(outcomes, committed)
-
-
-def _settle(answer: asyncio.Future[Any], outcome: Any) -> None:
-    if answer.done():
-        return
-    if isinstance(outcome, Exception):
-        answer.set_exception(outcome)
-    else:
-        answer.set_result(outcome)
 
 
 def _seen_from_outside(error: Exception) -> Exception:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from inspect import getdoc
+from string import Formatter
 from typing import Any, Final
 
 import msgspec
@@ -123,9 +124,10 @@ def _service_with(scope: str) -> Any:
 def _located(path: str) -> dict[str, Any]:
     """The Location of what was made (RFC 9110, section 10.2.2)."""
 
+    names = [name for _, name, _, _ in Formatter().parse(path) if name]
+
     async def locate(response: Response[Any]) -> Response[Any]:
-        made = response.content
-        response.headers["location"] = path.format_map({name: getattr(made, name) for name in made.__struct_fields__})
+        response.headers["location"] = path.format(**{name: getattr(response.content, name) for name in names})
         return response
 
     header = ResponseHeader(name="Location", documentation_only=True, description=f"`{path}`")

@@ -33,6 +33,9 @@ class _Parameter(NamedTuple):
     name: str
     type: Any
     """With its bounds, so that msgspec can convert to it."""
+    holder: Any
+    """Of one field, `value`: msgspec reads the type of a struct once, and any other one at each conversion."""
+    header: bytes
     many: bool
     whole: bool
     required: bool
@@ -85,8 +88,7 @@ def _check_path(parameter: _Parameter, scope: Any, errors: list[InvalidRequest])
 
 
 def _check_header(parameter: _Parameter, scope: Any, errors: list[InvalidRequest]) -> None:
-    name = parameter.name.lower().encode()
-    values = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == parameter.header]
     _check_values(parameter, values, errors)
 
 
@@ -117,9 +119,17 @@ def _check_value(parameter: _Parameter, value: Any, errors: list[InvalidRequest]
     if parameter.whole and not all(_WHOLE.fullmatch(text) for text in texts):
         value = [_NO_NUMBER] if parameter.many else _NO_NUMBER
     try:
+        msgspec.convert({"value": value}, parameter.holder, strict=False)
+    except msgspec.ValidationError:
+        errors.append(_invalid(parameter, value))
+
+
+def _invalid(parameter: _Parameter, value: Any) -> InvalidRequest:
+    try:
         msgspec.convert(value, parameter.type, strict=False)
     except msgspec.ValidationError as cause:
-        errors.append(invalid(cause, parameter.type, parameter.name))
+        return invalid(cause, parameter.type, parameter.name)
+    raise AssertionError("what its holder refuses, a type refuses too")
 
 
 def _has_body(request: Request[Any, Any, Any]) -> bool:
@@ -162,4 +172,6 @@ def _parameter(name: str, field: FieldDefinition, definition: ParameterKwarg) ->
     }
     whole = int in (field.annotation, *kinds)
     bounded = Annotated[type_, Meta(**bounds)] if bounds else type_
-    return _Parameter(definition.name or name, bounded, many, whole, field.is_required)
+    holder = msgspec.defstruct("Holder", [("value", bounded)])
+    name = definition.name or name
+    return _Parameter(name, bounded, holder, name.lower().encode(), many, whole, field.is_required)

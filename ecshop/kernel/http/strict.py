@@ -30,24 +30,24 @@ _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 class StrictBody(AbstractDTO[Any]):
     """As the app's DTO it decodes the bytes in one strict pass, where Litestar would convert them leniently."""
 
-    _types: ClassVar[dict[str, Any]] = {}
     _decoders: ClassVar[dict[str, msgspec.json.Decoder[Any]]] = {}
+    """By the id of the handler, which Litestar makes anew at each look."""
 
     def decode_bytes(self, value: bytes) -> Any:
         handler = self.asgi_connection.route_handler
-        type_ = self._types[handler.handler_id]
+        decoder = self._decoders[handler.handler_id]
         media_type = self.asgi_connection.headers.get("content-type", "").partition(";")[0].strip().lower()
         accepts = handler.opt.get(ACCEPTS, (JSON,))
         if media_type not in accepts:
             raise UnsupportedMediaType(f"send Content-Type: {' or '.join(accepts)}")
         try:
             if media_type == FORM:
-                return msgspec.convert(_form(value.decode()), type_, strict=False)
+                return msgspec.convert(_form(value.decode()), decoder.type, strict=False)
             if _NUL.search(value):
                 raise wrong(_where_nul_is(msgspec.json.decode(value)) or "body", NO_NUL)
-            return self._decoders[handler.handler_id].decode(value)
+            return decoder.decode(value)
         except msgspec.ValidationError as cause:
-            raise invalid(cause, type_) from None
+            raise invalid(cause, decoder.type) from None
         except msgspec.DecodeError as cause:
             raise MalformedBody(f"the body is not JSON: {cause}") from None
         except UnicodeDecodeError:
@@ -59,7 +59,6 @@ class StrictBody(AbstractDTO[Any]):
     def create_for_field_definition(
         cls, field_definition: FieldDefinition, handler_id: str, backend_cls: type[Any] | None = None
     ) -> None:
-        cls._types[handler_id] = field_definition.annotation
         cls._decoders[handler_id] = msgspec.json.Decoder(field_definition.annotation)
 
     @classmethod

@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import IO, Any, BinaryIO, Final, TextIO, cast
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -43,6 +44,7 @@ def configure_logging(*, json: bool | None = None) -> None:
         structlog.configure(
             processors=[
                 *first,
+                _readable,
                 structlog.dev.ConsoleRenderer(
                     pad_event_to=8, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
                 ),
@@ -52,6 +54,11 @@ def configure_logging(*, json: bool | None = None) -> None:
             cache_logger_on_first_use=True,
         )
     logging.basicConfig(level=logging.WARNING, handlers=[_Forwarding()])
+
+
+def _readable(_: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Ids as they are written, where the console would show how Python makes them."""
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in event.items()}
 
 
 class _Forwarding(logging.Handler):
