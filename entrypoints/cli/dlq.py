@@ -23,7 +23,7 @@ def dlq() -> None:
 @report_errors
 def list_all(data_dir: str | None) -> None:
     """Show them all."""
-    from entrypoints.operations.dead_letters import dead_letters  # noqa: PLC0415
+    from entrypoints.operations.dead_letters import dead_letters
 
     for line in dead_letters(settings_of(data_dir=data_dir)):
         print(line)
@@ -36,8 +36,8 @@ def list_all(data_dir: str | None) -> None:
 @report_errors
 def replay(context: str, event_id: str, data_dir: str | None) -> None:
     """Have CONTEXT try the event again."""
-    from ecshop.events.dead_letters import replay as verdict  # noqa: PLC0415
-    from entrypoints.operations.dead_letters import settle_dead_letter  # noqa: PLC0415
+    from ecshop.events.dead_letters import replay as verdict
+    from entrypoints.operations.dead_letters import settle_dead_letter
 
     settle_dead_letter(settings_of(data_dir=data_dir), context, event_id, verdict)
     print(f"{context} will try {event_id} again")
@@ -50,8 +50,8 @@ def replay(context: str, event_id: str, data_dir: str | None) -> None:
 @report_errors
 def discard(context: str, event_id: str, data_dir: str | None) -> None:
     """Let the event go for good."""
-    from ecshop.events.dead_letters import discard as verdict  # noqa: PLC0415
-    from entrypoints.operations.dead_letters import settle_dead_letter  # noqa: PLC0415
+    from ecshop.events.dead_letters import discard as verdict
+    from entrypoints.operations.dead_letters import settle_dead_letter
 
     settle_dead_letter(settings_of(data_dir=data_dir), context, event_id, verdict)
     print(f"{event_id} is discarded")

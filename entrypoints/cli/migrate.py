@@ -12,7 +12,7 @@ from entrypoints.cli.options import DATA_DIR, report_errors, settings_of
 @report_errors
 def migrate(data_dir: str | None) -> None:
     """Bring the databases to the schema of this version."""
-    from entrypoints.operations.migrate import migrate_all  # noqa: PLC0415
+    from entrypoints.operations.migrate import migrate_all
 
     for line in migrate_all(settings_of(data_dir=data_dir)):
         print(line)

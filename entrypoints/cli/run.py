@@ -30,13 +30,13 @@ def up(
         if port is not None:
             raise BadSetting("--port goes without --split; the first port of the split mode is --base-port")
         settings = settings_of(host=host, base_port=base_port, data_dir=data_dir)
-        from entrypoints.local.split import run_split  # noqa: PLC0415
+        from entrypoints.local.split import run_split
 
         run_split(settings)
         return
     settings = settings_of(host=host, port=port, data_dir=data_dir)
-    from entrypoints.local.banner import one_process  # noqa: PLC0415
-    from entrypoints.serve import serve as run  # noqa: PLC0415
+    from entrypoints.local.banner import one_process
+    from entrypoints.serve import serve as run
 
     run(settings, ALL, ready=lambda address: print(one_process(address, settings), flush=True))
 
@@ -50,8 +50,8 @@ def up(
 def serve(contexts: tuple[str, ...], host: str | None, port: int | None, data_dir: str | None) -> None:
     """Serve one context as a service of its own (or some together)."""
     settings = settings_of(host=host, port=port, data_dir=data_dir)
-    from entrypoints.serve import READY  # noqa: PLC0415
-    from entrypoints.serve import serve as run  # noqa: PLC0415
+    from entrypoints.serve import READY
+    from entrypoints.serve import serve as run
 
     def say(address: str) -> None:
         print(READY.format(contexts=", ".join(contexts), address=address), flush=True)
@@ -64,6 +64,6 @@ def serve(contexts: tuple[str, ...], host: str | None, port: int | None, data_di
 @report_errors
 def worker(data_dir: str | None) -> None:
     """Relay and consume events without HTTP, beside servers on the same PostgreSQL."""
-    from entrypoints.worker import run_worker  # noqa: PLC0415
+    from entrypoints.worker import run_worker
 
     run_worker(settings_of(data_dir=data_dir))

@@ -19,7 +19,7 @@ _ROLE: Final = click.Choice([role.value for role in Role])
 @report_errors
 def token(role: str, data_dir: str | None) -> None:
     """Print an access token of 15 minutes, made with the local signing key."""
-    from entrypoints.operations.tokens import local_token  # noqa: PLC0415
+    from entrypoints.operations.tokens import local_token
 
     print(local_token(settings_of(data_dir=data_dir), Role(role)))
 
@@ -36,7 +36,7 @@ def user() -> None:
 @report_errors
 def add(name: str, role: str, data_dir: str | None) -> None:
     """Add a user, also beside a running shop; the password is read from standard input."""
-    from entrypoints.operations.users import add_user  # noqa: PLC0415
+    from entrypoints.operations.users import add_user
 
     settings = settings_of(data_dir=data_dir)
     password = click.prompt("Password", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
