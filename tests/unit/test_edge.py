@@ -57,7 +57,7 @@ async def test_an_error_that_nobody_handled_is_a_problem_with_the_request_id_and
     assert (b"content-type", b"application/problem+json") in start["headers"]
     assert (b"x-request-id", b"r-1") in start["headers"]
     assert (failed["log_level"], type(failed["exc_info"])) == ("error", ZeroDivisionError)
-    assert (request["status"], request["request_id"]) == (500, "r-1")
+    assert (request["status"], request["code"], request["request_id"]) == (500, "internal", "r-1")
 
 
 async def test_an_error_in_the_middle_of_an_answer_goes_on_to_the_server() -> None:

@@ -13,7 +13,7 @@ from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Sen
 from ecshop.kernel.errors import EcshopError, Internal
 from ecshop.kernel.http.problems import FAILED, MEDIA_TYPE, to_problem
 from ecshop.kernel.http.request_log import log_request, request_id_of
-from ecshop.kernel.telemetry.logs import request_fields, request_id
+from ecshop.kernel.telemetry.logs import annotate, request_fields, request_id
 
 log = structlog.get_logger("http")
 
@@ -71,6 +71,7 @@ class Edge:
 
 
 async def _send_problem(error: EcshopError, request_id: str, send: Send) -> None:
+    annotate(code=error.code)
     body = msgspec.json.encode(to_problem(error, request_id))
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
