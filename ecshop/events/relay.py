@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ecshop.events import inbox, outbox
 from ecshop.events.backoff import repeat
-from ecshop.events.buses.base import EventBus, Incarnation, Published
+from ecshop.events.buses.base import EVERYTHING, EventBus, Published
 from ecshop.events.outbox import last_published, pending, resend, settle
 from ecshop.events.tables import RelayState
 from ecshop.kernel.db.database import Database
@@ -23,11 +23,6 @@ _AT_ONCE: Final = 500
 _POLL: Final = 0.5
 _LOOK_EVERY: Final = 2.0
 _PURGE_EVERY: Final = 600.0
-_RESTART_WINDOW: Final = timedelta(hours=2)
-"""What a restarted Redis may have lost, back from the last event that it took.
-
-By its default policy it saves a change within the hour, so what is older than this was saved before it went down.
-"""
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,7 +32,7 @@ class Relay:
     def __init__(self, name: str, database: Database, bus: EventBus) -> None:
         self._name, self._database, self._bus = name, database, bus
         self._wake = asyncio.Event()
-        self._incarnation: Incarnation | None = None
+        self._broker = ""
         self._purged = self._looked = time.monotonic()
         database.on_commit.append(self._wake.set)
 
@@ -76,12 +71,23 @@ class Relay:
 
     async def _heal(self, published: Published) -> None:
         """Resend what a restarted or emptied broker may have lost, before what it just took is settled."""
-        if published.incarnation is None or published.incarnation == self._incarnation:
+        if published.broker == self._broker:
             return
-        again = await self._database.write(_compare, published.incarnation)
+        again = await self._database.write(self._resend_what_is_lost, published.broker)
         if again:
             log.warning("the broker was restarted or emptied: events are sent again", context=self._name, events=again)
-        self._incarnation = published.incarnation
+        self._broker = published.broker
+
+    def _resend_what_is_lost(self, session: Session, found: str) -> int:
+        state = session.get(RelayState, "broker")
+        if state is None:
+            session.add(RelayState(bus="broker", broker=found))
+            return 0
+        lost = self._bus.may_have_lost(state.broker, found)
+        state.broker = found
+        if not lost:
+            return 0
+        return resend(session, _EVER if lost == EVERYTHING else last_published(session) - lost)
 
     async def _purge(self) -> None:
         if time.monotonic() - self._purged > _PURGE_EVERY:
@@ -92,17 +98,3 @@ class Relay:
 
 def _purge(session: Session, consumer: str) -> int:
     return outbox.purge(session) + inbox.purge(session, consumer)
-
-
-def _compare(session: Session, found: Incarnation) -> int:
-    known = session.get(RelayState, "broker")
-    if known is None:
-        session.add(RelayState(bus="broker", run_id=found.run_id, epoch=found.epoch))
-        return 0
-    again = 0
-    if known.epoch != found.epoch:
-        again = resend(session, _EVER)
-    elif known.run_id != found.run_id:
-        again = resend(session, last_published(session) - _RESTART_WINDOW)
-    known.run_id, known.epoch = found.run_id, found.epoch
-    return again

@@ -42,6 +42,5 @@ def create_event_tables() -> None:
     op.create_table(
         "relay_state",
         sa.Column("bus", sa.String(32), primary_key=True),
-        sa.Column("run_id", sa.String(64), nullable=False),
-        sa.Column("epoch", sa.String(64), nullable=False),
+        sa.Column("broker", sa.String(200), nullable=False),
     )

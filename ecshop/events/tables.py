@@ -59,10 +59,9 @@ class DeadLetter(Base):
 
 
 class RelayState(Base):
-    """Which incarnation of the broker has what the outbox calls published."""
+    """Which broker has what the outbox calls published, as its bus recognises it."""
 
     __tablename__ = "relay_state"
 
     bus: Mapped[str] = mapped_column(String(32), primary_key=True)
-    run_id: Mapped[str] = mapped_column(String(64))
-    epoch: Mapped[str] = mapped_column(String(64))
+    broker: Mapped[str] = mapped_column(String(200))

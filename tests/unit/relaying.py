@@ -10,7 +10,8 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ecshop.events.buses.base import EventBus, Incarnation, Published
+from ecshop.events.buses.base import EventBus, Published
+from ecshop.events.buses.redis import may_have_lost
 from ecshop.events.catalog import StockDepleted
 from ecshop.events.consumer import Consumer
 from ecshop.events.outbox import Outgoing, record
@@ -28,7 +29,7 @@ class FakeBroker:
     """A bus at the other end of a wire: it can be away, restarted or emptied."""
 
     def __init__(self) -> None:
-        self.incarnation = Incarnation("run 1", "epoch 1")
+        self.broker = "run-1 epoch-1"
         self.away = False
         self.refused = 0
         self.taken: list[int] = []
@@ -38,7 +39,10 @@ class FakeBroker:
             self.refused += 1
             raise Unavailable("the broker does not answer")
         self.taken += [event.seq for event in events]
-        return Published([event.seq for event in events], incarnation=self.incarnation)
+        return Published([event.seq for event in events], broker=self.broker)
+
+    def may_have_lost(self, known: str, found: str) -> timedelta:
+        return may_have_lost(known, found)
 
     def connect(self, consumer: Consumer) -> None:
         raise NotImplementedError

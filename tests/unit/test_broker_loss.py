@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from ecshop.events.buses.base import Incarnation
 from ecshop.events.tables import Outbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.anyio
 async def test_an_emptied_broker_gets_everything_that_is_retained(open_database: OpenDatabase) -> None:
     shop, broker = open_database(), FakeBroker()
     await _published_at_three_ages(shop, broker)
-    broker.incarnation = Incarnation("run 2", "epoch 2")
+    broker.broker = "run-2 epoch-2"
     async with relaying(shop, broker):
         await tell(shop, 4)
         await all_out(shop)
@@ -31,7 +30,7 @@ async def test_an_emptied_broker_gets_everything_that_is_retained(open_database:
 async def test_a_restarted_broker_gets_the_last_two_hours(open_database: OpenDatabase) -> None:
     shop, broker = open_database(), FakeBroker()
     await _published_at_three_ages(shop, broker)
-    broker.incarnation = Incarnation("run 2", "epoch 1")
+    broker.broker = "run-2 epoch-1"
     async with relaying(shop, broker):
         await tell(shop, 4)
         await all_out(shop)
@@ -41,7 +40,7 @@ async def test_a_restarted_broker_gets_the_last_two_hours(open_database: OpenDat
 async def test_a_refilled_broker_is_known_from_then_on(open_database: OpenDatabase) -> None:
     shop, broker = open_database(), FakeBroker()
     await _published_at_three_ages(shop, broker)
-    broker.incarnation = Incarnation("run 2", "epoch 2")
+    broker.broker = "run-2 epoch-2"
     for product_id in (4, 5):
         broker.taken.clear()
         async with relaying(shop, broker):
@@ -64,7 +63,7 @@ async def test_a_broker_that_is_emptied_while_the_relay_runs_is_refilled_once(op
     async with relaying(shop, broker):
         await tell(shop, 1, 2)
         await all_out(shop)
-        broker.incarnation = Incarnation("run 1", "epoch 2")
+        broker.broker = "run-1 epoch-2"
         broker.taken.clear()
         await tell(shop, 3)
         await all_out(shop)

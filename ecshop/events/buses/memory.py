@@ -32,6 +32,10 @@ class MemoryBus:
             postponed=[Postponed(seq, now() + pause) for seq, pause in pauses.items()],
         )
 
+    def may_have_lost(self, known: str, found: str) -> timedelta:
+        """Nothing: there is no broker."""
+        return timedelta()
+
     async def run(self) -> None:
         """Nothing to do: `publish` delivers."""
 

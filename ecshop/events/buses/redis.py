@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from redis.asyncio import Redis
@@ -21,7 +21,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from ecshop.events.backoff import repeat
-from ecshop.events.buses.base import Incarnation, Published
+from ecshop.events.buses.base import EVERYTHING, Published
 from ecshop.events.catalog import source_of
 from ecshop.events.consumer import BACKOFF, Consumer, Delivery
 from ecshop.events.outbox import Outgoing
@@ -34,10 +34,25 @@ _TIMEOUT: Final = 3.0  # seconds; a stopped Redis would else hold a call for a m
 _LEASE: Final = timedelta(seconds=3)
 """How long another process may sit on an event before it is taken over."""
 _MOST_DELIVERIES: Final = len(BACKOFF) + 2
+_RESTART_WINDOW: Final = timedelta(hours=2)
+"""What a restarted Redis may have lost, back from the last event that it took.
+
+By its default policy it saves a change within the hour, so what is older than this was saved before it went down.
+"""
 _TRIM_EVERY: Final = 30.0
 _FORGET_CONSUMER: Final = 60_000  # milliseconds without a sign of life
 
 _Entry = tuple[bytes, Mapping[bytes, bytes] | None]
+
+
+class _Incarnation(NamedTuple):
+    """Tells a Redis from the same one restarted (another run id) or emptied (another epoch)."""
+
+    run_id: str
+    epoch: str
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.epoch}"
 
 
 class RedisUnusable(EcshopError, code="bus.redis_unusable", status=500):
@@ -51,7 +66,7 @@ class RedisBus:
         self._redis = _connected_to(url)
         self._groups, self._prefix = groups, prefix
         self._consumers: list[_Group] = []
-        self._declared: Incarnation | None = None
+        self._declared: _Incarnation | None = None
 
     def connect(self, consumer: Consumer) -> None:
         streams = sorted({self._stream(type_) for type_ in consumer.types})
@@ -67,11 +82,14 @@ class RedisBus:
             for event in events:
                 pipeline.xadd(self._stream(event.type), {_BODY: event.body})
             _, epoch, server, *_ = await pipeline.execute()
-            incarnation = Incarnation(server["run_id"], epoch.decode())
+            incarnation = _Incarnation(server["run_id"], epoch.decode())
             if incarnation != self._declared:
                 await self._declare()
                 self._declared = incarnation
-        return Published(done=[event.seq for event in events], incarnation=incarnation)
+        return Published(done=[event.seq for event in events], broker=str(incarnation))
+
+    def may_have_lost(self, known: str, found: str) -> timedelta:
+        return may_have_lost(known, found)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -196,6 +214,14 @@ class _Group:
                 own = member["name"].decode() == self._member
                 if not own and not member["pending"] and member["idle"] > _FORGET_CONSUMER:
                     await self._redis.xgroup_delconsumer(stream, self.name, member["name"])
+
+
+def may_have_lost(known: str, found: str) -> timedelta:
+    """By two incarnations as the relay keeps them."""
+    before, now = _Incarnation(*known.split(" ")), _Incarnation(*found.split(" "))
+    if before.epoch != now.epoch:
+        return EVERYTHING
+    return _RESTART_WINDOW if before.run_id != now.run_id else timedelta()
 
 
 def _connected_to(url: str) -> Redis:
