@@ -15,15 +15,15 @@ from ecshop.events.consumer import Handler
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.product.contract import ProductClient
-from ecshop.stock import reservations
+from ecshop.stock import settlement
 from ecshop.stock.contract import StockClient
 from ecshop.stock.http import StockController, StockInternal
 from ecshop.stock.service import StockService
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 SUBSCRIPTIONS: Final[Mapping[type[Event], Handler]] = {
-    OrderConfirmed: reservations.commit,
-    OrderCancelled: reservations.release,
+    OrderConfirmed: settlement.commit,
+    OrderCancelled: settlement.release,
 }
 
 

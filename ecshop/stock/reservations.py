@@ -1,4 +1,4 @@
-"""What orders do with units: hold them, take them out or give them back. Each function serves many orders at once."""
+"""Units held for orders that are on their way. Each function serves many orders at once."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select
 from sqlalchemy.orm import Session
 
-from ecshop.events.catalog import OrderCancelled, OrderConfirmed, ReservationExpired
+from ecshop.events.catalog import ReservationExpired
 from ecshop.events.outbox import record
-from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.stock.contract import (
@@ -40,12 +39,7 @@ _STATES: Final = (
 _LINES: Final = select(_LINE.order_id, _LINE.product_id, _LINE.quantity).where(
     _LINE.order_id.in_(bindparam("orders", expanding=True))
 )
-_SET_STATE: Final = (
-    update(table_of(ReservationRow))
-    .where(_ROW.order_id.in_(bindparam("orders", expanding=True)))
-    .values(state=bindparam("becomes"))
-)
-_ADD: Final = insert(table_of(ReservationRow))
+ADD: Final = insert(table_of(ReservationRow))
 _ADD_LINES: Final = insert(table_of(ReservationLineRow))
 
 
@@ -57,8 +51,8 @@ class Wanted(NamedTuple):
 
 def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Reservation | EcshopError]:
     """Serve them in the order of their arrival, all lines of one or none."""
-    states = _states(session, {one.order_id for one in wanted})
-    repeated = _lines(session, states) if states else {}
+    states = states_of(session, {one.order_id for one in wanted})
+    repeated = lines_of(session, states) if states else {}
     levels = Levels(session, (line.product_id for one in wanted for line in one.lines))
     granted: list[Wanted] = []
     outcomes: list[Reservation | EcshopError] = []
@@ -76,52 +70,6 @@ def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Reservation | Ec
     _add(session, granted)
     levels.save()
     return outcomes
-
-
-def commit(session: Session, events: Sequence[OrderConfirmed]) -> list[str]:
-    """The orders stand: their units leave the stock. A second event of the same order changes nothing."""
-    states = _states(session, {event.order_id for event in events})
-    missing = [str(event.order_id) for event in events if event.order_id not in states]
-    if missing:
-        raise LookupError(f"confirmed, but never reserved: {', '.join(missing)}")
-    held = [order_id for order_id, state in states.items() if state == HELD]
-    lines = _lines(session, held)
-    levels = Levels(session, (product for units in lines.values() for product in units))
-    requests = {event.order_id: event.request_id for event in events}
-    for order_id, units in lines.items():
-        for product, quantity in units.items():
-            levels.hold(product, -quantity)
-            levels.move(product, -quantity, "ordered", order_id, requests[order_id])
-    _set_state(session, held, COMMITTED)
-    levels.save()
-    return ["committed" if states[event.order_id] == HELD else f"ignored: {states[event.order_id]}" for event in events]
-
-
-def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
-    """The orders are off: what they held is free again, what they took comes back.
-
-    An order that never reserved gets a released reservation, so that a reserve which was overtaken is refused.
-    """
-    states = _states(session, {event.order_id for event in events})
-    held = [order_id for order_id, state in states.items() if state == HELD]
-    taken = [order_id for order_id, state in states.items() if state == COMMITTED]
-    unknown = list(dict.fromkeys(event.order_id for event in events if event.order_id not in states))
-    lines = _lines(session, [*held, *taken])
-    levels = Levels(session, (product for units in lines.values() for product in units))
-    requests = {event.order_id: event.request_id for event in events}
-    for order_id, units in lines.items():
-        for product, quantity in units.items():
-            if states[order_id] == HELD:
-                levels.hold(product, -quantity)
-            elif levels.get(product) is not None:
-                levels.move(product, quantity, "order cancelled", order_id, requests[order_id])
-    _set_state(session, held, RELEASED)
-    _set_state(session, taken, RETURNED)
-    if unknown:
-        session.connection().execute(_ADD, [_tombstone(order_id) for order_id in unknown])
-    levels.save()
-    outcomes = {HELD: "released", COMMITTED: "returned", None: "released before it was reserved"}
-    return [outcomes.get(state, f"ignored: {state}") for state in (states.get(event.order_id) for event in events)]
 
 
 def ask_about_expired(session: Session, moment: datetime) -> int:
@@ -160,12 +108,12 @@ def _short(levels: Levels, lines: Sequence[Line]) -> list[dict[str, int]]:
     ]
 
 
-def _states(session: Session, orders: set[UUID]) -> dict[UUID, str]:
+def states_of(session: Session, orders: set[UUID]) -> dict[UUID, str]:
     rows = session.connection().execute(_STATES, {"orders": sorted(orders)})
     return dict(rows.all())
 
 
-def _lines(session: Session, orders: Any) -> dict[UUID, dict[int, int]]:
+def lines_of(session: Session, orders: Any) -> dict[UUID, dict[int, int]]:
     found: dict[UUID, dict[int, int]] = {order_id: {} for order_id in orders}
     for order_id, product_id, quantity in session.connection().execute(_LINES, {"orders": list(found)}).all():
         found[order_id][product_id] = quantity
@@ -180,7 +128,7 @@ def _add(session: Session, granted: Sequence[Wanted]) -> None:
     if not granted:
         return
     session.connection().execute(
-        _ADD, [{"order_id": one.order_id, "state": HELD, "expires_at": one.expires_at} for one in granted]
+        ADD, [{"order_id": one.order_id, "state": HELD, "expires_at": one.expires_at} for one in granted]
     )
     session.connection().execute(
         _ADD_LINES,
@@ -190,12 +138,3 @@ def _add(session: Session, granted: Sequence[Wanted]) -> None:
             for line in one.lines
         ],
     )
-
-
-def _set_state(session: Session, orders: Sequence[UUID], state: str) -> None:
-    if orders:
-        session.connection().execute(_SET_STATE, {"orders": orders, "becomes": state})
-
-
-def _tombstone(order_id: UUID) -> dict[str, Any]:
-    return {"order_id": order_id, "state": RELEASED, "expires_at": now()}

@@ -9,7 +9,7 @@ import pytest
 
 from ecshop.events.catalog import OrderCancelled
 from ecshop.kernel.errors import InvalidRequest
-from ecshop.stock import reservations
+from ecshop.stock import settlement
 from ecshop.stock.contract import (
     InsufficientStock,
     Line,
@@ -78,7 +78,7 @@ async def test_all_lines_are_held_or_none(doors: Doors) -> None:
 
 async def test_an_order_that_was_cancelled_before_it_reserved_is_refused(doors: Doors) -> None:
     product, order = await doors.stocked(5), uuid4()
-    await doors.stock_database.write(reservations.release, [OrderCancelled(order, 1)])
+    await doors.stock_database.write(settlement.release, [OrderCancelled(order, 1)])
     with pytest.raises(ReservationReleased):
         await doors.stock.reserve(order, [Line(product, 1)])
     assert (await doors.stock.get(product)).reserved == 0

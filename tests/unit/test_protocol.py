@@ -32,7 +32,7 @@ from ecshop.order import models as order_models
 from ecshop.order import records
 from ecshop.order.contract import Order, OrderLine
 from ecshop.order.models import OrderRow
-from ecshop.stock import items, reservations
+from ecshop.stock import items, reservations, settlement
 from ecshop.stock import models as stock_models
 from ecshop.stock.contract import Line, NewStock, Reservation
 from ecshop.stock.models import ItemRow, MovementRow, ReservationRow
@@ -40,8 +40,8 @@ from ecshop.stock.models import ItemRow, MovementRow, ReservationRow
 PRODUCTS, UNITS = (1, 2), 6
 BUYER = Actor(uuid4(), Role.CUSTOMER)
 HANDLERS: dict[type[Event], tuple[str, Callable[[Session, Sequence[Any]], list[str]]]] = {
-    OrderConfirmed: ("stock", reservations.commit),
-    OrderCancelled: ("stock", reservations.release),
+    OrderConfirmed: ("stock", settlement.commit),
+    OrderCancelled: ("stock", settlement.release),
     ReservationExpired: ("order", records.give_up),
 }
 
