@@ -58,7 +58,7 @@ def create_app(
 
 
 async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | None:
-    if request.method == "OPTIONS":
+    if request.scope["method"] == "OPTIONS":
         return answer_options(request)
     check_parameters(request)
     return None

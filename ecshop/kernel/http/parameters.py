@@ -84,7 +84,7 @@ def _check_path(parameter: _Parameter, scope: Any, errors: list[InvalidRequest])
     value = scope["path_params"][parameter.name]
     if parameter.whole and f"/{value}/" not in f"{scope['path']}/":
         value = _NO_NUMBER
-    _check_value(parameter, value, errors)
+    _check_type(parameter, value, errors)
 
 
 def _check_header(parameter: _Parameter, scope: Any, errors: list[InvalidRequest]) -> None:
@@ -112,12 +112,16 @@ def _check_values(parameter: _Parameter, values: Sequence[str], errors: list[Inv
 
 
 def _check_value(parameter: _Parameter, value: Any, errors: list[InvalidRequest]) -> None:
-    texts = value if parameter.many else [value] if isinstance(value, str) else []
+    texts = value if parameter.many else [value]
     if any("\0" in text for text in texts):
         errors.append(wrong(parameter.name, NO_NUL))
-        return
-    if parameter.whole and not all(_WHOLE.fullmatch(text) for text in texts):
-        value = [_NO_NUMBER] if parameter.many else _NO_NUMBER
+    elif parameter.whole and not all(_WHOLE.fullmatch(text) for text in texts):
+        _check_type(parameter, [_NO_NUMBER] if parameter.many else _NO_NUMBER, errors)
+    else:
+        _check_type(parameter, value, errors)
+
+
+def _check_type(parameter: _Parameter, value: Any, errors: list[InvalidRequest]) -> None:
     try:
         msgspec.convert({"value": value}, parameter.holder, strict=False)
     except msgspec.ValidationError:
@@ -133,10 +137,10 @@ def _invalid(parameter: _Parameter, value: Any) -> InvalidRequest:
 
 
 def _has_body(request: Request[Any, Any, Any]) -> bool:
-    return any(
-        (name == b"content-length" and value.strip() != b"0") or name == b"transfer-encoding"
-        for name, value in request.scope["headers"]
-    )
+    for name, value in request.scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0"):
+            return True
+    return False
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import suppress
 from contextvars import ContextVar
 from typing import IO, Any, BinaryIO, Final, TextIO, cast
 from uuid import UUID
@@ -77,13 +76,16 @@ class _Unfailing:
         self._file = file
 
     def write(self, line: Any) -> int:
-        with suppress(OSError, ValueError):
+        try:
             return self._file.write(line)
-        return 0
+        except (OSError, ValueError):
+            return 0
 
     def flush(self) -> None:
-        with suppress(OSError, ValueError):
+        try:  # noqa: SIM105 - twice a request, and `suppress` is an object each time
             self._file.flush()
+        except (OSError, ValueError):
+            pass
 
 
 def _json(event: dict[str, Any], **_: Any) -> bytes:
