@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import IO, Any, BinaryIO, Final, TextIO, cast
 from uuid import UUID
@@ -76,16 +77,13 @@ class _Unfailing:
         self._file = file
 
     def write(self, line: Any) -> int:
-        try:
+        with suppress(OSError, ValueError):
             return self._file.write(line)
-        except (OSError, ValueError):
-            return 0
+        return 0
 
     def flush(self) -> None:
-        try:  # noqa: SIM105 - twice a request, and `suppress` is an object each time
+        with suppress(OSError, ValueError):
             self._file.flush()
-        except (OSError, ValueError):
-            pass
 
 
 def _json(event: dict[str, Any], **_: Any) -> bytes:
