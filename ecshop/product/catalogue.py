@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ecshop.kernel.db.keyset import Keyset
-from ecshop.kernel.db.mapping import assign, given, struct_of
+from ecshop.kernel.db.mapping import assign, columns_of, given, struct_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.values import Page
 from ecshop.product import categories
@@ -24,8 +25,8 @@ from ecshop.product.contract import (
 )
 from ecshop.product.models import ProductRow
 
-_COLUMNS: Final = ProductRow.__table__.c
-_FIND: Final = select(*_COLUMNS).where(_COLUMNS.id.in_(bindparam("ids", expanding=True)))
+_FIND: Final = select(*columns_of(Product, ProductRow)).where(ProductRow.id.in_(bindparam("ids", expanding=True)))
+_product: Final = partial(struct_of, Product)
 _SORTED_BY: Final[dict[str, InstrumentedAttribute[Any]]] = {
     "id": ProductRow.id,
     "name": ProductRow.name,
@@ -69,8 +70,8 @@ def delete(session: Session, product_id: int) -> None:
 
 
 def _found(session: Session, ids: Iterable[int]) -> dict[int, Product]:
-    rows = session.connection().execute(_FIND, {"ids": list(ids)}).all()
-    return {row.id: _product(row) for row in rows}
+    products = [Product(*row) for row in session.connection().execute(_FIND, {"ids": list(ids)})]
+    return {product.id: product for product in products}
 
 
 def _quotes(products: Sequence[Product | None], ids: Sequence[int]) -> tuple[Quote, ...] | EcshopError:
@@ -112,10 +113,6 @@ def _row(session: Session, product_id: int) -> ProductRow:
     if row is None:
         raise _missing([product_id])
     return row
-
-
-def _product(row: Any) -> Product:
-    return struct_of(Product, row, status=row.on_sale and row.in_stock)
 
 
 def _missing(ids: Sequence[int]) -> ProductNotFound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey
@@ -35,3 +36,7 @@ class ProductRow(Base):
     on_sale: Mapped[bool]
     in_stock: Mapped[bool] = mapped_column(default=True)
     stock_version: Mapped[int] = mapped_column(default=0)
+
+    @hybrid_property
+    def status(self) -> bool:
+        return self.on_sale & self.in_stock
