@@ -7,7 +7,6 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, NamedTuple
 
 import structlog
@@ -118,11 +117,12 @@ class Lane:
 
     def _answer(self, group: Group, served: Served) -> None:
         def deliver() -> None:
-            outcomes = iter(served.outcomes)
+            first = 0
             for work in group:
-                own = list(islice(outcomes, len(work.items)))
+                end = first + len(work.items)
                 if not work.answer.done():
-                    work.answer.set_result(own)
+                    work.answer.set_result(served.outcomes[first:end])
+                first = end
             if served.committed and self._committed:
                 self._committed()
 

@@ -51,26 +51,25 @@ class _Expected(NamedTuple):
 
 def check_parameters(request: Request[Any, Any, Any]) -> None:
     """Raises `InvalidRequest` that names every field which is wrong."""
+    scope = request.scope
     expected = _expected(request.route_handler)
     if not expected.strict:
         return
     errors: list[InvalidRequest] = []
-    if expected.query or request.scope["query_string"]:
-        _check_query(request, expected.query, errors)
+    if expected.query or scope["query_string"]:
+        _check_query(scope, expected.query, errors)
     for parameter in expected.path:
-        _check_path(parameter, request.scope, errors)
+        _check_path(parameter, scope, errors)
     for parameter in expected.headers:
-        _check_header(parameter, request.scope, errors)
-    if not expected.body and _has_body(request):
+        _check_header(parameter, scope, errors)
+    if not expected.body and _has_body(scope):
         errors.append(wrong("body", "is not taken by this operation; send none"))
     if errors:
         raise merged(errors)
 
 
-def _check_query(
-    request: Request[Any, Any, Any], expected: Mapping[str, _Parameter], errors: list[InvalidRequest]
-) -> None:
-    given = _given(request.scope["query_string"], errors)
+def _check_query(scope: Any, expected: Mapping[str, _Parameter], errors: list[InvalidRequest]) -> None:
+    given = _given(scope["query_string"], errors)
     for name in given:
         if name not in expected:
             known = f"known are: {', '.join(expected)}" if expected else "this operation takes none"
@@ -136,8 +135,8 @@ def _invalid(parameter: _Parameter, value: Any) -> InvalidRequest:
     raise AssertionError("what its holder refuses, a type refuses too")
 
 
-def _has_body(request: Request[Any, Any, Any]) -> bool:
-    for name, value in request.scope["headers"]:
+def _has_body(scope: Any) -> bool:
+    for name, value in scope["headers"]:
         if name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0"):
             return True
     return False
