@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from litestar import Litestar, Request, Response
-from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, ControllerRouterHandler
 
@@ -16,11 +15,13 @@ from ecshop.kernel.http.edge import Edge
 from ecshop.kernel.http.health import Probe, health, live, readiness
 from ecshop.kernel.http.methods import answer_options
 from ecshop.kernel.http.openapi import VariadicTuples, openapi
+from ecshop.kernel.http.operation import ADMITS, Admission
 from ecshop.kernel.http.parameters import check_parameters
 from ecshop.kernel.http.problems import render, render_http, render_unknown
 from ecshop.kernel.http.strict import StrictBody
 from ecshop.kernel.tokens import Verifier
 
+AnyRequest = Request[Any, Any, Any]
 MAX_BODY: Final = 64 * 1024
 
 _ABOUT: Final = """An order system that never sells what it does not have.
@@ -45,20 +46,27 @@ def create_app(
     """
     app = Litestar(
         [*routes, health, live, readiness(probes), *pages()],
-        before_request=_before_request,
+        before_request=_gate(verifier),
         dto=StrictBody,
         plugins=[VariadicTuples()],
         exception_handlers={EcshopError: render, HTTPException: render_http, Exception: render_unknown},
         logging_config=None,
         openapi_config=openapi(title, _ABOUT, tags, with_services),
         request_max_body_size=MAX_BODY,
-        state=State({"verifier": verifier}),
     )
     return Edge(app)
 
 
-async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | None:
-    if request.scope["method"] == "OPTIONS":
-        return answer_options(request)
-    check_parameters(request)
-    return None
+def _gate(verifier: Verifier) -> Callable[[AnyRequest], Awaitable[Response[None] | None]]:
+    """What every request passes before its handler; a guard of Litestar's would copy the handler for each of them."""
+
+    async def gate(request: AnyRequest) -> Response[None] | None:
+        if request.scope["method"] == "OPTIONS":
+            return answer_options(request)
+        admits: Admission | None = request.route_handler.opt.get(ADMITS)
+        if admits is not None:
+            await admits(request.scope, verifier)
+        check_parameters(request)
+        return None
+
+    return gate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from inspect import getdoc
 from string import Formatter
@@ -11,11 +11,10 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Response
-from litestar.connection import ASGIConnection
 from litestar.datastructures import ResponseHeader
-from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIType, Operation, RequestBody, Schema, SecurityScheme
+from litestar.types import HTTPScope
 from msgspec import UNSET, UnsetType
 
 from ecshop.kernel.errors import (
@@ -28,6 +27,7 @@ from ecshop.kernel.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from ecshop.kernel.http.headers import header
 from ecshop.kernel.http.problems import MEDIA_TYPE, to_problem
 from ecshop.kernel.http.strict import ACCEPTS, JSON
 from ecshop.kernel.identity import Role, require_role, require_scope
@@ -41,6 +41,12 @@ SECURITY_SCHEMES: Final = {
         type="http", scheme="bearer", bearer_format="JWT", description="A service's token from /auth/token."
     ),
 }
+
+ADMITS: Final = "admits"
+"""The handler option that holds who may call it; anybody without it."""
+
+Admission = Callable[[HTTPScope, Verifier], Awaitable[None]]
+"""Lets the caller of a request in, or raises `Unauthenticated` or `Forbidden`."""
 
 BODY_ERRORS: Final = (MalformedBody, InvalidRequest, BodyTooLarge, UnsupportedMediaType)
 
@@ -82,43 +88,40 @@ def operation(
     the answer's fields in it. What `needs_nothing` never answers `Unavailable`.
     """
     errors = [*raises, InvalidRequest, *([] if needs_nothing else [Unavailable])]
-    guards: list[Any] = []
+    admits: Admission | None = None
     security: list[dict[str, list[str]]] = []
     access = "Anybody may call this."
     if role is not None:
-        guards, security, access = [_signed_in_as(role)], [{USER: [role.value]}], f"Needs the role **{role}**."
+        admits, security, access = _signed_in_as(role), [{USER: [role.value]}], f"Needs the role **{role}**."
         errors += [Unauthenticated, *([Forbidden] if role is not Role.CUSTOMER else [])]
     if scope is not None:
-        guards, security, access = [_service_with(scope)], [{SERVICE: [scope]}], f"Needs the scope **{scope}**."
+        admits, security, access = _service_with(scope), [{SERVICE: [scope]}], f"Needs the scope **{scope}**."
         errors += [Unauthenticated, Forbidden]
     return {
         "summary": summary,
         "response_description": "Success",
-        "guards": guards,
         "security": security or None,
         "responses": _responses(list(dict.fromkeys(errors))),
-        "opt": {ACCEPTS: tuple(accepts)},
+        "opt": {ACCEPTS: tuple(accepts), ADMITS: admits},
         "operation_class": _documented(access, accepts),
         **(_located(makes) if makes else {}),
     }
 
 
-def _signed_in_as(role: Role) -> Any:
-    async def signed_in(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        verifier: Verifier = connection.app.state.verifier
-        actor = await verifier.actor(bearer_token(connection.headers.get("authorization")))
+def _signed_in_as(role: Role) -> Admission:
+    async def admit(connection: HTTPScope, verifier: Verifier) -> None:
+        actor = await verifier.actor(bearer_token(header(connection, b"authorization")))
         require_role(actor, role)
-        connection.scope["user"] = actor
+        connection["user"] = actor
 
-    return signed_in
+    return admit
 
 
-def _service_with(scope: str) -> Any:
-    async def trusted_service(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        verifier: Verifier = connection.app.state.verifier
-        require_scope(await verifier.caller(bearer_token(connection.headers.get("authorization"))), scope)
+def _service_with(scope: str) -> Admission:
+    async def admit(connection: HTTPScope, verifier: Verifier) -> None:
+        require_scope(await verifier.caller(bearer_token(header(connection, b"authorization"))), scope)
 
-    return trusted_service
+    return admit
 
 
 def _located(path: str) -> dict[str, Any]:
@@ -143,8 +146,8 @@ def _documented(access: str, accepts: Sequence[str]) -> type[Operation]:
                 [content] = self.request_body.content.values()
                 self.request_body.content = dict.fromkeys(accepts, content)
             for response in (self.responses or {}).values():
-                for header in (getattr(response, "headers", None) or {}).values():
-                    header.schema = Schema(type=OpenAPIType.STRING)
+                for described in (getattr(response, "headers", None) or {}).values():
+                    described.schema = Schema(type=OpenAPIType.STRING)
 
     return DocumentedOperation
 

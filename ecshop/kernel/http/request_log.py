@@ -11,19 +11,18 @@ import structlog
 from litestar.types import Scope
 from uuid_utils import uuid7
 
+from ecshop.kernel.http.headers import header
 from ecshop.kernel.http.problems import LONGEST_PATH
 
 log = structlog.get_logger("http")
 
-_SANE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def request_id_of(scope: Scope) -> str:
     """The id that the client has given, where it is a sane one, else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
-            return str(value, "ascii")
-    return str(uuid7())
+    given = header(scope, b"x-request-id")
+    return given if given is not None and _SANE_ID.fullmatch(given) else str(uuid7())
 
 
 def log_request(scope: Any, status: int, started: float, request_id: str, fields: Mapping[str, Any]) -> None:

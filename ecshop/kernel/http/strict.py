@@ -14,6 +14,7 @@ from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
 from ecshop.kernel.errors import MalformedBody, UnsupportedMediaType
+from ecshop.kernel.http.headers import header
 from ecshop.kernel.validation import NO_NUL, invalid, wrong
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class StrictBody(AbstractDTO[Any]):
     def decode_bytes(self, value: bytes) -> Any:
         handler = self.asgi_connection.route_handler
         decoder = self._decoders[handler.handler_id]
-        media_type = self.asgi_connection.headers.get("content-type", "").partition(";")[0].strip().lower()
+        media_type = (header(self.asgi_connection.scope, b"content-type") or "").partition(";")[0].strip().lower()
         accepts = handler.opt.get(ACCEPTS, (JSON,))
         if media_type not in accepts:
             raise UnsupportedMediaType(f"send Content-Type: {' or '.join(accepts)}")
