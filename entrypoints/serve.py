@@ -88,6 +88,7 @@ async def serve_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], 
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_GRACE,
     )
