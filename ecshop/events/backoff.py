@@ -17,13 +17,18 @@ _LONGEST: Final = 2.0
 
 
 async def repeat(step: Callable[[], Awaitable[None]], who: str) -> None:
-    """Do the step again and again until cancelled, more and more slowly while what it needs is `Unavailable`."""
+    """Do the step again and again until cancelled, more and more slowly while it fails.
+
+    `Unavailable` is said once, in a word; any other error is a bug, and each is said with its traceback.
+    """
     pause = 0.0
     while not _is_cancelled():
         try:
             await step()
-        except Unavailable as cause:
-            if not pause:
+        except Exception as cause:
+            if not isinstance(cause, Unavailable):
+                log.error("failed; will be tried again", who=who, exc_info=cause)
+            elif not pause:
                 log.warning("waiting; events stay where they are", who=who, error=cause.detail)
             pause = min(_LONGEST, pause * 2 or _SHORTEST)
             await asyncio.sleep(pause)

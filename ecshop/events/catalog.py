@@ -7,6 +7,7 @@ knows a newer one ignores the event. A change that old receivers cannot read get
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import ClassVar, Final, TypeVar
 from uuid import UUID
 
@@ -14,15 +15,24 @@ import msgspec
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`request_id` is the request that caused it, and travels in the envelope."""
+    """`request_id` is the request that caused it, `happened_at` when it came to be; both travel in the envelope.
+
+    A fact that may have to be told again says when it happened: it then has the same id each time.
+    """
 
     type: ClassVar[str]
     request_id: str = ""
+    happened_at: datetime | None = None
 
     @property
     def subject(self) -> str:
         """The id of the aggregate that the event is about."""
         raise NotImplementedError
+
+    @property
+    def fact(self) -> str:
+        """What makes it the same event when it is told again."""
+        return f"{self.type} {self.subject}"
 
 
 E = TypeVar("E", bound=type[Event])
@@ -56,6 +66,10 @@ class OrderEvent(Event, frozen=True):
     @property
     def subject(self) -> str:
         return str(self.order_id)
+
+    @property
+    def fact(self) -> str:
+        return f"{self.type} {self.order_id} {self.version}"
 
 
 @published_as("ecshop.order.confirmed.v1")

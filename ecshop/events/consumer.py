@@ -114,7 +114,7 @@ class Consumer:
             event_id=envelope.id if envelope else f"sha256-{sha256(delivery.body).hexdigest()}",
             type=envelope.type if envelope else "",
             body=delivery.body,
-            error=f"{type(cause).__name__}: {cause}"[:2000],
+            error=f"{type(cause).__name__}: {cause}"[:2000].replace("\0", "\ufffd"),
             attempts=delivery.attempts + 1,
             failed_at=now(),
         )

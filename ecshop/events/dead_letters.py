@@ -20,6 +20,8 @@ class DeadLetterUndecodable(EcshopError, code="dead_letter.undecodable", status=
 
 def keep(session: Session, letter: DeadLetter) -> None:
     """Keep an event that could not be applied; a later failure of the same event replaces the earlier one."""
+    earlier = session.get(DeadLetter, (letter.consumer, letter.event_id))
+    letter.times = earlier.times + 1 if earlier else 1
     session.merge(letter)
 
 
@@ -36,9 +38,7 @@ def replay(session: Session, event_id: str) -> None:
     letter = _find(session, event_id)
     if not letter.type:
         raise DeadLetterUndecodable(f"{event_id} is no event that could be tried again; discard it")
-    session.add(
-        Outbox(event_id=event_id, type=letter.type, body=letter.body, recorded_at=now(), attempts=0, due_at=now())
-    )
+    session.add(Outbox(event_id=event_id, type=letter.type, body=letter.body, recorded_at=now(), attempts=0))
     session.delete(letter)
 
 

@@ -38,14 +38,18 @@ def once(session: Session, consumer: str, envelopes: Sequence[Envelope]) -> list
 
 
 def purge(session: Session, consumer: str) -> int:
-    """Forget a bounded number of applied events past their retention; returns how many."""
-    old = (Inbox.consumer == consumer, Inbox.event_id < _smallest_id(now() - RETENTION))
+    """Forget a bounded number of applied events past their retention; returns how many.
+
+    What is old by its id may have been applied just now, where it waited long or a clock was wrong.
+    """
+    moment = now() - RETENTION
+    old = (Inbox.consumer == consumer, Inbox.event_id < _smallest_id(moment), Inbox.applied_at < moment)
     oldest = select(Inbox.event_id).where(*old).limit(_PURGE_AT_ONCE).scalar_subquery()
     expired = delete(Inbox).where(Inbox.consumer == consumer, Inbox.event_id.in_(oldest))
     return affected_rows(session.execute(expired, execution_options={"synchronize_session": False}))
 
 
 def _smallest_id(moment: datetime) -> str:
-    """Event ids are UUIDs of version 7, which begin with their time in milliseconds (RFC 9562, section 5.7)."""
+    """Event ids begin with their time in milliseconds, as `envelope` makes them."""
     milliseconds = f"{int(moment.timestamp() * 1000):012x}"
     return f"{milliseconds[:8]}-{milliseconds[8:]}"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event
@@ -21,8 +21,9 @@ from ecshop.kernel.db.columns import affected_rows, table_of
 from ecshop.kernel.telemetry.logs import request_id
 
 RETENTION: Final = timedelta(hours=72)
-"""How long a published event stays, so that a broker that lost its data can be refilled."""
-_RESEND_AT_ONCE: Final = 5000
+"""How long an event stays that every listener has applied; one that is not heard stays for as long as that lasts."""
+LONGEST_PAUSE: Final = timedelta(seconds=30)
+"""What is due later than this from now was postponed by a clock that was wrong, and is due."""
 _PURGE_AT_ONCE: Final = 1000
 
 
@@ -41,23 +42,57 @@ class Postponed(NamedTuple):
     due_at: datetime
 
 
+class Receipt(NamedTuple):
+    """Says that every listener has applied an event; by `event_id` too, for a restored outbox counts `seq` anew."""
+
+    seq: int
+    event_id: str
+
+
+class Taken(NamedTuple):
+    """An event that a broker has, at a `place` of its own."""
+
+    seq: int
+    event_id: str
+    place: str
+
+
+class Unheard(NamedTuple):
+    """How many events are published and not heard, and since when the oldest of them is."""
+
+    events: int
+    since: datetime
+
+
 _RECORD: Final = insert(table_of(Outbox))
 _PENDING: Final = (
     select(Outbox.seq, Outbox.event_id, Outbox.type, Outbox.body, Outbox.attempts)
-    .where(Outbox.published_at.is_(None), Outbox.due_at <= bindparam("moment"))
+    .where(
+        Outbox.published_at.is_(None),
+        or_(Outbox.due_at.is_(None), Outbox.due_at <= bindparam("moment"), Outbox.due_at > bindparam("latest")),
+    )
     .order_by(Outbox.seq)
     .limit(bindparam("most"))
 )
-_PUBLISHED: Final = (
+_HEARD: Final = (
     update(table_of(Outbox))
     .where(Outbox.seq.in_(bindparam("seqs", expanding=True)))
-    .values(published_at=bindparam("moment"))
+    .values(
+        published_at=func.coalesce(Outbox.published_at, bindparam("moment", type_=Outbox.published_at.type)),
+        heard_at=bindparam("moment", type_=Outbox.heard_at.type),
+    )
+)
+_TAKEN: Final = (
+    update(table_of(Outbox))
+    .where(Outbox.seq == bindparam("row"))
+    .values(published_at=bindparam("moment"), place=bindparam("at"))
 )
 _POSTPONE: Final = (
     update(table_of(Outbox))
     .where(Outbox.seq == bindparam("row"))
     .values(due_at=bindparam("due"), attempts=Outbox.attempts + 1)
 )
+_IS_UNHEARD: Final = (Outbox.published_at.is_not(None), Outbox.heard_at.is_(None))
 
 
 def record(session: Session, events: Iterable[Event]) -> None:
@@ -75,41 +110,69 @@ def _row(envelope: Envelope) -> dict[str, object]:
         "event_id": envelope.id,
         "type": envelope.type,
         "body": to_bytes(envelope),
-        "recorded_at": envelope.time,
+        "recorded_at": now(),
         "attempts": 0,
-        "due_at": envelope.time,
     }
 
 
 def pending(session: Session, most: int) -> list[Outgoing]:
-    rows = session.connection().execute(_PENDING, {"moment": now(), "most": most}).all()
-    return [Outgoing(*row) for row in rows]
+    moment = now()
+    due = {"moment": moment, "latest": moment + LONGEST_PAUSE, "most": most}
+    return [Outgoing(*row) for row in session.connection().execute(_PENDING, due)]
 
 
-def settle(session: Session, published: Sequence[int], postponed: Sequence[Postponed]) -> None:
+def settle(
+    session: Session, heard: Sequence[int] = (), taken: Sequence[Taken] = (), postponed: Sequence[Postponed] = ()
+) -> None:
     """Note what became of some due events."""
-    if published:
-        session.connection().execute(_PUBLISHED, {"seqs": published, "moment": now()})
+    connection, moment = session.connection(), now()
+    if heard:
+        connection.execute(_HEARD, {"seqs": heard, "moment": moment})
+    if taken:
+        connection.execute(_TAKEN, [{"row": one.seq, "moment": moment, "at": one.place} for one in taken])
     if postponed:
-        session.connection().execute(_POSTPONE, [{"row": one.seq, "due": one.due_at} for one in postponed])
+        connection.execute(_POSTPONE, [{"row": one.seq, "due": one.due_at} for one in postponed])
 
 
-def resend(session: Session, since: datetime) -> int:
-    """Make due again what was published after `since`; returns how many events that are."""
-    some = select(Outbox.seq).where(Outbox.published_at > since).limit(_RESEND_AT_ONCE).scalar_subquery()
-    again = update(Outbox).where(Outbox.seq.in_(some)).values(published_at=None, due_at=now(), attempts=0)
-    total = 0
-    while found := affected_rows(session.execute(again, execution_options={"synchronize_session": False})):
-        total += found
-    return total
+def confirm(session: Session, receipts: Sequence[Receipt]) -> None:
+    """Note that these events were heard; a receipt for another event than the one in its place counts for nothing."""
+    told = {receipt.seq: receipt.event_id for receipt in receipts}
+    rows = session.execute(select(Outbox.seq, Outbox.event_id).where(Outbox.seq.in_(told)))
+    settle(session, heard=[seq for seq, event_id in rows if told[seq] == event_id])
 
 
-def last_published(session: Session) -> datetime:
-    return session.scalar(select(func.max(Outbox.published_at))) or now()
+def unheard(session: Session, after: int, most: int) -> list[Taken]:
+    """What is published and not heard, from the place `after` on."""
+    query = select(Outbox.seq, Outbox.event_id, Outbox.place).where(*_IS_UNHEARD, Outbox.seq > after)
+    rows = session.execute(query.order_by(Outbox.seq).limit(most))
+    return [Taken(seq, event_id, place or "") for seq, event_id, place in rows]
+
+
+def is_on_its_way(session: Session, event: type[Event]) -> bool:
+    """Whether any event of this type is recorded and not heard."""
+    of_type = select(Outbox.seq).where(Outbox.type == event.type)
+    due, unheard = of_type.where(Outbox.published_at.is_(None)), of_type.where(*_IS_UNHEARD)
+    return any(session.scalar(query.limit(1)) is not None for query in (due, unheard))
+
+
+def count_unheard(session: Session) -> Unheard | None:
+    """None when all that is published is heard."""
+    query = select(func.count(), func.min(Outbox.published_at)).where(*_IS_UNHEARD)
+    events, since = session.execute(query).one()
+    return Unheard(events, since) if since else None
+
+
+def resend(session: Session, seqs: Sequence[int]) -> None:
+    """Make due again, under their own ids, what was published and not heard."""
+    again = update(Outbox).where(Outbox.seq.in_(seqs), *_IS_UNHEARD)
+    session.execute(
+        again.values(published_at=None, place=None, due_at=None, attempts=0),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def purge(session: Session) -> int:
-    """Forget a bounded number of published events past their retention; returns how many."""
-    oldest = select(Outbox.seq).where(Outbox.published_at.is_not(None)).order_by(Outbox.seq).limit(_PURGE_AT_ONCE)
-    expired = delete(Outbox).where(Outbox.seq.in_(oldest.scalar_subquery()), Outbox.published_at < now() - RETENTION)
+    """Forget a bounded number of heard events past their retention; returns how many."""
+    oldest = select(Outbox.seq).where(Outbox.heard_at.is_not(None)).order_by(Outbox.seq).limit(_PURGE_AT_ONCE)
+    expired = delete(Outbox).where(Outbox.seq.in_(oldest.scalar_subquery()), Outbox.heard_at < now() - RETENTION)
     return affected_rows(session.execute(expired, execution_options={"synchronize_session": False}))

@@ -1,10 +1,9 @@
-"""Brings what one database's outbox holds to the bus, and notices when the bus has lost what it took."""
+"""Brings what one database's outbox holds to the bus, and calls it done when every listener has applied it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -12,28 +11,29 @@ from sqlalchemy.orm import Session
 
 from ecshop.events import inbox, outbox
 from ecshop.events.backoff import repeat
-from ecshop.events.buses.base import EVERYTHING, EventBus, Published
-from ecshop.events.outbox import last_published, pending, resend, settle
-from ecshop.events.tables import RelayState
+from ecshop.events.buses.base import EventBus
+from ecshop.events.outbox import confirm, count_unheard, pending, resend, settle, unheard
 from ecshop.kernel.db.database import Database
 
 log = structlog.get_logger("events")
 
 _AT_ONCE: Final = 500
 _POLL: Final = 0.5
-_LOOK_EVERY: Final = 2.0
+_SAY_EVERY: Final = 60.0
 _PURGE_EVERY: Final = 600.0
-_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Relay:
-    """Publishes after each commit, and polls for what falls due later or was recorded by another process."""
+    """Publishes after each commit, and polls for what falls due later or was recorded by another process.
 
-    def __init__(self, name: str, database: Database, bus: EventBus) -> None:
-        self._name, self._database, self._bus = name, database, bus
+    Every `look_every` seconds it looks for what is published and not heard.
+    """
+
+    def __init__(self, name: str, database: Database, bus: EventBus, *, look_every: float = 2.0) -> None:
+        self._name, self._database, self._bus, self._look_every = name, database, bus, look_every
         self._wake = asyncio.Event()
-        self._broker = ""
-        self._purged = self._looked = time.monotonic()
+        self._looked_at = 0
+        self._purged = self._looked = self._said = time.monotonic()
         database.on_commit.append(self._wake.set)
 
     async def run(self) -> None:
@@ -42,7 +42,12 @@ class Relay:
 
     async def _step(self) -> None:
         await self._drain()
-        await self._look_after_the_bus()
+        if time.monotonic() - self._looked > self._look_every:
+            await self._note_receipts()
+            if await self._send_lost_again():
+                return  # more may be lost: what is due goes first, in between
+            self._looked = time.monotonic()
+            await self._say_what_is_unheard()
         await self._purge()
         await self._woken()
 
@@ -59,35 +64,32 @@ class Relay:
             due = await self._database.read(pending, _AT_ONCE)
             if not due:
                 return
-            published = await self._bus.publish(due)
-            await self._heal(published)
-            await self._database.write(settle, published.done, published.postponed)
+            published = await self._bus.publish(self._name, due)
+            await self._database.write(settle, published.heard, published.taken, published.postponed)
 
-    async def _look_after_the_bus(self) -> None:
-        """A broker that loses what it has while the shop is quiet must not wait for the next event to be noticed."""
-        if time.monotonic() - self._looked > _LOOK_EVERY:
-            await self._heal(await self._bus.publish([]))
-            self._looked = time.monotonic()
+    async def _note_receipts(self) -> None:
+        receipts = await self._bus.receipts(self._name)
+        for first in range(0, len(receipts), _AT_ONCE):
+            some = receipts[first : first + _AT_ONCE]
+            await self._database.write(confirm, some)
+            await self._bus.forget(self._name, some)
 
-    async def _heal(self, published: Published) -> None:
-        """Resend what a restarted or emptied broker may have lost, before what it just took is settled."""
-        if published.broker == self._broker:
-            return
-        again = await self._database.write(self._resend_what_is_lost, published.broker)
-        if again:
-            log.warning("the broker was restarted or emptied: events are sent again", context=self._name, events=again)
-        self._broker = published.broker
+    async def _send_lost_again(self) -> bool:
+        """Look for the next few that are published and not heard; resends, and returns whether the broker lost any."""
+        window = await self._database.read(unheard, self._looked_at, _AT_ONCE)
+        self._looked_at = window[-1].seq if len(window) == _AT_ONCE else 0
+        lost = await self._bus.lost(self._name, window) if window else ()
+        if lost:
+            log.warning("the broker has lost events: they are sent again", context=self._name, events=len(lost))
+            await self._database.write(resend, lost)
+        return bool(lost)
 
-    def _resend_what_is_lost(self, session: Session, found: str) -> int:
-        state = session.get(RelayState, "broker")
-        if state is None:
-            session.add(RelayState(bus="broker", broker=found))
-            return 0
-        lost = self._bus.may_have_lost(state.broker, found)
-        state.broker = found
-        if not lost:
-            return 0
-        return resend(session, _EVER if lost == EVERYTHING else last_published(session) - lost)
+    async def _say_what_is_unheard(self) -> None:
+        if time.monotonic() - self._said > _SAY_EVERY:
+            self._said = time.monotonic()
+            found = await self._database.read(count_unheard)
+            if found:
+                log.warning("published, not heard", context=self._name, events=found.events, since=found.since)
 
     async def _purge(self) -> None:
         if time.monotonic() - self._purged > _PURGE_EVERY:

@@ -12,16 +12,20 @@ def create_event_tables() -> None:
     op.create_table(
         "outbox",
         sa.Column("seq", CountedKey, primary_key=True),
-        sa.Column("event_id", sa.String(36), nullable=False),
+        sa.Column("event_id", sa.String(80), nullable=False),
         sa.Column("type", sa.String(80), nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("recorded_at", Instant, nullable=False),
         sa.Column("attempts", sa.BigInteger, nullable=False),
-        sa.Column("due_at", Instant, nullable=False),
+        sa.Column("due_at", Instant),
         sa.Column("published_at", Instant),
+        sa.Column("place", sa.String(40)),
+        sa.Column("heard_at", Instant),
     )
-    unpublished = sa.text("published_at IS NULL")
-    op.create_index("outbox_unpublished", "outbox", ["seq"], sqlite_where=unpublished, postgresql_where=unpublished)
+    due = sa.text("published_at IS NULL")
+    op.create_index("outbox_due", "outbox", ["seq"], sqlite_where=due, postgresql_where=due)
+    unheard = sa.text("published_at IS NOT NULL AND heard_at IS NULL")
+    op.create_index("outbox_unheard", "outbox", ["seq"], sqlite_where=unheard, postgresql_where=unheard)
     op.create_table(
         "inbox",
         sa.Column("consumer", sa.String(32), primary_key=True),
@@ -37,10 +41,6 @@ def create_event_tables() -> None:
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("error", sa.Text, nullable=False),
         sa.Column("attempts", sa.BigInteger, nullable=False),
+        sa.Column("times", sa.BigInteger, nullable=False),
         sa.Column("failed_at", Instant, nullable=False),
-    )
-    op.create_table(
-        "relay_state",
-        sa.Column("bus", sa.String(32), primary_key=True),
-        sa.Column("broker", sa.String(200), nullable=False),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, String, Text
+from sqlalchemy import Index, LargeBinary, String, Text, and_
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey
@@ -15,22 +15,30 @@ class Base(DeclarativeBase):
 
 
 class Outbox(Base):
-    """An event that its cause's transaction recorded. It is due until `published_at` is set."""
+    """An event that its cause's transaction recorded. It is done with when every listener has applied it: `heard_at`.
+
+    Until `published_at` is set it is due: at once, or where a try has failed at `due_at`. From then on a broker has it,
+    at its `place` there.
+    """
 
     __tablename__ = "outbox"
 
     seq: Mapped[int] = mapped_column(CountedKey, primary_key=True)
-    event_id: Mapped[str] = mapped_column(String(36))
+    event_id: Mapped[str] = mapped_column(String(80))
     type: Mapped[str] = mapped_column(String(80))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     recorded_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0)
-    due_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]
+    place: Mapped[str | None] = mapped_column(String(40))
+    heard_at: Mapped[datetime | None]
 
 
-_UNPUBLISHED = Outbox.published_at.is_(None)
-Index("outbox_unpublished", Outbox.seq, sqlite_where=_UNPUBLISHED, postgresql_where=_UNPUBLISHED)
+_DUE = Outbox.published_at.is_(None)
+_UNHEARD = and_(Outbox.published_at.is_not(None), Outbox.heard_at.is_(None))
+Index("outbox_due", Outbox.seq, sqlite_where=_DUE, postgresql_where=_DUE)
+Index("outbox_unheard", Outbox.seq, sqlite_where=_UNHEARD, postgresql_where=_UNHEARD)
 
 
 class Inbox(Base):
@@ -45,7 +53,7 @@ class Inbox(Base):
 
 
 class DeadLetter(Base):
-    """An event that a consumer gave up on, kept for an operator to replay or discard."""
+    """An event that a consumer gave up on, kept for an operator to replay or discard; `times` counts how often."""
 
     __tablename__ = "dead_letter"
 
@@ -55,13 +63,5 @@ class DeadLetter(Base):
     body: Mapped[bytes] = mapped_column(LargeBinary)
     error: Mapped[str] = mapped_column(Text)
     attempts: Mapped[int]
+    times: Mapped[int] = mapped_column(default=1)
     failed_at: Mapped[datetime]
-
-
-class RelayState(Base):
-    """Which broker has what the outbox calls published, as its bus recognises it."""
-
-    __tablename__ = "relay_state"
-
-    bus: Mapped[str] = mapped_column(String(32), primary_key=True)
-    broker: Mapped[str] = mapped_column(String(200))

@@ -58,6 +58,8 @@ class Order(Struct, frozen=True):
     total: Amount
     currency: Annotated[str, Meta(examples=["JPY"])]
     placed_at: datetime
+    fulfilled_at: datetime | None
+    cancelled_at: datetime | None
 
 
 class OneLineOrder(Order, frozen=True):

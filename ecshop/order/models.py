@@ -38,6 +38,8 @@ class OrderRow(Base):
     total: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     placed_at: Mapped[datetime]
+    fulfilled_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
     fingerprint: Mapped[str | None] = mapped_column(String(64))
 
     lines: Mapped[list[OrderLineRow]] = relationship(order_by="OrderLineRow.place", lazy="selectin")

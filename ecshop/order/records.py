@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
@@ -95,7 +95,8 @@ def cancel(session: Session, actor: Actor, order_id: UUID) -> Order:
     row = _row(session, order_id, actor, lock=True)
     if row.status != CANCELLED:
         _move_on(row, CANCELLED)
-        record_events(session, [OrderCancelled(row.id, row.version)])
+        row.cancelled_at = now()
+        record_events(session, [_cancelled(row)])
     return _order(row)
 
 
@@ -103,27 +104,28 @@ def fulfil(session: Session, order_id: UUID) -> Order:
     row = _row(session, order_id, lock=True)
     if row.status != FULFILLED:
         _move_on(row, FULFILLED)
-        record_events(session, [OrderFulfilled(row.id, row.version)])
+        row.fulfilled_at = now()
+        record_events(session, [OrderFulfilled(row.id, row.version, happened_at=row.fulfilled_at)])
     return _order(row)
 
 
 def give_up(session: Session, events: Sequence[ReservationExpired]) -> list[str]:
     """Units are still held for these orders: those that were never recorded now never will be.
 
-    Of the others the last event is recorded again: the first one may lie among the dead letters.
+    Of the others the last event is recorded again, under the id that it had: it may lie among the dead letters.
     """
     outcomes: list[str] = []
     for event in events:
         row = session.get(OrderRow, event.order_id, with_for_update=True)
         if row is None:
-            row = OrderRow(id=event.order_id, status=CANCELLED, version=1, total=0, currency="", placed_at=now())
+            row = _tombstone(event.order_id)
             session.add(row)
             session.flush()
             outcomes.append("given up")
         else:
             outcomes.append(f"recorded again: {row.status}")
-        cancelled = OrderCancelled(row.id, row.version, request_id=event.request_id)
-        record_events(session, [cancelled if row.status == CANCELLED else _confirmed(_order(row), event.request_id)])
+        again = _cancelled(row) if row.status == CANCELLED else _confirmed(_order(row))
+        record_events(session, [replace(again, request_id=event.request_id)])
     return outcomes
 
 
@@ -148,7 +150,7 @@ def _add(session: Session, placements: Sequence[Placement]) -> None:
     connection = session.connection()
     connection.execute(_ADD, [_order_values(one) for one in placements])
     connection.execute(_ADD_LINES, [values for one in placements for values in _line_values(one.order)])
-    record_events(session, (_confirmed(one.order, one.request_id) for one in placements))
+    record_events(session, (replace(_confirmed(one.order), request_id=one.request_id) for one in placements))
 
 
 def _order_values(placement: Placement) -> dict[str, Any]:
@@ -164,9 +166,19 @@ def _line_values(order: Order) -> Iterable[dict[str, Any]]:
         yield values
 
 
-def _confirmed(order: Order, request_id: str) -> OrderConfirmed:
+def _tombstone(order_id: UUID) -> OrderRow:
+    moment = now()
+    fields = {"status": CANCELLED, "version": 1, "total": 0, "currency": ""}
+    return OrderRow(id=order_id, placed_at=moment, cancelled_at=moment, **fields)
+
+
+def _confirmed(order: Order) -> OrderConfirmed:
     units = tuple(OrderedUnits(line.product_id, line.quantity) for line in order.lines)
-    return OrderConfirmed(order.id, 1, order.user_id, units, order.total, order.currency, request_id=request_id)
+    return OrderConfirmed(order.id, 1, order.user_id, units, order.total, order.currency, happened_at=order.placed_at)
+
+
+def _cancelled(row: OrderRow) -> OrderCancelled:
+    return OrderCancelled(row.id, row.version, happened_at=row.cancelled_at)
 
 
 def _row(session: Session, order_id: UUID, actor: Actor | None = None, *, lock: bool = False) -> OrderRow:

@@ -87,4 +87,4 @@ def _draft(order_id: UUID, actor: Actor, new: NewOrder, quotes: Sequence[Quote],
         for line, quote in zip(new.lines, quotes, strict=True)
     )
     total = sum(line.subtotal for line in lines)
-    return Order(order_id, "confirmed", actor.user_id, lines, total, currencies[0], placed_at)
+    return Order(order_id, "confirmed", actor.user_id, lines, total, currencies[0], placed_at, None, None)

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, insert, or_, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import ReservationExpired
-from ecshop.events.outbox import record
+from ecshop.events.outbox import is_on_its_way, record
 from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.stock.contract import (
@@ -72,14 +72,21 @@ def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Reservation | Ec
     return outcomes
 
 
-def ask_about_expired(session: Session, moment: datetime) -> int:
-    """Ask what became of the orders whose time is over; only their answer releases anything."""
+def ask_about_expired(session: Session, moment: datetime, longest: timedelta) -> int:
+    """Ask what became of the orders whose time is over; only their answer releases anything.
+
+    Nothing is asked while an earlier question is on its way. What expires later than a reservation can last, the
+    `longest`, or was asked in the future, was written by a clock that was wrong: its time is over.
+    """
+    if is_on_its_way(session, ReservationExpired):
+        return 0
+    expires_at, asked_at = ReservationRow.expires_at, ReservationRow.asked_at
     overdue = (
         select(ReservationRow)
         .where(
             ReservationRow.state == HELD,
-            ReservationRow.expires_at <= moment,
-            or_(ReservationRow.asked_at.is_(None), ReservationRow.asked_at <= moment - ASK_AGAIN),
+            or_(expires_at <= moment, expires_at > moment + longest),
+            or_(asked_at.is_(None), asked_at <= moment - ASK_AGAIN, asked_at > moment),
         )
         .order_by(ReservationRow.expires_at)
         .limit(_ASK_AT_ONCE)

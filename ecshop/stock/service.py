@@ -76,7 +76,8 @@ class StockService:
 
     async def ask_about_expired(self) -> int:
         """Tell of the reservations whose order is not known in time; how many there were."""
-        return await self._db.write(reservations.ask_about_expired, self._clock())
+        longest = self._patience + reservations.ASK_AGAIN
+        return await self._db.write(reservations.ask_about_expired, self._clock(), longest)
 
     async def watch_expiry(self) -> None:
         """Ask about expired reservations until cancelled."""

@@ -7,7 +7,6 @@ import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -18,19 +17,24 @@ import uvicorn
 
 from ecshop.auth.keys import SigningKey, signing_key_in
 from ecshop.auth.service import AuthService
-from ecshop.events.buses.base import Published
+from ecshop.events.buses.base import EventBus, Published
+from ecshop.events.buses.memory import MemoryBus
+from ecshop.events.buses.redis import RedisBus
 from ecshop.events.consumer import Consumer
-from ecshop.events.outbox import Outgoing
+from ecshop.events.outbox import Outgoing, Receipt, Taken
 from ecshop.kernel.identity import Actor, Role
+from ecshop.order.module import MIGRATIONS as TELLING
 from ecshop.product.contract import NewProduct
 from ecshop.product.service import ProductService
 from ecshop.stock.contract import NewStock
+from ecshop.stock.module import MIGRATIONS as LISTENING
 from ecshop.stock.service import StockService
 from entrypoints.compose import compose
 from entrypoints.contexts import NAMES
 from entrypoints.serve import listening_socket
 from entrypoints.settings import Settings
 from entrypoints.shop import Clients, Shop
+from tests.contract.wires import Wire, prefix_in
 
 SECRET = "orders-secret-for-the-contract-tests"
 
@@ -61,11 +65,17 @@ class Doors:
 class Forgetful:
     """A bus that takes every event and delivers none: what a contract promises must not need one."""
 
-    async def publish(self, events: Sequence[Outgoing]) -> Published:
-        return Published([event.seq for event in events])
+    async def publish(self, outbox: str, events: Sequence[Outgoing]) -> Published:
+        return Published(heard=[event.seq for event in events])
 
-    def may_have_lost(self, known: str, found: str) -> timedelta:
-        return timedelta()
+    async def receipts(self, outbox: str) -> Sequence[Receipt]:
+        return ()
+
+    async def forget(self, outbox: str, receipts: Sequence[Receipt]) -> None:
+        pass
+
+    async def lost(self, outbox: str, taken: Sequence[Taken]) -> Sequence[int]:
+        return ()
 
     def connect(self, consumer: Consumer) -> None:
         pass
@@ -118,3 +128,17 @@ async def _served(app: Any, listening: socket.socket) -> AsyncIterator[None]:
     server.should_exit = True
     await serving
     await server.shutdown(sockets=[listening])
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def wire(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Wire]:
+    def over_redis() -> EventBus:
+        url = request.getfixturevalue("redis_url")
+        return RedisBus(url, {"order": ["stock"]}, prefix=prefix_in(tmp_path))
+
+    wire = Wire(tmp_path, {"memory": MemoryBus, "redis": over_redis}[request.param])
+    async with AsyncExitStack() as stack:
+        for database, versions in ((wire.order, TELLING), (wire.stock, LISTENING)):
+            stack.push_async_callback(database.close)
+            database.open(versions)
+        yield wire

@@ -3,93 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ecshop.events.buses.base import EventBus
-from ecshop.events.buses.memory import MemoryBus
 from ecshop.events.buses.redis import RedisBus
 from ecshop.events.catalog import OrderCancelled, OrderFulfilled
-from ecshop.events.consumer import Consumer, Handler
+from ecshop.events.dead_letters import replay
 from ecshop.events.outbox import record
 from ecshop.events.relay import Relay
-from ecshop.events.tables import DeadLetter, Inbox, Outbox
-from ecshop.kernel.db.database import Database
+from ecshop.events.tables import DeadLetter, Outbox
 from ecshop.kernel.errors import Unavailable
-from ecshop.order.module import MIGRATIONS as TELLING
-from ecshop.stock.module import MIGRATIONS as LISTENING
+from tests.contract.wires import BACKOFF, Wire, count_rows
 from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.anyio
-
-BACKOFF = tuple(timedelta(milliseconds=ms) for ms in (10, 20, 40))
-
-
-class Wire:
-    """An order database that tells, a stock database that listens, and a bus between them."""
-
-    def __init__(self, folder: Path, bus: Callable[[], EventBus]) -> None:
-        self.order = Database(f"sqlite:///{folder}/order.db", synchronous="NORMAL")
-        self.stock = Database(f"sqlite:///{folder}/stock.db", synchronous="NORMAL")
-        self.bus, self.prefix = bus, _prefix_in(folder)
-        self.heard: list[UUID] = []
-
-    @asynccontextmanager
-    async def listening(self, handler: Handler | None = None) -> AsyncIterator[None]:
-        """Relay and deliver while the context lasts."""
-        bus = self.bus()
-        bus.connect(Consumer("stock", self.stock, {OrderCancelled: handler or self.hear}, BACKOFF))
-        tasks = [asyncio.create_task(job()) for job in (bus.run, Relay("order", self.order, bus).run)]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await bus.close()
-
-    def hear(self, _: Session, events: Sequence[OrderCancelled]) -> list[str]:
-        self.heard += [event.order_id for event in events]
-        return ["heard"] * len(events)
-
-    async def tell(self, *orders: UUID) -> None:
-        await self.order.write(record, [OrderCancelled(order, 1) for order in orders])
-
-    async def applied(self) -> int:
-        return await self.stock.read(_count, Inbox)
-
-    async def dead(self) -> int:
-        return await self.stock.read(_count, DeadLetter)
-
-    async def unpublished(self) -> int:
-        return await self.order.read(_count, Outbox, Outbox.published_at.is_(None))
-
-
-def _count(session: Session, table: type[Any], *where: ColumnElement[bool]) -> int:
-    return session.scalar(select(func.count()).select_from(table).where(*where)) or 0
-
-
-@pytest.fixture(params=["memory", "redis"])
-async def wire(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Wire]:
-    def over_redis() -> EventBus:
-        url = request.getfixturevalue("redis_url")
-        return RedisBus(url, {"order": ["stock"]}, prefix=_prefix_in(tmp_path))
-
-    wire = Wire(tmp_path, {"memory": MemoryBus, "redis": over_redis}[request.param])
-    async with AsyncExitStack() as stack:
-        for database, versions in ((wire.order, TELLING), (wire.stock, LISTENING)):
-            stack.push_async_callback(database.close)
-            database.open(versions)
-        yield wire
 
 
 async def test_what_is_recorded_is_applied(wire: Wire) -> None:
@@ -99,6 +32,74 @@ async def test_what_is_recorded_is_applied(wire: Wire) -> None:
         await eventually_async(wire.applied, 300)
         await eventually_async(wire.unpublished, 0)
     assert sorted(wire.heard) == sorted(orders)
+
+
+async def test_what_every_listener_has_applied_is_done_with(wire: Wire) -> None:
+    async with wire.listening():
+        await wire.tell(*(uuid4() for _ in range(300)))
+        await wire.order.write(record, [OrderFulfilled(uuid4(), 2)])
+        await eventually_async(wire.unheard, 0)
+    assert await wire.applied() == 300
+
+
+async def test_what_is_not_applied_is_not_done_with(wire: Wire) -> None:
+    tries: list[int] = []
+
+    def away(_: Session, events: Sequence[OrderCancelled]) -> list[str]:
+        tries.append(len(events))
+        raise Unavailable("the database did not answer")
+
+    async def tried_three_times() -> bool:
+        return len(tries) >= 3
+
+    async with wire.listening(away):
+        await wire.tell(uuid4())
+        await eventually_async(tried_three_times, True)
+        assert await wire.unheard() == 1
+
+
+async def test_a_replayed_dead_letter_is_done_with_when_it_is_applied(wire: Wire) -> None:
+    """It lies in the outbox of its listener, and goes by the stream of its publisher."""
+    order, sound = uuid4(), asyncio.Event()
+
+    def choke(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
+        if not sound.is_set():
+            raise RuntimeError("choked")
+        return wire.hear(session, events)
+
+    async with wire.listening(choke):
+        await wire.tell(order)
+        await eventually_async(wire.dead, 1)
+        await eventually_async(wire.unheard, 0)
+        sound.set()
+        [letter] = await wire.stock.read(lambda session: list(session.scalars(select(DeadLetter.event_id))))
+        await wire.stock.write(replay, letter)
+        await eventually_async(wire.applied, 1)
+        await eventually_async(lambda: wire.stock.read(count_rows, Outbox, Outbox.heard_at.is_(None)), 0)
+    assert wire.heard == [order]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'"id":"' + b"x" * 300, b'"id":"with a NUL \\u0000', b'"type":"' + b"x" * 300, b'"requestid":"' + b"x" * 300],
+    ids=["a long id", "a NUL", "a long type", "a long request id"],
+)
+async def test_what_fits_no_table_becomes_a_dead_letter_and_holds_nobody_up(wire: Wire, body: bytes) -> None:
+    order, field = uuid4(), body.partition(b":")[0]
+
+    def forge(session: Session) -> None:
+        record(session, [OrderCancelled(uuid4(), 1, request_id="1")])
+        [row] = session.scalars(select(Outbox))
+        before, _, after = row.body.partition(field + b':"')
+        row.body = before + body + b'"' + after.partition(b'"')[2]
+
+    await wire.order.write(forge)
+    async with wire.listening():
+        await wire.tell(order)
+        await eventually_async(wire.applied, 1)
+        await eventually_async(wire.dead, 1)
+        await eventually_async(wire.unheard, 0)
+    assert wire.heard == [order]
 
 
 async def test_what_is_told_while_nobody_listens_is_heard_later(wire: Wire) -> None:
@@ -202,11 +203,6 @@ async def _deliver_to_a_consumer_that_dies(wire: Wire, bus: RedisBus, url: str) 
         [stream] = [key async for key in redis.scan_iter(f"{wire.prefix}:*", _type="stream")]
         taken: Any = await redis.xreadgroup("stock", "dies", {stream: ">"}, count=10)
     assert taken
-
-
-def _prefix_in(folder: Path) -> str:
-    """Of the names that a test's events have in Redis, which all tests share."""
-    return f"test-{folder.name}"
 
 
 def _publish_again(session: Session) -> None:

@@ -10,10 +10,16 @@ from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from ecshop.events.buses.memory import MemoryBus
+from ecshop.events.catalog import OrderCancelled, OrderConfirmed, ReservationExpired
+from ecshop.events.envelope import seal, to_bytes
+from ecshop.events.tables import Outbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.identity import Actor, Role
+from ecshop.order import records
 from ecshop.order.contract import NewOrder, OrderClient, OrderExpired, WantedLine
 from ecshop.product.contract import NewProduct
 from ecshop.product.service import ProductService
@@ -27,6 +33,7 @@ pytestmark = pytest.mark.anyio
 
 BUYER = Actor(uuid4(), Role.CUSTOMER)
 PATIENCE = 60
+SOON = timedelta(seconds=20)
 
 
 class Stalling:
@@ -77,6 +84,11 @@ class House:
     async def time_runs_out(self) -> None:
         self.later += PATIENCE + 1
         assert await self.stock.ask_about_expired() >= 1
+
+    async def has_nothing_to_ask(self) -> None:
+        """Its time is over, and yet nothing is asked."""
+        self.later += PATIENCE + 61
+        assert await self.stock.ask_about_expired() == 0
 
     async def is_released(self, product: int) -> None:
         async def reserved() -> int:
@@ -131,6 +143,58 @@ async def test_a_buyers_repeat_completes_an_order_that_was_reserved_and_not_reco
     assert again.status == "confirmed"
     await house.is_released(product)
     assert (await house.stock.get(product)).stock == 0
+
+
+async def test_nothing_is_asked_while_the_last_question_is_on_its_way(house: House) -> None:
+    """As when the broker is away: else each minute would bring another question about the same order."""
+    product = await house.stocked()
+    await house.stock.reserve(uuid4(), [Line(product, 5)])
+    stock = next(one.database for one in house.shop.contexts if one.name == "stock")
+    question = ReservationExpired(uuid4())
+    body = to_bytes(seal(question))
+    stuck = Outbox(event_id="1", type=question.type, body=body, recorded_at=now(), attempts=1, due_at=now() + SOON)
+    await stock.write(lambda session: session.add(stuck))
+    await house.has_nothing_to_ask()
+    await stock.write(lambda session: session.execute(update(Outbox).values(published_at=now(), heard_at=now())))
+    await house.time_runs_out()
+    await house.is_released(product)
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=365), timedelta(hours=-2)], ids=["a year ahead", "two hours back"])
+async def test_a_hold_that_was_dated_by_a_wrong_clock_is_asked_about(house: House, jump: timedelta) -> None:
+    product = await house.stocked()
+    house.later = -jump.total_seconds() if jump < timedelta() else jump.total_seconds()
+    await house.stock.reserve(uuid4(), [Line(product, 5)])
+    house.later = 0
+    assert await house.stock.ask_about_expired() == 1
+    await house.is_released(product)
+
+
+async def test_a_confirmation_that_is_asked_for_again_is_the_same_event(house: House) -> None:
+    product = await house.stocked()
+    placed = await house.order_service(house.stock).place(BUYER, five_of(product), "key")
+    order = next(one.database for one in house.shop.contexts if one.name == "order")
+    for _ in range(3):
+        await order.write(records.give_up, [ReservationExpired(placed.id)])
+
+    def told(session: Session) -> list[str]:
+        return list(session.scalars(select(Outbox.event_id).where(Outbox.type == OrderConfirmed.type)))
+
+    ids = await order.read(told)
+    assert (len(ids), len(set(ids))) == (4, 1)
+
+
+async def test_a_cancellation_that_is_asked_for_again_is_the_same_event(house: House) -> None:
+    order_id = uuid4()
+    order = next(one.database for one in house.shop.contexts if one.name == "order")
+    for _ in range(3):
+        await order.write(records.give_up, [ReservationExpired(order_id)])
+
+    def told(session: Session) -> list[str]:
+        return list(session.scalars(select(Outbox.event_id).where(Outbox.type == OrderCancelled.type)))
+
+    ids = await order.read(told)
+    assert (len(ids), len(set(ids))) == (3, 1)
 
 
 async def test_nothing_is_released_by_the_clock_alone(house: House) -> None:

@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from uuid import uuid4
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.buses.base import EventBus, Published
-from ecshop.events.buses.redis import may_have_lost
 from ecshop.events.catalog import StockDepleted
 from ecshop.events.consumer import Consumer
-from ecshop.events.outbox import Outgoing, record
+from ecshop.events.outbox import Outgoing, Receipt, Taken, record
 from ecshop.events.relay import Relay
 from ecshop.events.tables import Outbox
 from ecshop.kernel.db.database import Database
@@ -26,23 +26,50 @@ BACKOFF = (timedelta(milliseconds=10),) * 3
 
 
 class FakeBroker:
-    """A bus at the other end of a wire: it can be away, restarted or emptied."""
+    """A bus at the other end of a wire: it can be away, and it can lose what it has taken."""
 
     def __init__(self) -> None:
-        self.broker = "run-1 epoch-1"
         self.away = False
         self.refused = 0
         self.taken: list[int] = []
+        self.ids: list[str] = []
+        self._entries: dict[str, Receipt] = {}
+        self._receipts: set[Receipt] = set()
 
-    async def publish(self, events: Sequence[Outgoing]) -> Published:
+    async def publish(self, outbox: str, events: Sequence[Outgoing]) -> Published:
+        self._answer()
+        here = [Taken(event.seq, event.event_id, str(uuid4())) for event in events]
+        self._entries |= {one.place: Receipt(one.seq, one.event_id) for one in here}
+        self.taken += [event.seq for event in events]
+        self.ids += [event.event_id for event in events]
+        return Published(taken=here)
+
+    async def receipts(self, outbox: str) -> Sequence[Receipt]:
+        self._answer()
+        return list(self._receipts)
+
+    async def forget(self, outbox: str, receipts: Sequence[Receipt]) -> None:
+        self._receipts -= set(receipts)
+
+    async def lost(self, outbox: str, taken: Sequence[Taken]) -> Sequence[int]:
+        self._answer()
+        return [one.seq for one in taken if one.place not in self._entries]
+
+    def hear(self, *seqs: int) -> None:
+        """Have every listener apply these."""
+        self._receipts |= {receipt for receipt in self._entries.values() if receipt.seq in seqs}
+
+    def leave(self, receipt: Receipt) -> None:
+        self._receipts.add(receipt)
+
+    def lose_everything(self) -> None:
+        self._entries.clear()
+        self._receipts.clear()
+
+    def _answer(self) -> None:
         if self.away:
             self.refused += 1
             raise Unavailable("the broker does not answer")
-        self.taken += [event.seq for event in events]
-        return Published([event.seq for event in events], broker=self.broker)
-
-    def may_have_lost(self, known: str, found: str) -> timedelta:
-        return may_have_lost(known, found)
 
     def connect(self, consumer: Consumer) -> None:
         raise NotImplementedError
@@ -80,7 +107,7 @@ class Listener:
 
 @asynccontextmanager
 async def relaying(database: Database, bus: EventBus) -> AsyncIterator[None]:
-    task = asyncio.create_task(Relay("shop", database, bus).run())
+    task = asyncio.create_task(Relay("shop", database, bus, look_every=0.01).run())
     try:
         yield
     finally:
@@ -98,6 +125,12 @@ async def waiting(database: Database) -> list[int]:
     """The places in the outbox that are not published."""
     unpublished = select(Outbox.seq).where(Outbox.published_at.is_(None)).order_by(Outbox.seq)
     return await database.read(lambda session: list(session.scalars(unpublished)))
+
+
+async def unheard(database: Database) -> list[int]:
+    """The places in the outbox that not every listener has applied."""
+    query = select(Outbox.seq).where(Outbox.heard_at.is_(None)).order_by(Outbox.seq)
+    return await database.read(lambda session: list(session.scalars(query)))
 
 
 async def all_out(database: Database) -> None:

@@ -52,9 +52,18 @@ async def test_a_step_that_swallows_its_cancellation_is_not_repeated() -> None:
     assert step.tries == 2
 
 
-async def test_any_other_failure_ends_the_loop_for_whoever_supervises_it() -> None:
-    async def broken() -> None:
-        raise ZeroDivisionError
+async def test_any_other_failure_is_said_with_its_cause_and_tried_again() -> None:
+    tries = iter(range(3))
 
-    with pytest.raises(ZeroDivisionError):
-        await repeat(broken, "the kettle")
+    async def broken() -> None:
+        if next(tries, None) is None:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+        else:
+            raise ZeroDivisionError
+
+    with capture_logs() as logs:
+        await asyncio.wait([asyncio.create_task(repeat(broken, "the kettle"))], timeout=20)
+    failed = [line for line in logs if line["log_level"] == "error"]
+    assert [type(line["exc_info"]) for line in failed] == [ZeroDivisionError] * 3

@@ -55,18 +55,28 @@ def test_an_event_whose_effect_was_rolled_back_is_given_again(engine: Engine) ->
 def test_an_applied_event_is_forgotten_only_when_it_cannot_come_again(engine: Engine) -> None:
     past, kept, fresh = (_id_from(now() - age) for age in (2 * RETENTION + HOUR, 2 * RETENTION - HOUR, timedelta()))
     with transaction(engine) as session:
-        rows = [{"consumer": "product", "event_id": id_, "applied_at": now()} for id_ in (past, kept, fresh)]
+        long_ago = now() - 2 * RETENTION - HOUR
+        rows = [{"consumer": "product", "event_id": id_, "applied_at": long_ago} for id_ in (past, kept, fresh)]
         session.execute(insert(Inbox), rows)
         assert inbox.purge(session, "product") == 1
         assert list(session.scalars(select(Inbox.event_id).order_by(Inbox.event_id))) == [kept, fresh]
 
 
-def test_a_later_failure_of_an_event_replaces_the_earlier_one(engine: Engine) -> None:
+def test_an_old_event_that_was_applied_just_now_is_remembered(engine: Engine) -> None:
+    """It waited long for its listener, or was recorded by a clock that was behind."""
+    old = _id_from(now() - 100 * RETENTION)
+    with transaction(engine) as session:
+        session.execute(insert(Inbox), [{"consumer": "product", "event_id": old, "applied_at": now()}])
+        assert inbox.purge(session, "product") == 0
+
+
+def test_a_later_failure_of_an_event_replaces_the_earlier_one_and_is_counted(engine: Engine) -> None:
     for attempts in (6, 12):
         with transaction(engine) as session:
             keep(session, DeadLetter(**_letter(attempts)))
     with transaction(engine) as session:
-        assert list(session.scalars(select(DeadLetter.attempts))) == [12]
+        [letter] = session.scalars(select(DeadLetter))
+        assert (letter.attempts, letter.times) == (12, 2)
 
 
 def _envelopes(number: int) -> list[Envelope]:

@@ -10,7 +10,21 @@ from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import StockDepleted
 from ecshop.events.envelope import from_bytes
-from ecshop.events.outbox import RETENTION, Postponed, pending, purge, record, resend, settle
+from ecshop.events.outbox import (
+    LONGEST_PAUSE,
+    RETENTION,
+    Postponed,
+    Receipt,
+    Taken,
+    confirm,
+    count_unheard,
+    pending,
+    purge,
+    record,
+    resend,
+    settle,
+    unheard,
+)
 from ecshop.events.tables import Outbox
 from ecshop.kernel.clock import now
 from tests.unit.notes import transaction
@@ -54,57 +68,95 @@ def test_only_so_many_events_are_taken_at_a_time(engine: Engine) -> None:
 def test_a_published_event_is_not_due_again(engine: Engine) -> None:
     first, second, third = _recorded(engine, 3)
     with transaction(engine) as session:
-        settle(session, [first, third], [])
+        settle(session, taken=[_taken(first), _taken(third)])
     assert _due(engine) == [second]
 
 
 def test_a_postponed_event_is_not_due_before_its_time(engine: Engine) -> None:
     first, second = _recorded(engine, 2)
     with transaction(engine) as session:
-        settle(session, [], [Postponed(first, now() + HOUR)])
+        settle(session, postponed=[Postponed(first, now() + LONGEST_PAUSE / 2)])
     assert _due(engine) == [second]
+
+
+def test_what_was_postponed_by_a_clock_that_was_ahead_is_due(engine: Engine) -> None:
+    """Also what was postponed before the clock was set back."""
+    [first] = _recorded(engine, 1)
+    with transaction(engine) as session:
+        settle(session, postponed=[Postponed(first, now() + 2 * HOUR)])
+    assert _due(engine) == [first]
+
+
+def test_a_new_event_is_due_whatever_the_clock_said_when_it_was_recorded(engine: Engine) -> None:
+    [first] = _recorded(engine, 1)
+    with transaction(engine) as session:
+        session.execute(update(Outbox).values(recorded_at=now() + 365 * 24 * HOUR))
+    assert _due(engine) == [first]
 
 
 def test_a_postponed_event_comes_back_with_its_attempts_counted(engine: Engine) -> None:
     first, second = _recorded(engine, 2)
     with transaction(engine) as session:
         for _ in range(3):
-            settle(session, [], [Postponed(first, now() - HOUR)])
+            settle(session, postponed=[Postponed(first, now() - HOUR)])
     with transaction(engine) as session:
         assert [(event.seq, event.attempts) for event in pending(session, 100)] == [(first, 3), (second, 0)]
 
 
-def test_what_was_published_since_a_moment_can_be_sent_again(engine: Engine) -> None:
-    old, young, never = _recorded(engine, 3)
-    _published(engine, {old: 3 * HOUR, young: HOUR})
+def test_what_is_published_and_not_heard_can_be_sent_again(engine: Engine) -> None:
+    heard, lost, never = _recorded(engine, 3)
     with transaction(engine) as session:
-        assert resend(session, now() - 2 * HOUR) == 1
-    assert _due(engine) == [young, never]
+        settle(session, heard=[heard], taken=[_taken(lost)])
+        resend(session, [heard, lost])
+    assert _due(engine) == [lost, never]
 
 
 def test_an_event_that_is_sent_again_has_all_its_attempts_again(engine: Engine) -> None:
     [seq] = _recorded(engine, 1)
     with transaction(engine) as session:
-        settle(session, [], [Postponed(seq, now() - HOUR)])
-        settle(session, [seq], [])
-        resend(session, now() - HOUR)
+        settle(session, postponed=[Postponed(seq, now() - HOUR)])
+        settle(session, taken=[_taken(seq)])
+        resend(session, [seq])
         [event] = pending(session, 1)
     assert event.attempts == 0
 
 
-def test_a_published_event_is_forgotten_after_its_retention_and_not_before(engine: Engine) -> None:
+def test_what_is_published_and_not_heard_is_counted(engine: Engine) -> None:
+    first, second, third = _recorded(engine, 3)
+    with transaction(engine) as session:
+        assert count_unheard(session) is None
+        settle(session, heard=[first], taken=[_taken(second), _taken(third)])
+        found = count_unheard(session)
+        assert found is not None
+        assert found.events == 2
+        confirm(session, [Receipt(one.seq, one.event_id) for one in unheard(session, 0, 10)])
+        assert count_unheard(session) is None
+
+
+def test_a_heard_event_is_forgotten_after_its_retention_and_not_before(engine: Engine) -> None:
     past, kept, waiting = _recorded(engine, 3)
-    _published(engine, {past: RETENTION + HOUR, kept: RETENTION - HOUR})
+    _heard(engine, {past: RETENTION + HOUR, kept: RETENTION - HOUR})
     with transaction(engine) as session:
         session.execute(update(Outbox).values(recorded_at=now() - 10 * RETENTION, due_at=now() - 10 * RETENTION))
         assert purge(session) == 1
         assert list(session.scalars(select(Outbox.seq))) == [kept, waiting]
 
 
+def test_an_event_that_is_not_heard_is_never_forgotten(engine: Engine) -> None:
+    published, due = _recorded(engine, 2)
+    with transaction(engine) as session:
+        settle(session, taken=[_taken(published)])
+        long_ago = now() - 100 * RETENTION
+        session.execute(update(Outbox).values(recorded_at=long_ago))
+        session.execute(update(Outbox).where(Outbox.seq == published).values(published_at=long_ago))
+        assert purge(session) == 0
+        assert list(session.scalars(select(Outbox.seq))) == [published, due]
+
+
 def test_a_purge_is_bounded_and_tells_when_nothing_is_left(engine: Engine) -> None:
     recorded = _recorded(engine, 1500)
     with transaction(engine) as session:
-        session.execute(update(Outbox).values(published_at=now() - RETENTION - HOUR))
+        session.execute(update(Outbox).values(heard_at=now() - RETENTION - HOUR))
     purged: list[int] = []
     for _ in range(3):
         with transaction(engine) as session:
@@ -117,7 +169,7 @@ def test_a_purge_is_bounded_and_tells_when_nothing_is_left(engine: Engine) -> No
 
 def test_events_that_still_wait_do_not_keep_the_purge_from_those_behind_them(engine: Engine) -> None:
     *waiting, past = _recorded(engine, 1100)
-    _published(engine, {past: RETENTION + HOUR})
+    _heard(engine, {past: RETENTION + HOUR})
     with transaction(engine) as session:
         assert purge(session) == 1
     assert _due(engine, most=2000) == waiting
@@ -135,8 +187,13 @@ def _due(engine: Engine, most: int = 100) -> list[int]:
         return [event.seq for event in pending(session, most)]
 
 
-def _published(engine: Engine, ago: dict[int, timedelta]) -> None:
-    """Have these events been published so long ago."""
+def _heard(engine: Engine, ago: dict[int, timedelta]) -> None:
+    """Have these events been heard so long ago."""
     with transaction(engine) as session:
         for seq, age in ago.items():
-            session.execute(update(Outbox).where(Outbox.seq == seq).values(published_at=now() - age))
+            moment = now() - age
+            session.execute(update(Outbox).where(Outbox.seq == seq).values(published_at=moment, heard_at=moment))
+
+
+def _taken(seq: int) -> Taken:
+    return Taken(seq, "an id", "a place")

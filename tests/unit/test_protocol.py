@@ -12,17 +12,16 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import Engine, create_engine, select, update
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import StaticPool
 
 from ecshop.events import tables
 from ecshop.events.catalog import Event, OrderCancelled, OrderConfirmed, ReservationExpired
-from ecshop.events.envelope import Envelope, from_bytes
+from ecshop.events.envelope import Envelope, from_bytes, opened
 from ecshop.events.inbox import once
 from ecshop.events.tables import Outbox
 from ecshop.kernel.clock import now
@@ -84,7 +83,7 @@ class Protocol(RuleBasedStateMachine):
         order_id, lines = data.draw(st.sampled_from(self.reserved))
         bought = tuple(OrderLine(line.product_id, "Tea", line.quantity, 10, 10 * line.quantity) for line in lines)
         total = sum(line.subtotal for line in bought)
-        order = Order(order_id, "confirmed", BUYER.user_id, bought, total, "JPY", now())
+        order = Order(order_id, "confirmed", BUYER.user_id, bought, total, "JPY", now(), None, None)
         with self.unit("order") as session:
             records.record(session, [records.Placement(order, None)])
 
@@ -105,7 +104,7 @@ class Protocol(RuleBasedStateMachine):
     def time_runs_out(self) -> None:
         self.moment += timedelta(hours=1)
         with self.unit("stock") as session:
-            reservations.ask_about_expired(session, self.moment)
+            reservations.ask_about_expired(session, self.moment, longest=timedelta(hours=1))
 
     @invariant()
     def nothing_is_promised_or_sold_that_is_not_there(self) -> None:
@@ -154,7 +153,13 @@ class Protocol(RuleBasedStateMachine):
             heard = [envelope for envelope in envelopes if envelope.type == event.type]
             with self.unit(context) as session:
                 fresh = once(session, context, heard)
-                handler(session, [msgspec.json.decode(envelope.data, type=event) for envelope in fresh])
+                handler(session, [opened(envelope) for envelope in fresh])
+        ids = [envelope.id for envelope in envelopes]
+        for context in self.engines:
+            with self.unit(context) as session:
+                session.execute(
+                    update(Outbox).where(Outbox.event_id.in_(ids)).values(published_at=now(), heard_at=now())
+                )
 
 
 def _engine(base: type[DeclarativeBase]) -> Engine:

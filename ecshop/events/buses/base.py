@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from ecshop.events.consumer import Consumer
-from ecshop.events.outbox import Outgoing, Postponed
-
-EVERYTHING: Final = timedelta.max
-"""What a broker may have lost that has been emptied."""
+from ecshop.events.outbox import Outgoing, Postponed, Receipt, Taken
 
 
 class Published(NamedTuple):
     """What became of the events that a bus was given.
 
-    By `broker` the bus recognises what it has given them to. The relay keeps it and cannot read it.
+    Every listener has applied what is `heard`. What is `taken` lies with a broker, which may lose it: it is not done
+    before a receipt says so.
     """
 
-    done: Sequence[int]
+    heard: Sequence[int] = ()
+    taken: Sequence[Taken] = ()
     postponed: Sequence[Postponed] = ()
-    broker: str = ""
 
 
 class EventBus(Protocol):
-    async def publish(self, events: Sequence[Outgoing]) -> Published:
+    """`outbox` is the context whose outbox the events are in. A replayed dead letter is in that of its listener."""
+
+    async def publish(self, outbox: str, events: Sequence[Outgoing]) -> Published:
         """Take the events over, at least once each; raises `Unavailable` when the bus can take none."""
         ...
 
-    def may_have_lost(self, known: str, found: str) -> timedelta:
-        """What may be gone now that the broker is another one, as a span back from the last publication."""
+    async def receipts(self, outbox: str) -> Sequence[Receipt]:
+        """Of the events that a broker took, those that every listener has applied."""
+        ...
+
+    async def forget(self, outbox: str, receipts: Sequence[Receipt]) -> None:
+        """They are noted in the outbox and need not be told again."""
+        ...
+
+    async def lost(self, outbox: str, taken: Sequence[Taken]) -> Sequence[int]:
+        """Those that some listener will not get, as the broker is now; what it has got by now may be among them."""
         ...
 
     def connect(self, consumer: Consumer) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from ecshop.events.buses.base import Published
 from ecshop.events.consumer import Consumer, Delivery
-from ecshop.events.outbox import Outgoing, Postponed
+from ecshop.events.outbox import Outgoing, Postponed, Receipt, Taken
 from ecshop.kernel.clock import now
 
 
@@ -21,20 +21,27 @@ class MemoryBus:
     def connect(self, consumer: Consumer) -> None:
         self._consumers.append(consumer)
 
-    async def publish(self, events: Sequence[Outgoing]) -> Published:
+    async def publish(self, outbox: str, events: Sequence[Outgoing]) -> Published:
         verdicts = await asyncio.gather(*(_deliver(consumer, events) for consumer in self._consumers))
         pauses: dict[int, timedelta] = {}
         for verdict in verdicts:
             for seq, pause in verdict.items():
                 pauses[seq] = max(pause, pauses.get(seq, pause))
         return Published(
-            done=[event.seq for event in events if event.seq not in pauses],
+            heard=[event.seq for event in events if event.seq not in pauses],
             postponed=[Postponed(seq, now() + pause) for seq, pause in pauses.items()],
         )
 
-    def may_have_lost(self, known: str, found: str) -> timedelta:
-        """Nothing: there is no broker."""
-        return timedelta()
+    async def receipts(self, outbox: str) -> Sequence[Receipt]:
+        """None: `publish` says it."""
+        return ()
+
+    async def forget(self, outbox: str, receipts: Sequence[Receipt]) -> None:
+        pass
+
+    async def lost(self, outbox: str, taken: Sequence[Taken]) -> Sequence[int]:
+        """None that is heard; what a broker had taken before the shop became one process is there no more."""
+        return [one.seq for one in taken]
 
     async def run(self) -> None:
         """Nothing to do: `publish` delivers."""

@@ -1,19 +1,18 @@
 """Events over Redis Streams: one stream for each publishing context, one consumer group for each listening one.
 
-Redis only carries: it is never in the request path and never the record. What it loses, the outbox still has.
+Redis only carries: it is never in the request path and never the record. What it loses, the outbox still has: a group
+leaves a receipt for each event that it is done with, and without those of all groups the relay sends an event again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
-from typing import Any, Final, NamedTuple
-from uuid import uuid4
+from itertools import chain
+from typing import Any, Final
 
+import structlog
 from redis.asyncio import Redis
 from redis.asyncio.connection import SSLConnection
 from redis.asyncio.retry import Retry
@@ -21,38 +20,17 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from ecshop.events.backoff import repeat
-from ecshop.events.buses.base import EVERYTHING, Published
+from ecshop.events.buses.base import Published
+from ecshop.events.buses.redis_group import BODY, OUTBOX, RECEIPT, Group, receipt_from, receipt_of, receipts_key
 from ecshop.events.catalog import source_of
-from ecshop.events.consumer import BACKOFF, Consumer, Delivery
-from ecshop.events.outbox import Outgoing
+from ecshop.events.consumer import Consumer
+from ecshop.events.outbox import Outgoing, Receipt, Taken
 from ecshop.kernel.errors import EcshopError, Unavailable
 
-_BODY: Final = b"ce"
-_AT_ONCE: Final = 200
-_BLOCK: Final = 1000  # milliseconds
+log = structlog.get_logger("events")
+
 _TIMEOUT: Final = 3.0  # seconds; a stopped Redis would else hold a call for a minute
-_LEASE: Final = timedelta(seconds=3)
-"""How long another process may sit on an event before it is taken over."""
-_MOST_DELIVERIES: Final = len(BACKOFF) + 2
-_RESTART_WINDOW: Final = timedelta(hours=2)
-"""What a restarted Redis may have lost, back from the last event that it took.
-
-By its default policy it saves a change within the hour, so what is older than this was saved before it went down.
-"""
 _TRIM_EVERY: Final = 30.0
-_FORGET_CONSUMER: Final = 60_000  # milliseconds without a sign of life
-
-_Entry = tuple[bytes, Mapping[bytes, bytes] | None]
-
-
-class _Incarnation(NamedTuple):
-    """Tells a Redis from the same one restarted (another run id) or emptied (another epoch)."""
-
-    run_id: str
-    epoch: str
-
-    def __str__(self) -> str:
-        return f"{self.run_id} {self.epoch}"
 
 
 class RedisUnusable(EcshopError, code="bus.redis_unusable", status=500):
@@ -65,163 +43,170 @@ class RedisBus:
     def __init__(self, url: str, groups: Mapping[str, Sequence[str]], *, prefix: str = "ecshop") -> None:
         self._redis = _connected_to(url)
         self._groups, self._prefix = groups, prefix
-        self._consumers: list[_Group] = []
-        self._declared: _Incarnation | None = None
+        self._consumers: list[Group] = []
+        self._strangers: set[str] = set()
 
     def connect(self, consumer: Consumer) -> None:
-        streams = sorted({self._stream(type_) for type_ in consumer.types})
+        streams = sorted({self._stream(source_of(type_)) for type_ in consumer.types})
         if streams:
-            self._consumers.append(_Group(self._redis, consumer, streams, self._declare))
+            self._consumers.append(Group(self._redis, consumer, streams, self._declare))
 
-    async def publish(self, events: Sequence[Outgoing]) -> Published:
-        async with _unavailable_without_redis():
+    async def publish(self, outbox: str, events: Sequence[Outgoing]) -> Published:
+        listened = [event for event in events if source_of(event.type) in self._groups]
+        async with self._or_unavailable():
             pipeline = self._redis.pipeline(transaction=False)
-            pipeline.set(f"{self._prefix}:epoch", str(uuid4()), nx=True)
-            pipeline.get(f"{self._prefix}:epoch")
-            pipeline.info("server")
-            for event in events:
-                pipeline.xadd(self._stream(event.type), {_BODY: event.body})
-            _, epoch, server, *_ = await pipeline.execute()
-            incarnation = _Incarnation(server["run_id"], epoch.decode())
-            if incarnation != self._declared:
-                await self._declare()
-                self._declared = incarnation
-        return Published(done=[event.seq for event in events], broker=str(incarnation))
+            for event in listened:
+                entry: dict[Any, Any] = {BODY: event.body, OUTBOX: outbox, RECEIPT: receipt_of(event)}
+                pipeline.xadd(self._stream(source_of(event.type)), entry)
+            ids = [id_.decode() for id_ in await pipeline.execute()]
+        return Published(
+            heard=[event.seq for event in events if source_of(event.type) not in self._groups],
+            taken=[
+                Taken(event.seq, event.event_id, f"{source_of(event.type)} {id_}")
+                for event, id_ in zip(listened, ids, strict=True)
+            ],
+        )
 
-    def may_have_lost(self, known: str, found: str) -> timedelta:
-        return may_have_lost(known, found)
+    async def receipts(self, outbox: str) -> Sequence[Receipt]:
+        async with self._or_unavailable():
+            pipeline = self._redis.pipeline(transaction=False)
+            for keys in self._receipts_of(outbox):
+                pipeline.sinter(keys)
+            found = await pipeline.execute()
+        return [receipt for members in found for member in members if (receipt := receipt_from(member))]
+
+    async def forget(self, outbox: str, receipts: Sequence[Receipt]) -> None:
+        async with self._or_unavailable():
+            pipeline = self._redis.pipeline(transaction=False)
+            for key in chain(*self._receipts_of(outbox)):
+                pipeline.srem(key, *map(receipt_of, receipts))
+            await pipeline.execute()
+
+    async def lost(self, outbox: str, taken: Sequence[Taken]) -> Sequence[int]:
+        async with self._or_unavailable():
+            gone, passed = await self._look_for(taken)
+            return gone + await self._without_receipt(outbox, passed)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             for group in self._consumers:
-                tasks.create_task(repeat(_on_redis(group.read), f"the consumer {group.name}"))
-                tasks.create_task(repeat(_on_redis(group.retry), f"the retries of {group.name}"))
-            tasks.create_task(repeat(_on_redis(self._trim), "the trimming of streams"))
+                tasks.create_task(repeat(self._on_redis(group.read), f"the consumer {group.name}"))
+                tasks.create_task(repeat(self._on_redis(group.retry), f"the retries of {group.name}"))
+            tasks.create_task(repeat(self._on_redis(self._trim), "the trimming of streams"))
 
     async def close(self) -> None:
         await self._redis.aclose()
 
-    def _stream(self, type_: str) -> str:
-        return f"{self._prefix}:{source_of(type_)}"
+    async def _look_for(self, taken: Sequence[Taken]) -> tuple[list[int], list[Taken]]:
+        """What is not at its place in a stream, and what is there but behind all groups.
+
+        A place that another entry has, as after a Redis was emptied and its clock set back, is no place of it.
+        """
+        pipeline = self._redis.pipeline(transaction=False)
+        for one in taken:
+            source, id_ = _place(one)
+            pipeline.xrange(self._stream(source), id_, id_)
+        found = await pipeline.execute()
+        behind = {source: await self._slowest(source) for source in {_place(one)[0] for one in taken}}
+        gone: list[int] = []
+        passed: list[Taken] = []
+        for one, entries in zip(taken, found, strict=True):
+            source, id_ = _place(one)
+            if not any(fields.get(RECEIPT) == receipt_of(one) for _, fields in entries):
+                gone.append(one.seq)
+            elif _order_of(id_.encode()) <= behind[source]:
+                passed.append(one)
+        return gone, passed
+
+    async def _slowest(self, source: str) -> tuple[int, int]:
+        """How far every group of a stream has got."""
+        groups = {group["name"].decode(): group for group in await self._groups_of(self._stream(source))}
+        known = self._groups.get(source, ())
+        reached = [_order_of(groups[name]["last-delivered-id"]) if name in groups else (0, 0) for name in known]
+        return min(reached, default=(0, 0))
+
+    async def _without_receipt(self, outbox: str, passed: Sequence[Taken]) -> list[int]:
+        """What no group has in hand, and not every one has left a receipt for: a group was set past it."""
+        lost: list[int] = []
+        for one in passed:
+            source, id_ = _place(one)
+            stream, groups = self._stream(source), self._groups.get(source, ())
+            pipeline = self._redis.pipeline(transaction=True)
+            for group in groups:
+                pipeline.xpending_range(stream, group, id_, id_, 1)
+                pipeline.sismember(receipts_key(stream, group, outbox), receipt_of(one).decode())
+            found = await pipeline.execute()
+            pending, receipts = found[::2], found[1::2]
+            if not any(pending) and not all(receipts):
+                lost.append(one.seq)
+        return lost
+
+    def _on_redis(self, step: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def guarded() -> None:
+            async with self._or_unavailable():
+                await step()
+
+        return guarded
+
+    @asynccontextmanager
+    async def _or_unavailable(self) -> AsyncIterator[None]:
+        """A connection that answers no work is dropped, and Redis looked for by its name again: it may have moved."""
+        try:
+            yield
+        except (RedisError, OSError) as cause:
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
+            raise Unavailable(f"Redis does not answer: {cause or type(cause).__name__}") from cause
+
+    def _stream(self, source: str) -> str:
+        return f"{self._prefix}:{source}"
+
+    def _receipts_of(self, outbox: str) -> list[list[str]]:
+        """For each stream, the keys under which its groups leave their receipts for this outbox."""
+        return [
+            [receipts_key(self._stream(source), group, outbox) for group in groups]
+            for source, groups in self._groups.items()
+        ]
 
     async def _declare(self) -> None:
         for source, groups in self._groups.items():
             for group in groups:
                 with suppress(ResponseError):  # BUSYGROUP: it exists
-                    await self._redis.xgroup_create(f"{self._prefix}:{source}", group, id="0", mkstream=True)
+                    await self._redis.xgroup_create(self._stream(source), group, id="0", mkstream=True)
 
     async def _trim(self) -> None:
-        """Drop what every group has acknowledged."""
+        """Drop what every group that we know has acknowledged; a stranger's group holds up the memory of nobody."""
         await asyncio.sleep(_TRIM_EVERY)
-        for source in self._groups:
-            stream = f"{self._prefix}:{source}"
-            oldest = [
-                group["last-delivered-id"]
-                if not group["pending"]
-                else (await self._pending_from(stream, group["name"]))
-                for group in await self._redis.xinfo_groups(stream)
-            ]
-            if len(oldest) >= len(self._groups[source]):
+        for source, known in self._groups.items():
+            stream = self._stream(source)
+            groups = {group["name"].decode(): group for group in await self._groups_of(stream)}
+            self._name_strangers(stream, groups.keys() - set(known))
+            if groups.keys() >= set(known):
+                oldest = [await self._oldest_needed(stream, groups[name]) for name in known]
                 await self._redis.xtrim(stream, minid=min(oldest, key=_order_of), approximate=True)
+
+    async def _groups_of(self, stream: str) -> Sequence[Any]:
+        try:
+            return list(await self._redis.xinfo_groups(stream))
+        except ResponseError:  # there is no such stream
+            return []
+
+    async def _oldest_needed(self, stream: str, group: Any) -> bytes:
+        if not group["pending"]:
+            return bytes(group["last-delivered-id"])
+        return await self._pending_from(stream, group["name"])
+
+    def _name_strangers(self, stream: str, groups: Iterable[str]) -> None:
+        for name in sorted(set(groups) - self._strangers):
+            self._strangers.add(name)
+            log.warning(
+                "a group that is not of this shop reads along; what it has not read is trimmed",
+                stream=stream,
+                group=name,
+            )
 
     async def _pending_from(self, stream: str, group: str) -> bytes:
         summary = await self._redis.xpending(stream, group)
         return bytes(summary["min"] or b"0")
-
-
-class _Group:
-    """One consumer's share of the streams, read under a name of this process's own."""
-
-    def __init__(
-        self, redis: Redis, consumer: Consumer, streams: Sequence[str], declare: Callable[[], Awaitable[None]]
-    ) -> None:
-        self.name = consumer.name
-        self._redis, self._consumer, self._streams, self._declare = redis, consumer, streams, declare
-        self._member = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
-        self._in_hand: set[bytes] = set()
-
-    async def read(self) -> None:
-        """Take new entries, apply them, acknowledge what is done with."""
-        try:
-            answer: Any = await self._redis.xreadgroup(
-                self.name, self._member, dict.fromkeys(self._streams, ">"), count=_AT_ONCE, block=_BLOCK
-            )
-        except ResponseError as cause:
-            if "NOGROUP" not in str(cause):
-                raise
-            await self._declare()
-            return
-        for stream, entries in answer or ():
-            await self._apply(stream, entries, attempts=0)
-
-    async def retry(self) -> None:
-        """Try again, one by one, what failed here or was left behind by a process that died."""
-        await asyncio.sleep(BACKOFF[0].total_seconds())
-        for stream in self._streams:
-            for entry in await self._pending(stream):
-                id_, tried = entry["message_id"], int(entry["times_delivered"])
-                pause = BACKOFF[min(tried, len(BACKOFF)) - 1]
-                if entry["consumer"].decode() != self._member:
-                    pause = max(pause, _LEASE)
-                if id_ in self._in_hand or entry["time_since_delivered"] < pause / timedelta(milliseconds=1):
-                    continue
-                milliseconds = int(pause / timedelta(milliseconds=1))
-                claimed: Any = await self._redis.xclaim(stream, self.name, self._member, milliseconds, [id_])
-                if not _is_there(claimed):
-                    await self._redis.xack(stream, self.name, id_)
-                elif tried > _MOST_DELIVERIES:
-                    await self._reject(stream, claimed, tried)
-                else:
-                    await self._try_again(stream, claimed, tried)
-            await self._forget_the_dead(stream)
-
-    async def _try_again(self, stream: str, entries: Sequence[_Entry], tried: int) -> None:
-        try:
-            await self._apply(stream, entries, attempts=tried)
-        except Unavailable:  # nobody's failed attempt: Redis counted the claim, so set its count back
-            ids: list[Any] = [id_ for id_, _ in entries]
-            await self._redis.xclaim(stream, self.name, self._member, 0, ids, retrycount=tried, justid=True)
-            raise
-
-    async def _pending(self, stream: str) -> list[Any]:
-        idle = int(BACKOFF[0] / timedelta(milliseconds=1))
-        try:
-            return list(await self._redis.xpending_range(stream, self.name, "-", "+", _AT_ONCE, idle=idle))
-        except ResponseError:  # NOGROUP: `read` recreates it
-            return []
-
-    async def _apply(self, stream: bytes | str, entries: Sequence[_Entry], attempts: int) -> None:
-        held = [(id_, fields) for id_, fields in entries if fields]
-        gone = [id_ for id_, fields in entries if not fields]
-        self._in_hand |= {id_ for id_, _ in held}
-        try:
-            verdicts = await self._consumer.handle([Delivery(fields.get(_BODY, b""), attempts) for _, fields in held])
-            done = gone + [id_ for (id_, _), pause in zip(held, verdicts, strict=True) if pause is None]
-            if done:
-                await self._redis.xack(stream, self.name, *done)
-        finally:
-            self._in_hand -= {id_ for id_, _ in held}
-
-    async def _reject(self, stream: str, entries: Sequence[_Entry], tried: int) -> None:
-        """An event that was handed out again and again and never settled may be what kills its consumers."""
-        for id_, fields in entries:
-            await self._consumer.reject(Delivery((fields or {}).get(_BODY, b""), tried))
-            await self._redis.xack(stream, self.name, id_)
-
-    async def _forget_the_dead(self, stream: str) -> None:
-        with suppress(ResponseError):
-            for member in await self._redis.xinfo_consumers(stream, self.name):
-                own = member["name"].decode() == self._member
-                if not own and not member["pending"] and member["idle"] > _FORGET_CONSUMER:
-                    await self._redis.xgroup_delconsumer(stream, self.name, member["name"])
-
-
-def may_have_lost(known: str, found: str) -> timedelta:
-    """By two incarnations as the relay keeps them."""
-    before, now = _Incarnation(*known.split(" ")), _Incarnation(*found.split(" "))
-    if before.epoch != now.epoch:
-        return EVERYTHING
-    return _RESTART_WINDOW if before.run_id != now.run_id else timedelta()
 
 
 def _connected_to(url: str) -> Redis:
@@ -241,27 +226,12 @@ def _connected_to(url: str) -> Redis:
     return redis
 
 
-def _is_there(claimed: Sequence[_Entry]) -> bool:
-    """An entry that was trimmed or deleted comes as nothing, or (before Redis 7) as a pair of nothings."""
-    return bool(claimed) and claimed[0][0] is not None
+def _place(one: Taken) -> tuple[str, str]:
+    """The publisher whose stream it is in, and the id that it has there."""
+    source, _, id_ = one.place.partition(" ")
+    return source, id_
 
 
 def _order_of(id_: bytes) -> tuple[int, int]:
     milliseconds, _, count = id_.partition(b"-")
     return int(milliseconds), int(count or 0)
-
-
-@asynccontextmanager
-async def _unavailable_without_redis() -> AsyncIterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as cause:
-        raise Unavailable(f"Redis does not answer: {cause or type(cause).__name__}") from cause
-
-
-def _on_redis(step: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    async def guarded() -> None:
-        async with _unavailable_without_redis():
-            await step()
-
-    return guarded

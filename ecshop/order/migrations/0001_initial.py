@@ -20,6 +20,8 @@ def upgrade() -> None:
         sa.Column("total", sa.BigInteger, nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("placed_at", Instant, nullable=False),
+        sa.Column("fulfilled_at", Instant),
+        sa.Column("cancelled_at", Instant),
         sa.Column("fingerprint", sa.String(64)),
         sa.CheckConstraint("status IN ('confirmed', 'fulfilled', 'cancelled')", name="known_status"),
         sa.CheckConstraint("status = 'cancelled' OR user_id IS NOT NULL", name="only_a_tombstone_has_no_user"),
