@@ -18,6 +18,7 @@ from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
 from entrypoints.contexts import NAMES
 from entrypoints.local.redis_server import NoRedis, redis_executable
+from tests.invariants import all_is_well
 
 _PREFIXES = {
     "/auth": "auth",
@@ -115,6 +116,7 @@ def _shop(folder: Path, command: tuple[str, ...], environment: dict[str, str]) -
         shop = RunningShop(server)
         try:
             yield shop
+            all_is_well(folder, environment.get("ECSHOP_DATABASE_URL", ""))
         finally:
             shop.close()
 

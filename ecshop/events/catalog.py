@@ -90,6 +90,15 @@ class OrderFulfilled(OrderEvent, frozen=True):
     pass
 
 
+@published_as("ecshop.product.deleted.v1")
+class ProductDeleted(Event, frozen=True):
+    product_id: int
+
+    @property
+    def subject(self) -> str:
+        return str(self.product_id)
+
+
 class StockEvent(Event, frozen=True):
     product_id: int
     version: int

@@ -9,6 +9,8 @@ from typing import Any, Final
 from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from ecshop.events.catalog import ProductDeleted
+from ecshop.events.outbox import record
 from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.db.mapping import assign, columns_of, given, struct_of
 from ecshop.kernel.errors import EcshopError
@@ -67,6 +69,7 @@ def change(session: Session, product_id: int, change: ProductChange) -> Product:
 
 def delete(session: Session, product_id: int) -> None:
     session.delete(_row(session, product_id))
+    record(session, [ProductDeleted(product_id)])
 
 
 def _found(session: Session, ids: Iterable[int]) -> dict[int, Product]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ecshop.events.catalog import StockDepleted, StockReplenished
+from ecshop.events.catalog import ProductDeleted, StockDepleted, StockReplenished
 from ecshop.events.outbox import record
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.db.mapping import struct_of
 from ecshop.kernel.values import Page
+from ecshop.product.contract import ProductNotFound
 from ecshop.stock.contract import (
     MAX_UNITS,
     Adjustment,
@@ -25,10 +27,10 @@ from ecshop.stock.contract import (
     StockNotFound,
     StockReserved,
 )
-from ecshop.stock.levels import Level, Levels
+from ecshop.stock.levels import OPEN, Level, Levels
 from ecshop.stock.models import ItemRow, MovementRow
 
-REGISTERED, SET, REMOVED = "registered", "set", "removed"
+REGISTERED, SET, REMOVED, DELETED = "registered", "set", "removed", "deleted"
 
 _BY_PRODUCT: Final = Keyset("product_id", ItemRow.product_id, ItemRow.product_id)
 _NEWEST_FIRST: Final = Keyset("-id", MovementRow.id, MovementRow.id)
@@ -37,13 +39,13 @@ _movement: Final = partial(struct_of, Movement)
 
 def get(session: Session, product_id: int) -> StockItem:
     row = session.get(ItemRow, product_id)
-    if row is None:
+    if row is None or row.state != OPEN:
         raise _missing(product_id)
     return _item(row)
 
 
 def list_items(session: Session, cursor: str | None, limit: int) -> Page[StockItem]:
-    return _BY_PRODUCT.fetch(session, select(ItemRow), cursor, limit, _item)
+    return _BY_PRODUCT.fetch(session, select(ItemRow).where(ItemRow.state == OPEN), cursor, limit, _item)
 
 
 def list_movements(session: Session, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
@@ -55,13 +57,19 @@ def list_movements(session: Session, product_id: int, cursor: str | None, limit:
 
 
 def register(session: Session, new: NewStock) -> StockItem:
-    if session.get(ItemRow, new.product_id) is not None:
+    """Also for a product that was kept before: its units are added to what orders have given back since."""
+    row = session.get(ItemRow, new.product_id, with_for_update=True)
+    if row is None:
+        row = ItemRow(product_id=new.product_id, on_hand=0, reserved=0, version=0)
+        session.add(row)
+    elif row.state == OPEN:
         raise StockExists(f"stock of product {new.product_id} is registered already; adjust it instead")
-    version = 1 + _last_version(session, new.product_id)
-    row = ItemRow(product_id=new.product_id, on_hand=new.stock, reserved=0, version=version)
-    session.add(row)
-    session.add(_movement_of(row, new.stock, REGISTERED))
-    news = StockReplenished if new.stock else StockDepleted
+    elif row.state == DELETED:
+        raise ProductNotFound(f"product {new.product_id} was deleted", product_ids=[new.product_id])
+    _check_limit(row.on_hand, new.stock)
+    row.state = OPEN
+    _move_units(session, row, new.stock, REGISTERED)
+    news = StockReplenished if row.on_hand else StockDepleted
     record(session, [news(row.product_id, row.version)])
     return _item(row)
 
@@ -76,47 +84,69 @@ def set_level(session: Session, product_id: int, stock: int) -> StockItem:
 
 def remove(session: Session, product_id: int) -> None:
     row = session.get(ItemRow, product_id, with_for_update=True)
-    if row is None:
+    if row is None or row.state != OPEN:
         raise _missing(product_id)
     if row.reserved:
         raise _reserved(row)
-    row.version += 1
-    session.add(_movement_of(row, -row.on_hand, REMOVED))
-    record(session, [StockDepleted(product_id, row.version)])
-    session.delete(row)
+    _close(session, row, REMOVED)
+
+
+def forget_deleted(session: Session, events: Sequence[ProductDeleted]) -> list[str]:
+    """What no order was promised is struck off; a product that is registered after its end is refused."""
+    return [_forget(session, event.product_id) for event in events]
+
+
+def _forget(session: Session, product_id: int) -> str:
+    row = session.get(ItemRow, product_id, with_for_update=True)
+    if row is None:
+        session.add(ItemRow(product_id=product_id, on_hand=0, reserved=0, version=0, state=DELETED))
+        return "closed before it was registered"
+    if row.state == OPEN:
+        _close(session, row, DELETED)
+    row.state = DELETED
+    return "closed"
+
+
+def _close(session: Session, row: ItemRow, state: str) -> None:
+    row.state = state
+    _move_units(session, row, row.reserved - row.on_hand, state)
+    record(session, [StockDepleted(row.product_id, row.version)])
 
 
 def _move(session: Session, product_id: int, reason: str, *, delta: int = 0, stock: int | None = None) -> StockItem:
     levels = Levels(session, [product_id])
     level = levels.get(product_id)
-    if level is None:
+    if level is None or level.state != OPEN:
         raise _missing(product_id)
     change = delta if stock is None else stock - level.on_hand
     if level.on_hand + change < level.reserved:
         raise _reserved(level)
-    if level.on_hand + change > MAX_UNITS:
-        raise StockLimit(f"at most {MAX_UNITS} units can be on hand")
+    _check_limit(level.on_hand, change)
     if change:
         levels.move(product_id, change, reason)
         levels.save()
     return _item(level)
 
 
-def _movement_of(row: ItemRow, delta: int, reason: str) -> MovementRow:
-    return MovementRow(
-        product_id=row.product_id,
-        delta=delta,
-        on_hand=max(0, delta),
-        version=row.version,
-        reason=reason,
-        reference=None,
-        at=now(),
+def _move_units(session: Session, row: ItemRow, delta: int, reason: str) -> None:
+    row.on_hand += delta
+    row.version += 1
+    session.add(
+        MovementRow(
+            product_id=row.product_id,
+            delta=delta,
+            on_hand=row.on_hand,
+            version=row.version,
+            reason=reason,
+            reference=None,
+            at=now(),
+        )
     )
 
 
-def _last_version(session: Session, product_id: int) -> int:
-    newest = select(func.max(MovementRow.version)).where(MovementRow.product_id == product_id)
-    return session.scalar(newest) or 0
+def _check_limit(on_hand: int, delta: int) -> None:
+    if delta > 0 and on_hand + delta > MAX_UNITS:
+        raise StockLimit(f"at most {MAX_UNITS} units can be on hand")
 
 
 def _item(item: ItemRow | Level) -> StockItem:

@@ -16,9 +16,11 @@ from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
 from ecshop.stock.models import ItemRow, MovementRow
 
+OPEN: Final = "open"
+
 _ITEM: Final = ItemRow.__table__.c
 _LOCKED: Final = (
-    select(_ITEM.product_id, _ITEM.on_hand, _ITEM.reserved, _ITEM.version)
+    select(_ITEM.product_id, _ITEM.on_hand, _ITEM.reserved, _ITEM.version, _ITEM.state)
     .where(_ITEM.product_id.in_(bindparam("products", expanding=True)))
     .order_by(_ITEM.product_id)
     .with_for_update()
@@ -37,6 +39,7 @@ class Level:
     on_hand: int
     reserved: int
     version: int
+    state: str
     before: int
     """What was on hand when the transaction began."""
     request_id: str = ""
@@ -44,7 +47,7 @@ class Level:
 
     @property
     def available(self) -> int:
-        return self.on_hand - self.reserved
+        return self.on_hand - self.reserved if self.state == OPEN else 0
 
 
 class Levels:
@@ -97,7 +100,9 @@ class Levels:
         record(self._session, [news for level in changed if (news := _news(level)) is not None])
 
     def _change(self, product_id: int) -> Level:
-        level = self._levels[product_id]
+        level = self._levels.get(product_id)
+        if level is None:
+            raise LookupError(f"there is no item of product {product_id}")
         if product_id not in self._changed:
             self._changed.add(product_id)
             level.version += 1
@@ -114,6 +119,8 @@ def _row(level: Level) -> dict[str, int]:
 
 
 def _news(level: Level) -> Event | None:
+    if level.state != OPEN:
+        return None
     if level.before > 0 and level.on_hand == 0:
         return StockDepleted(level.product_id, level.version, request_id=level.request_id)
     if level.before == 0 and level.on_hand > 0:

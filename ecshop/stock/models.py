@@ -16,15 +16,23 @@ class Base(DeclarativeBase):
 
 
 class ItemRow(Base):
-    """Units of one product. Whatever goes wrong above, the check stands: nothing is promised that is not there."""
+    """Units of one product. Whatever goes wrong above, the check stands: nothing is promised that is not there.
+
+    An item that is `removed`, or whose product is `deleted`, is in no list and promises nothing, but it stays: orders
+    that are on their way still find it, and it goes on counting versions when it is opened again.
+    """
 
     __tablename__ = "item"
-    __table_args__ = (CheckConstraint("0 <= reserved AND reserved <= on_hand", name="never_oversold"),)
+    __table_args__ = (
+        CheckConstraint("0 <= reserved AND reserved <= on_hand", name="never_oversold"),
+        CheckConstraint("state IN ('open', 'removed', 'deleted')", name="known_state"),
+    )
 
     product_id: Mapped[int] = mapped_column(CountedKey, primary_key=True, autoincrement=False)
     on_hand: Mapped[int]
     reserved: Mapped[int]
     version: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16), default="open")
 
 
 class ReservationRow(Base):
@@ -53,7 +61,7 @@ class ReservationLineRow(Base):
 
 
 class MovementRow(Base):
-    """A line of the ledger; it outlives its item, so that a later item goes on counting versions from here."""
+    """A line of the ledger: what is on hand is the sum of its lines."""
 
     __tablename__ = "movement"
     __table_args__ = (Index("movement_of_product", "product_id", "id"),)

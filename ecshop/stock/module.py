@@ -10,12 +10,12 @@ from litestar import Router
 from litestar.di import Provide
 
 from ecshop.context import Context
-from ecshop.events.catalog import Event, OrderCancelled, OrderConfirmed
+from ecshop.events.catalog import Event, OrderCancelled, OrderConfirmed, ProductDeleted
 from ecshop.events.consumer import Handler
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.product.contract import ProductClient
-from ecshop.stock import settlement
+from ecshop.stock import items, settlement
 from ecshop.stock.contract import StockClient
 from ecshop.stock.http import StockController, StockInternal
 from ecshop.stock.service import StockService
@@ -24,6 +24,7 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 SUBSCRIPTIONS: Final[Mapping[type[Event], Handler]] = {
     OrderConfirmed: settlement.commit,
     OrderCancelled: settlement.release,
+    ProductDeleted: items.forget_deleted,
 }
 
 

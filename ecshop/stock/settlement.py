@@ -59,7 +59,7 @@ def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
         for product, quantity in units.items():
             if states[order_id] == HELD:
                 levels.hold(product, -quantity)
-            elif levels.get(product) is not None:
+            else:
                 levels.move(product, quantity, "order cancelled", order_id, requests[order_id])
     _set_state(session, held, RELEASED)
     _set_state(session, taken, RETURNED)

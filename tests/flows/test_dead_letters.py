@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from uuid import uuid4
+from uuid import UUID
 
 from ecshop.events.catalog import OrderCancelled
+from ecshop.events.dead_letters import keep
 from ecshop.events.envelope import Envelope, seal, to_bytes
+from ecshop.events.tables import DeadLetter
+from ecshop.kernel.clock import now
+from entrypoints.operations.shop_data import beside_the_shop
+from entrypoints.settings import Settings
 from tests.flows.test_commands import ecshop
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
 
 def buried(shop: RunningShop, body: bytes = b"") -> Envelope:
-    """A letter in stock's table, as the consumer would have left it."""
-    envelope = seal(OrderCancelled(uuid4(), 1))
-    row = ("stock", envelope.id, "" if body else envelope.type, body or to_bytes(envelope), "RuntimeError: no", 6, 0)
-    with closing(sqlite3.connect(shop.folder / "stock.db", timeout=10)) as connection, connection:
-        connection.execute("INSERT INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    """A letter of a cancelled order in stock's table, as the consumer would have left it."""
+    order = shop.order(shop.new_product(stock=1), 1).json()["id"]
+    shop.call("POST", f"/orders/{order}/cancel", shop.customer).raise_for_status()
+    envelope = seal(OrderCancelled(UUID(order), 2))
+    letter = DeadLetter(
+        consumer="stock",
+        event_id=envelope.id,
+        type="" if body else envelope.type,
+        body=body or to_bytes(envelope),
+        error="RuntimeError: no",
+        attempts=6,
+        failed_at=now(),
+    )
+    beside_the_shop(Settings(data_dir=str(shop.folder)), "stock", lambda session: keep(session, letter))
     return envelope
 
 

@@ -17,7 +17,9 @@ def upgrade() -> None:
         sa.Column("on_hand", sa.BigInteger, nullable=False),
         sa.Column("reserved", sa.BigInteger, nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
         sa.CheckConstraint("0 <= reserved AND reserved <= on_hand", name="never_oversold"),
+        sa.CheckConstraint("state IN ('open', 'removed', 'deleted')", name="known_state"),
     )
     op.create_table(
         "reservation",

@@ -1,0 +1,161 @@
+"""Compares the books of all databases of a shop: what they say of each other must be true once events have settled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from ecshop.events.tables import DeadLetter, Outbox
+from ecshop.order.models import OrderLineRow, OrderRow
+from ecshop.product.models import ProductRow
+from ecshop.stock.models import ItemRow, MovementRow, ReservationLineRow, ReservationRow
+from entrypoints.contexts import NAMES
+from entrypoints.operations.shop_data import beside_the_shop
+from entrypoints.settings import Settings
+
+Units = Mapping[int, int]
+"""By product."""
+
+_STATES: Final = {"confirmed": {"committed"}, "fulfilled": {"committed"}, "cancelled": {"released", "returned"}}
+"""Of an order, what its reservation must be in the end."""
+
+
+class Finding(NamedTuple):
+    rule: str
+    subject: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.subject}: {self.detail}"
+
+
+class _Item(NamedTuple):
+    on_hand: int
+    reserved: int
+    is_open: bool
+
+
+class _Stock(NamedTuple):
+    items: Mapping[int, _Item]
+    ledger: Units
+    moved: Mapping[UUID, Units]
+    """What the ledger says of each order; taken out and brought back make 0."""
+    states: Mapping[UUID, str]
+    reserved: Mapping[UUID, Units]
+
+
+class _Order(NamedTuple):
+    statuses: Mapping[UUID, str]
+    ordered: Mapping[UUID, Units]
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """What is wrong. Of a shop at work some of it is only on its way, and gone a moment later. Raises `NoShop`."""
+    events = [finding for name in NAMES for finding in beside_the_shop(settings, name, _Events(name))]
+    order = beside_the_shop(settings, "order", _order)
+    stock = beside_the_shop(settings, "stock", _stock)
+    in_stock = beside_the_shop(settings, "product", _in_stock)
+    return [*events, *_units(stock), *_reservations(stock), *_orders(order, stock), *_products(in_stock, stock)]
+
+
+class _Events:
+    def __init__(self, context: str) -> None:
+        self._context = context
+
+    def __call__(self, session: Session) -> list[Finding]:
+        due = _count(session, Outbox.seq, Outbox.published_at.is_(None), Outbox.heard_at.is_(None))
+        unheard = _count(session, Outbox.seq, Outbox.published_at.is_not(None), Outbox.heard_at.is_(None))
+        dead = _count(session, DeadLetter.event_id)
+        found = {"not published": due, "published, not heard": unheard, "dead letters, see `dlq list`": dead}
+        return [Finding("events", self._context, f"{number} {what}") for what, number in found.items() if number]
+
+
+def _units(stock: _Stock) -> Iterator[Finding]:
+    held: dict[int, int] = {}
+    for order, units in stock.reserved.items():
+        if stock.states.get(order) == "held":
+            for product, quantity in units.items():
+                held[product] = held.get(product, 0) + quantity
+    for product, item in stock.items.items():
+        if item.on_hand != stock.ledger.get(product, 0):
+            detail = f"{item.on_hand} on hand, the ledger makes {stock.ledger.get(product, 0)}"
+            yield Finding("ledger", f"product {product}", detail)
+        if item.reserved != held.get(product, 0):
+            detail = f"{item.reserved} reserved, reservations hold {held.get(product, 0)}"
+            yield Finding("reserved", f"product {product}", detail)
+        if not 0 <= item.reserved <= item.on_hand:
+            yield Finding("oversold", f"product {product}", f"{item.reserved} of {item.on_hand} are promised")
+
+
+def _reservations(stock: _Stock) -> Iterator[Finding]:
+    for order, state in stock.states.items():
+        units = stock.reserved.get(order, {})
+        out = {product: -quantity if state == "committed" else 0 for product, quantity in units.items()}
+        moved = {product: stock.moved.get(order, {}).get(product, 0) for product in units}
+        if moved != out:
+            yield Finding("movements", f"order {order}", f"{state}, and its ledger makes {moved}")
+        if state == "returned" and not stock.moved.get(order):
+            yield Finding("movements", f"order {order}", "returned, and no line of the ledger says so")
+
+
+def _orders(order: _Order, stock: _Stock) -> Iterator[Finding]:
+    for order_id, status in order.statuses.items():
+        state = stock.states.get(order_id, "nothing")
+        if state not in _STATES[status]:
+            yield Finding("orders", f"order {order_id}", f"{status}, and stock knows {state}")
+        elif order.ordered.get(order_id, stock.reserved.get(order_id)) != stock.reserved.get(order_id):
+            yield Finding("orders", f"order {order_id}", "its lines are not those that are reserved")
+    for order_id in stock.states.keys() - order.statuses.keys():
+        if stock.states[order_id] != "held":  # that is one on its way, or one that expires
+            yield Finding("reservations", f"order {order_id}", f"{stock.states[order_id]}, and it is not recorded")
+
+
+def _products(in_stock: Mapping[int, bool], stock: _Stock) -> Iterator[Finding]:
+    for product, told in in_stock.items():
+        item = stock.items.get(product)
+        if item is not None and told != (item.is_open and item.on_hand > 0):
+            yield Finding("in stock", f"product {product}", f"shown as {told}, and {item.on_hand} are on hand")
+
+
+def _stock(session: Session) -> _Stock:
+    is_open = (ItemRow.state == "open").label("is_open")
+    items = session.execute(select(ItemRow.product_id, ItemRow.on_hand, ItemRow.reserved, is_open))
+    ledger = select(MovementRow.product_id, func.sum(MovementRow.delta)).group_by(MovementRow.product_id)
+    of_orders = (
+        select(MovementRow.reference, MovementRow.product_id, func.sum(MovementRow.delta))
+        .where(MovementRow.reference.is_not(None))
+        .group_by(MovementRow.reference, MovementRow.product_id)
+    )
+    lines = select(ReservationLineRow.order_id, ReservationLineRow.product_id, ReservationLineRow.quantity)
+    return _Stock(
+        {row.product_id: _Item(row.on_hand, row.reserved, row.is_open) for row in items},
+        {product: int(units) for product, units in session.execute(ledger)},
+        _by_order(session.execute(of_orders)),
+        dict(session.execute(select(ReservationRow.order_id, ReservationRow.state)).all()),
+        _by_order(session.execute(lines)),
+    )
+
+
+def _order(session: Session) -> _Order:
+    lines = select(OrderLineRow.order_id, OrderLineRow.product_id, OrderLineRow.quantity)
+    statuses = session.execute(select(OrderRow.id, OrderRow.status))
+    return _Order(dict(statuses.all()), _by_order(session.execute(lines)))
+
+
+def _in_stock(session: Session) -> dict[int, bool]:
+    return dict(session.execute(select(ProductRow.id, ProductRow.in_stock)).all())
+
+
+def _by_order(rows: Iterable[Any]) -> dict[UUID, dict[int, int]]:
+    found: dict[UUID, dict[int, int]] = {}
+    for order, product, units in rows:
+        found.setdefault(order, {})[product] = int(units)
+    return found
+
+
+def _count(session: Session, column: Any, *where: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count(column)).where(*where)) or 0
