@@ -63,9 +63,9 @@ class ServiceToken:
         self._request = ServiceTokenRequest("client_credentials", client_id, secret, audience, " ".join(sorted(scopes)))
         self._token = Refreshing(f"a token for {client_id} to call {audience}", self._fetch, pause=_PAUSE)
 
-    async def __call__(self) -> str:
+    async def __call__(self, rejected: str = "") -> str:
         """Raises `Unavailable`."""
-        token = await self._token.get()
+        token = await self._token.get(lambda token: token != rejected)
         if token is None:
             raise Unavailable("auth gives this service no token; its log has the cause")
         return token

@@ -102,12 +102,24 @@ def _write(file: Path, key: Ed25519PrivateKey) -> None:
     draft = Path(name)
     with os.fdopen(descriptor, "wb") as opened:
         opened.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        opened.flush()
+        os.fsync(opened.fileno())
     try:
         os.link(draft, file)
     except FileExistsError:
         pass
     finally:
         draft.unlink()
+    _sync_folder(file.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A name in a folder outlives a power failure only when the folder is written too (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _base64url(value: bytes) -> str:

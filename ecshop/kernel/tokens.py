@@ -28,6 +28,7 @@ ALGORITHM: Final = "EdDSA"
 _MAX_AGE: Final = 300.0  # seconds after which the keys are asked for again
 _PAUSE: Final = 5.0  # seconds; an unknown key id asks for them too, but not more often than this
 _FIRST_PAUSE: Final = 1.0
+_CLOCK_SKEW: Final = 30  # seconds by which auth's clock may be ahead of ours
 
 Audience = tuple[str, ...]
 Keys = Mapping[str, jwt.PyJWK]
@@ -84,7 +85,7 @@ class Verifier:
             self._remembered[token, audience] = known
             if len(self._remembered) > self._MOST_REMEMBERED:
                 self._remembered.popitem(last=False)
-        elif known["exp"] <= time.time():
+        if known["exp"] <= time.time():
             del self._remembered[token, audience]
             raise Unauthenticated("the token has expired; log in again")
         return known
@@ -100,8 +101,13 @@ class Verifier:
                 algorithms=[ALGORITHM],
                 audience=audience,
                 issuer=ISSUER,
+                leeway=_CLOCK_SKEW,
                 options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
             )
+        except jwt.ImmatureSignatureError as cause:
+            raise Unauthenticated(
+                f"the token is of the future: auth's clock and the one here differ by more than {_CLOCK_SKEW} s"
+            ) from cause
         except jwt.ExpiredSignatureError as cause:
             raise Unauthenticated("the token has expired; log in again") from cause
         except (jwt.InvalidTokenError, ValueError) as cause:

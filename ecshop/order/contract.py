@@ -6,18 +6,21 @@ from datetime import datetime
 from typing import Annotated, Final, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import Wrong
-from ecshop.kernel.values import Id
+from ecshop.kernel.values import Currency, Id
 
 MAX_QUANTITY: Final = 10_000
 MAX_LINES: Final = 100
+MAX_TOTAL: Final = 2**53 - 1
+"""What JavaScript can hold (RFC 8259, section 6)."""
 
 Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, examples=[5])]
 Amount = Annotated[int, Meta(examples=[6000])]
+ExpectedTotal = Annotated[int, Meta(ge=0, le=MAX_TOTAL, description="What the buyer was shown.", examples=[6000])]
 Status = Literal["confirmed", "fulfilled", "cancelled"]
 
 
@@ -31,9 +34,11 @@ class WantedLine(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewOrder(Struct, frozen=True, forbid_unknown_fields=True):
-    """Each product once, all in one currency."""
+    """Each product once, all in one currency. An order that comes to something else than is expected is refused."""
 
     lines: Annotated[tuple[WantedLine, ...], Meta(min_length=1, max_length=MAX_LINES)]
+    expected_total: ExpectedTotal | UnsetType = UNSET
+    currency: Currency | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if len({line.product_id for line in self.lines}) < len(self.lines) or not self.lines:
@@ -86,6 +91,19 @@ class MixedCurrencies(EcshopError, code="order.mixed_currencies", status=409, ex
     """The products of one order must be priced in one currency."""
 
 
+class PriceChanged(
+    EcshopError,
+    code="order.price_changed",
+    status=409,
+    example={"expected_total": 6000, "total": 7500, "expected_currency": "JPY", "currency": "JPY"},
+):
+    """Prices are not what the buyer was shown; nothing is held. Show the new total, and order again with it."""
+
+
+class TotalTooLarge(EcshopError, code="order.total_too_large", status=409, example={"limit": MAX_TOTAL}):
+    """The total is more than a number of JSON can hold in every client; order less at once."""
+
+
 class IdempotencyKeyReused(EcshopError, code="order.idempotency_key_reused", status=422):
     """This Idempotency-Key came with another order before."""
 
@@ -95,8 +113,8 @@ class OrderClient(Protocol):
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str | None = None) -> Order:
         """All lines or none; the same key places the same order once and answers the same again.
 
-        Raises `ProductNotFound`, `ProductDiscontinued`, `InsufficientStock`, `MixedCurrencies`, `OrderExpired` or
-        `IdempotencyKeyReused`.
+        Raises `ProductNotFound`, `ProductDiscontinued`, `InsufficientStock`, `MixedCurrencies`, `TotalTooLarge`,
+        `PriceChanged`, `OrderExpired` or `IdempotencyKeyReused`.
         """
         ...
 

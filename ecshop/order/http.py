@@ -25,7 +25,9 @@ from ecshop.order.contract import (
     OrderExpired,
     OrderNotConfirmed,
     OrderNotFound,
+    PriceChanged,
     Status,
+    TotalTooLarge,
     WantedLine,
 )
 from ecshop.order.service import OrderService
@@ -46,6 +48,7 @@ _REFUSALS = (
     ProductDiscontinued,
     InsufficientStock,
     MixedCurrencies,
+    TotalTooLarge,
     OrderExpired,
     IdempotencyKeyReused,
 )
@@ -54,7 +57,10 @@ _REFUSALS = (
 class OrderController(Controller):
     tags = ("order",)
 
-    @post("/orders", **operation("Place an order", *_REFUSALS, *BODY_ERRORS, role=Role.CUSTOMER, makes="/orders/{id}"))
+    @post(
+        "/orders",
+        **operation("Place an order", *_REFUSALS, PriceChanged, *BODY_ERRORS, role=Role.CUSTOMER, makes="/orders/{id}"),
+    )
     async def place_order(
         self,
         order: NamedDependency[OrderService],

@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 import msgspec
+from msgspec import UNSET
 from uuid_utils.compat import uuid7
 
 from ecshop.kernel.clock import Clock, now
@@ -18,13 +19,16 @@ from ecshop.kernel.telemetry.logs import annotate, request_id
 from ecshop.kernel.values import Page
 from ecshop.order import records
 from ecshop.order.contract import (
+    MAX_TOTAL,
     IdempotencyKeyReused,
     MixedCurrencies,
     NewOrder,
     Order,
     OrderExpired,
     OrderLine,
+    PriceChanged,
     Status,
+    TotalTooLarge,
 )
 from ecshop.product.contract import ProductClient, Quote
 from ecshop.stock.contract import Line, ReservationConflict, ReservationReleased, StockClient
@@ -77,6 +81,19 @@ class OrderService:
             raise IdempotencyKeyReused(records.REUSED) from cause
 
 
+def _check_expectation(new: NewOrder, total: int, currency: str) -> None:
+    expected_total = total if new.expected_total is UNSET else new.expected_total
+    expected_currency = currency if new.currency is UNSET else new.currency
+    if (expected_total, expected_currency) != (total, currency):
+        raise PriceChanged(
+            f"the order comes to {total} {currency}, not to {expected_total} {expected_currency}",
+            expected_total=expected_total,
+            total=total,
+            expected_currency=expected_currency,
+            currency=currency,
+        )
+
+
 def _draft(order_id: UUID, actor: Actor, new: NewOrder, quotes: Sequence[Quote], placed_at: datetime) -> Order:
     """The order as it will be recorded, with names and prices as they are now."""
     currencies = sorted({quote.currency for quote in quotes})
@@ -87,4 +104,7 @@ def _draft(order_id: UUID, actor: Actor, new: NewOrder, quotes: Sequence[Quote],
         for line, quote in zip(new.lines, quotes, strict=True)
     )
     total = sum(line.subtotal for line in lines)
+    if total > MAX_TOTAL:
+        raise TotalTooLarge(f"the order comes to {total}; at most {MAX_TOTAL} can be told", limit=MAX_TOTAL)
+    _check_expectation(new, total, currencies[0])
     return Order(order_id, "confirmed", actor.user_id, lines, total, currencies[0], placed_at, None, None)

@@ -14,6 +14,7 @@ from ecshop.events.outbox import record
 from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.db.mapping import assign, columns_of, given, struct_of
 from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import Page
 from ecshop.product import categories
 from ecshop.product.contract import (
@@ -63,6 +64,8 @@ def change(session: Session, product_id: int, change: ProductChange) -> Product:
     row = _row(session, product_id)
     values = _columns_of(change)
     _require_category(session, values.get("category_id"))
+    if values.get("currency", row.currency) != row.currency and "price" not in values:
+        raise wrong("price", f"is required with another currency: the one that is known is in {row.currency}")
     assign(row, values)
     return _product(row)
 

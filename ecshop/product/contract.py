@@ -8,15 +8,11 @@ from typing import Annotated, Literal, Protocol, runtime_checkable
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ecshop.kernel.errors import EcshopError
-from ecshop.kernel.validation import rule
-from ecshop.kernel.values import NOT_BLANK, Id
-
-_CURRENCY = rule(r"^[A-Z]{3}$", "an ISO 4217 code in capitals like JPY")
+from ecshop.kernel.values import NOT_BLANK, Currency, Id
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK, examples=["Green tea"])]
 Detail = Annotated[str, Meta(max_length=4000, examples=["First flush, 100 g"])]
 Price = Annotated[int, Meta(ge=0, le=10**12, description="In the currency's minor unit.", examples=[1200])]
-Currency = Annotated[str, Meta(max_length=3, pattern=_CURRENCY, description="ISO 4217", examples=["JPY"])]
 Sort = Literal["id", "-id", "name", "-name", "price", "-price"]
 
 
@@ -30,7 +26,10 @@ class CategoryBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Product(Struct, frozen=True):
-    """`on_sale` is the seller's switch, `in_stock` what stock last said, `status` both together."""
+    """`on_sale` is the seller's switch, `in_stock` what stock last said (null: nothing yet), `status` both together.
+
+    Until stock has said anything a product may be ordered as far as stock itself allows.
+    """
 
     id: Id
     name: Name
@@ -39,7 +38,7 @@ class Product(Struct, frozen=True):
     currency: Currency
     category_id: Id | None
     on_sale: bool
-    in_stock: bool
+    in_stock: bool | None
     status: bool
 
 

@@ -59,7 +59,7 @@ class ProductController(Controller):
         **operation("Add a product", CategoryNotFound, *BODY_ERRORS, role=Role.STAFF, makes="/products/{id}"),
     )
     async def create_product(self, product: NamedDependency[ProductService], data: JSONBody[NewProduct]) -> Product:
-        """It counts as in stock until stock says otherwise; register its units with `POST /stock` next."""
+        """`in_stock` is null until stock has said something; register its units with `POST /stock` next."""
         return await product.create(data)
 
     @get("/products/{product_id:int}", **operation("Get a product", ProductNotFound))

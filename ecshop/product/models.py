@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, Text, and_
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -22,7 +22,7 @@ class CategoryRow(Base):
 
 
 class ProductRow(Base):
-    """`stock_version` is that of the news which `in_stock` comes from. Ids are never used twice."""
+    """`stock_version` is that of the news which `in_stock` comes from, NULL before the first. No id is used twice."""
 
     __tablename__ = "product"
     __table_args__ = (CheckConstraint("price >= 0", name="price_not_negative"), {"sqlite_autoincrement": True})
@@ -34,9 +34,14 @@ class ProductRow(Base):
     currency: Mapped[str] = mapped_column(String(3))
     category_id: Mapped[int | None] = mapped_column(ForeignKey("category.id"), index=True)
     on_sale: Mapped[bool]
-    in_stock: Mapped[bool] = mapped_column(default=True)
+    in_stock: Mapped[bool | None]
     stock_version: Mapped[int] = mapped_column(default=0)
 
     @hybrid_property
     def status(self) -> bool:
-        return self.on_sale & self.in_stock
+        return self.on_sale and self.in_stock is not False
+
+    @status.inplace.expression
+    @classmethod
+    def _status_in_sql(cls) -> ColumnElement[bool]:
+        return and_(cls.on_sale, cls.in_stock.is_distinct_from(False))

@@ -38,7 +38,7 @@ class ProductService:
         return await self._db.write(catalogue.create, new)
 
     async def change(self, product_id: int, change: ProductChange) -> Product:
-        """Raises `ProductNotFound` or `CategoryNotFound`."""
+        """Raises `ProductNotFound`, `CategoryNotFound`, or `InvalidRequest` for a currency without its price."""
         return await self._db.write(catalogue.change, product_id, change)
 
     async def delete(self, product_id: int) -> None:

@@ -114,7 +114,7 @@ def _orders(order: _Order, stock: _Stock) -> Iterator[Finding]:
             yield Finding("reservations", f"order {order_id}", f"{stock.states[order_id]}, and it is not recorded")
 
 
-def _products(in_stock: Mapping[int, bool], stock: _Stock) -> Iterator[Finding]:
+def _products(in_stock: Mapping[int, bool | None], stock: _Stock) -> Iterator[Finding]:
     for product, told in in_stock.items():
         item = stock.items.get(product)
         if item is not None and told != (item.is_open and item.on_hand > 0):
@@ -146,7 +146,7 @@ def _order(session: Session) -> _Order:
     return _Order(dict(statuses.all()), _by_order(session.execute(lines)))
 
 
-def _in_stock(session: Session) -> dict[int, bool]:
+def _in_stock(session: Session) -> dict[int, bool | None]:
     return dict(session.execute(select(ProductRow.id, ProductRow.in_stock)).all())
 
 

@@ -76,9 +76,10 @@ def test_what_is_in_stock_is_found_apart_from_what_is_not(shop: RunningShop) -> 
 
 def test_filters_narrow_each_other(shop: RunningShop) -> None:
     category, name = shop.new_category(), f"Sencha {uuid4()}"
-    wanted = shop.new_product(name=name, detail="first flush", category_id=category)
-    shop.new_product(name=name, detail="first flush")
-    shop.new_product(name=name, category_id=category)
-    shop.new_product(detail="first flush", category_id=category)
+    wanted = shop.new_product(stock=1, name=name, detail="first flush", category_id=category)
+    shop.new_product(stock=1, name=name, detail="first flush")
+    shop.new_product(stock=1, name=name, category_id=category)
+    shop.new_product(stock=1, detail="first flush", category_id=category)
+    eventually(lambda: shop.product(wanted)["in_stock"], True)
     assert found(shop, name=name, q="FLUSH", category_id=category, in_stock="true") == [wanted]
     assert found(shop, name=name, q="FLUSH", category_id=category, in_stock="false") == []

@@ -101,10 +101,10 @@ async def test_sqlite_is_set_up_to_lose_nothing(database: Database) -> None:
     def pragmas(session: Session) -> list[object]:
         return [
             session.scalar(text(f"PRAGMA {name}"))
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "journal_size_limit")
         ]
 
-    everything = ["wal", 2, 1, 5000]
+    everything = ["wal", 2, 1, 5000, 16 * 2**20]
     assert await database.read(pragmas) == everything
     assert await database.write(pragmas) == everything
 

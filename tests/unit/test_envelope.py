@@ -18,6 +18,7 @@ from ecshop.events.catalog import (
     OrderConfirmed,
     OrderedUnits,
     OrderFulfilled,
+    ProductDeleted,
     ReservationExpired,
     StockDepleted,
     StockReplenished,
@@ -28,10 +29,36 @@ EXAMPLES: list[Event] = [
     OrderConfirmed(uuid7(), 1, uuid7(), (OrderedUnits(7, 2), OrderedUnits(9, 1)), 4700, "EUR"),
     OrderCancelled(uuid7(), 2),
     OrderFulfilled(uuid7(), 2),
+    ProductDeleted(7),
     StockDepleted(7, 12),
     StockReplenished(7, 13),
     ReservationExpired(uuid7()),
 ]
+
+
+def test_a_fact_that_is_told_again_has_its_id_again() -> None:
+    order, moment = uuid7(), datetime.now(UTC)
+    told = [seal(OrderCancelled(order, 2, happened_at=moment), caused_by=by) for by in ("one", "another")]
+    assert told[0].id == told[1].id
+    assert (UUID(told[0].id).version, told[0].time) == (8, moment)
+
+
+def test_another_fact_has_another_id() -> None:
+    order, moment = uuid7(), datetime.now(UTC)
+    facts: list[Event] = [
+        OrderCancelled(order, 2, happened_at=moment),
+        OrderCancelled(order, 3, happened_at=moment),
+        OrderFulfilled(order, 2, happened_at=moment),
+        OrderCancelled(uuid7(), 2, happened_at=moment),
+    ]
+    assert len({seal(fact).id for fact in facts}) == len(facts)
+
+
+def test_ids_begin_with_the_time_of_the_fact() -> None:
+    """So that an inbox can forget by age."""
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    id_ = UUID(seal(OrderCancelled(uuid7(), 2, happened_at=moment)).id)
+    assert id_.int >> 80 == int(moment.timestamp() * 1000)
 
 
 def test_there_is_an_example_of_every_event() -> None:

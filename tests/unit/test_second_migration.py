@@ -76,7 +76,7 @@ EXAMPLES: Final[Mapping[str, Example]] = {
     "stock": Example(
         "reservation",
         {
-            "item": [{"product_id": 1, "on_hand": 5, "reserved": 3, "version": 1}],
+            "item": [{"product_id": 1, "on_hand": 5, "reserved": 3, "version": 1, "state": "open"}],
             "reservation": [{"order_id": id_, "state": "held", "expires_at": 1} for id_ in (ONE, OTHER)],
             "reservation_line": [
                 {"order_id": ONE, "product_id": 1, "quantity": 2},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 import pytest
@@ -55,6 +56,20 @@ async def test_a_token_with_a_wrong_or_missing_part_is_refused(
 async def test_an_expired_token_is_refused_as_such(issuer: Issuer, verifier: Verifier) -> None:
     with pytest.raises(Unauthenticated, match="the token has expired; log in again"):
         await verifier.actor(issuer.token(seconds=-1))
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+async def test_an_issuer_whose_clock_is_a_little_ahead_is_believed(
+    issuer: Issuer, verifier: Verifier, claim: str
+) -> None:
+    await verifier.actor(issuer.forged(**_of_the_future(claim, 20)))
+    with pytest.raises(Unauthenticated, match="clock"):
+        await verifier.actor(issuer.forged(**_of_the_future(claim, 90)))
+
+
+async def test_no_token_is_good_for_longer_than_it_says(issuer: Issuer, verifier: Verifier) -> None:
+    with pytest.raises(Unauthenticated, match="expired"):
+        await verifier.actor(issuer.forged(exp=int(time.time()) - 1))
 
 
 async def test_another_key_under_the_same_key_id_is_refused(issuer: Issuer, verifier: Verifier) -> None:
@@ -144,3 +159,7 @@ async def test_the_token_comes_from_a_bearer_header(header: str) -> None:
 async def test_without_a_bearer_token_nobody_is_signed_in(header: str | None) -> None:
     with pytest.raises(Unauthenticated):
         bearer_token(header)
+
+
+def _of_the_future(claim: str, seconds: int) -> Any:
+    return {claim: int(time.time()) + seconds}

@@ -14,6 +14,7 @@ from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.file_lock import file_lock
 
 _BUSY_TIMEOUT: Final = 5000  # milliseconds
+_LARGEST_LOG: Final = 16 * 2**20  # bytes that a write-ahead log keeps once the reader that held it up is gone
 _POSTGRES_SETTINGS: Final = "-c statement_timeout=10000 -c lock_timeout=5000 -c timezone=UTC"
 
 
@@ -51,6 +52,7 @@ def open_engine(url: str | URL, *, synchronous: str = "FULL", guest: bool = Fals
         "journal_mode=WAL",
         f"synchronous={synchronous}",
         "foreign_keys=ON",
+        f"journal_size_limit={_LARGEST_LOG}",
         *(["wal_autocheckpoint=0"] if guest else []),
     ]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final, Protocol, TypeVar
 
 import httpx
 import msgspec
@@ -22,8 +22,12 @@ from ecshop.kernel.telemetry.logs import request_id
 
 T = TypeVar("T")
 
-Credentials = Callable[[], Awaitable[str]]
-"""Gives the access token that a call goes out with."""
+
+class Credentials(Protocol):
+    def __call__(self, rejected: str = "") -> Awaitable[str]:
+        """The access token that a call goes out with; another one than that which was `rejected`, if there is any."""
+        ...
+
 
 log = structlog.get_logger("remote")
 
@@ -71,6 +75,11 @@ class Remote:
             },
         )
         reply = await self._send(request)
+        if reply.status_code == Unauthenticated.status and token and self._credentials and own_name:
+            renewed = await self._credentials(rejected=token)
+            if renewed != token:
+                request.headers["authorization"] = f"Bearer {renewed}"
+                reply = await self._send(request)
         if reply.is_error:
             error = _error_in(reply)
             raise self._refused(error) if own_name and isinstance(error, _OUR_FAULT) else error

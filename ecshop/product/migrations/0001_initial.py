@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("category_id", CountedKey, sa.ForeignKey("category.id")),
         sa.Column("on_sale", sa.Boolean, nullable=False),
-        sa.Column("in_stock", sa.Boolean, nullable=False),
+        sa.Column("in_stock", sa.Boolean),
         sa.Column("stock_version", sa.BigInteger, nullable=False),
         sa.CheckConstraint("price >= 0", name="price_not_negative"),
         sqlite_autoincrement=True,
