@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -15,7 +16,12 @@ from entrypoints.contexts import CONTEXTS
 
 _COLOURS: Final = {context.name: context.colour for context in CONTEXTS} | {"redis": "red", "ecshop": "white"}
 _GRACE: Final = 10.0  # seconds that a process has to stop by itself
-_TOO_SOON: Final = 1.0  # seconds; what dies earlier than this is not started again
+_SHORTEST, _LONGEST = 0.2, 10.0  # seconds before what died is started again
+_OF_USE: Final = 1.0  # seconds after which one that announces nothing counts as ready
+_STEADY: Final = 10.0  # seconds after which a process counts as one that runs
+_PR_SET_PDEATHSIG: Final = 1
+_PRCTL: Final[Any] = getattr(ctypes.CDLL(None), "prctl", None)
+"""Of Linux; loaded here, since a process that was just forked must not import."""
 _LONGEST_LINE: Final = 2**24  # bytes of one line of output
 
 
@@ -38,16 +44,20 @@ class Process:
         self._process: asyncio.subprocess.Process | None = None
 
     async def keep_running(self) -> None:
-        """Start it, and start it again when it dies; returns when it dies before it was of any use."""
+        """Start it, and start it again when it dies; returns when its first start fails."""
+        was_ready, pause = False, _SHORTEST
         while True:
             started = time.monotonic()
-            status = await self._run()
-            how = _how_it_ended(status)
-            if not self.ready.is_set() or time.monotonic() - started < _TOO_SOON:
-                say("ecshop", f"{self.name} {how} right after its start; closing the shop")
+            how = _how_it_ended(await self._run())
+            ran = time.monotonic() - started
+            was_ready |= self.ready.is_set() and (bool(self._announces) or ran > _OF_USE)
+            if not was_ready:
+                say("ecshop", f"{self.name} {how} before it was ready; closing the shop")
                 return
             self.ready.clear()
-            say("ecshop", f"{self.name} {how}; starting it again")
+            pause = _SHORTEST if ran > _STEADY else min(_LONGEST, pause * 2)
+            say("ecshop", f"{self.name} {how}; starting it again in {pause:g} s")
+            await asyncio.sleep(pause)
 
     async def stop(self) -> None:
         process = self._process
@@ -71,6 +81,7 @@ class Process:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
             limit=_LONGEST_LINE,
             pass_fds=self._keeps,
         )
@@ -84,6 +95,12 @@ class Process:
         return await process.wait()
 
 
+def _end_with_parent() -> None:
+    """Should we be killed, the kernel ends our processes: the next start finds their ports free (prctl(2))."""
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _how_it_ended(status: int) -> str:
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
@@ -91,5 +108,6 @@ def _how_it_ended(status: int) -> str:
 
 
 def say(name: str, line: str) -> None:
-    """A line of output, under the name and in the colour of who says it."""
-    click.echo(click.style(f"{name:<8}| ", fg=_COLOURS[name]) + line)
+    """A line of output, under the name and in the colour of who says it; what cannot be printed is dropped."""
+    with suppress(OSError, ValueError):
+        click.echo(click.style(f"{name:<8}| ", fg=_COLOURS[name]) + line)

@@ -1,60 +1,20 @@
-"""What must outlive a failure: the database's threads, the log, background work."""
+"""What must outlive a failure: the database's threads, background work."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from sqlalchemy.orm import Session
 
 from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
-from ecshop.kernel.telemetry.logs import configure_logging
 from tests.unit.notes import MIGRATIONS
 
 pytestmark = pytest.mark.anyio
-
-
-class FullDisk:
-    def __init__(self) -> None:
-        self.full, self.written = True, b""
-
-    def write(self, line: bytes) -> int:
-        if self.full:
-            raise OSError(28, "No space left on device")
-        self.written += line
-        return len(line)
-
-    def flush(self) -> None:
-        if self.full:
-            raise OSError(28, "No space left on device")
-
-
-def test_a_log_that_cannot_be_written_costs_lines_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    disk = FullDisk()
-
-    class Output:
-        buffer = disk
-
-        def isatty(self) -> bool:
-            return False
-
-    monkeypatch.setattr(sys, "stdout", Output())
-    configure_logging()
-    try:
-        log = structlog.get_logger("test")
-        log.info("lost")
-        disk.full = False
-        log.info("kept")
-    finally:
-        structlog.reset_defaults()
-    assert json.loads(disk.written)["event"] == "kept"
 
 
 async def test_a_thread_that_cannot_connect_says_so_to_each_caller(tmp_path: Path) -> None:

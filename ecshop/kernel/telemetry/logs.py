@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import IO, Any, BinaryIO, Final, TextIO, cast
+from typing import Any, BinaryIO, Final, TextIO, cast
 from uuid import UUID
 
 import msgspec
 import structlog
+
+from ecshop.kernel.telemetry.log_writer import LogWriter
 
 request_id: Final[ContextVar[str]] = ContextVar("request_id", default="")
 """The id of the request being served; it travels in X-Request-ID to the services that it calls."""
@@ -30,6 +31,7 @@ def annotate(**fields: Any) -> None:
 def configure_logging(*, json: bool | None = None) -> None:
     """Log to standard output; `json=None` means JSON unless that is a terminal."""
     as_json = not sys.stdout.isatty() if json is None else json
+    writer = LogWriter(getattr(sys.stdout.buffer, "raw", sys.stdout.buffer))
     if as_json:
         structlog.configure(
             processors=[
@@ -39,7 +41,7 @@ def configure_logging(*, json: bool | None = None) -> None:
                 structlog.processors.JSONRenderer(_json),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-            logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _Unfailing(sys.stdout.buffer))),
+            logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, writer)),
             cache_logger_on_first_use=True,
         )
     else:
@@ -53,7 +55,7 @@ def configure_logging(*, json: bool | None = None) -> None:
                 ),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-            logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Unfailing(sys.stdout))),
+            logger_factory=structlog.WriteLoggerFactory(cast(TextIO, writer)),
             cache_logger_on_first_use=True,
         )
     logging.basicConfig(level=logging.WARNING, handlers=[_Forwarding()])
@@ -77,21 +79,6 @@ class _Forwarding(logging.Handler):
         structlog.get_logger(record.name).log(
             record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
         )
-
-
-class _Unfailing:
-    """Where logs go; a full disk or a reader that went away costs log lines, and nothing else."""
-
-    def __init__(self, file: IO[Any]) -> None:
-        self._file = file
-
-    def write(self, line: Any) -> None:
-        with suppress(OSError, ValueError):
-            self._file.write(line)
-            self._file.flush()
-
-    def flush(self) -> None:
-        """Done by `write`."""
 
 
 def _json(event: dict[str, Any], **_: Any) -> bytes:

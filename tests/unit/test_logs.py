@@ -1,0 +1,106 @@
+"""The log: whatever becomes of its lines, nobody who logs waits for it or fails by it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from ecshop.kernel.telemetry.log_writer import LogWriter
+from ecshop.kernel.telemetry.logs import configure_logging
+from tests.waiting import eventually
+
+
+class Disk(io.RawIOBase):
+    """An output that can be full, or stand still."""
+
+    def __init__(self) -> None:
+        self.full, self.written = False, b""
+        self.moves = threading.Event()
+        self.moves.set()
+
+    def write(self, lines: object) -> int:
+        self.moves.wait()
+        if self.full:
+            raise OSError(28, "No space left on device")
+        assert isinstance(lines, bytes)
+        self.written += lines
+        return len(lines)
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    disk = Disk()
+    yield disk
+    disk.moves.set()
+
+
+def test_a_log_that_cannot_be_written_costs_lines_and_nothing_else(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Output:
+        buffer = disk
+
+        def isatty(self) -> bool:
+            return False
+
+    monkeypatch.setattr(sys, "stdout", Output())
+    configure_logging()
+    try:
+        disk.full = True
+        structlog.get_logger("test").info("lost")
+        disk.full = False
+        structlog.get_logger("test").info("kept")
+    finally:
+        structlog.reset_defaults()
+    eventually(lambda: b"kept" in disk.written, True)
+    assert json.loads(disk.written.splitlines()[-1])["event"] == "kept"
+
+
+def test_an_output_that_stands_still_holds_nobody_up_and_what_is_dropped_is_counted(disk: Disk) -> None:
+    disk.moves.clear()
+    writer = LogWriter(disk)  # type: ignore[arg-type] # a raw output is an output of bytes
+    for number in range(120_000):
+        writer.write(f"line {number}\n")
+    disk.moves.set()
+
+    def told() -> int:
+        lines = disk.written.decode().splitlines()
+        dropped = [int(line.split()[0]) for line in lines if "dropped" in line]
+        return len(lines) - len(dropped) + sum(dropped)
+
+    eventually(told, 120_000)
+    assert b"log lines were dropped: nobody took them" in disk.written
+
+
+def test_what_was_logged_last_is_written_before_the_process_ends() -> None:
+    code = (
+        "from ecshop.kernel.telemetry.logs import configure_logging\n"
+        "import structlog\n"
+        "configure_logging(json=True)\n"
+        "for n in range(1000): structlog.get_logger('test').info('line', n=n)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30)
+    assert [json.loads(line)["n"] for line in done.stdout.splitlines()] == list(range(1000))
+
+
+def test_a_process_ends_although_nobody_reads_its_log() -> None:
+    code = (
+        "from ecshop.kernel.telemetry.logs import configure_logging\n"
+        "import structlog\n"
+        "configure_logging(json=True)\n"
+        "for n in range(5000): structlog.get_logger('test').info('line', n=n)\n"
+    )
+    reader, writer = os.pipe()
+    try:
+        with subprocess.Popen([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE) as process:
+            _, errors = process.communicate(timeout=30)
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert (process.returncode, errors) == (0, b"")
