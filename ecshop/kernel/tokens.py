@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import jwt
@@ -25,7 +25,7 @@ SHOP: Final = "ecshop"
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - the media type of an access token, RFC 9068 section 2.1
 ALGORITHM: Final = "EdDSA"
 
-_MAX_AGE: Final = 300.0  # seconds after which the keys are asked for again
+_MAX_AGE: Final = 60.0  # seconds until a key that was withdrawn is noticed
 _PAUSE: Final = 5.0  # seconds; an unknown key id asks for them too, but not more often than this
 _FIRST_PAUSE: Final = 1.0
 _CLOCK_SKEW: Final = 30  # seconds by which auth's clock may be ahead of ours
@@ -53,8 +53,13 @@ class JwkSet(msgspec.Struct, frozen=True):
     keys: tuple[Jwk, ...]
 
 
+class _Verified(NamedTuple):
+    kid: str
+    claims: Mapping[str, Any]
+
+
 class Verifier:
-    """Tells whether a token is good, and whose it is. Verified tokens are remembered until they expire."""
+    """Tells whether a token is good, and whose. It is remembered until it expires or its key is withdrawn."""
 
     _MOST_REMEMBERED: Final = 10_000
 
@@ -63,7 +68,7 @@ class Verifier:
         self._jwks = jwks
         self._keys = Refreshing("auth's public keys", self._fetch, pause=_PAUSE, first_pause=_FIRST_PAUSE)
         self._callees = tuple(audience_of(context) for context in sorted(callees))
-        self._remembered: OrderedDict[tuple[str, Audience], Mapping[str, Any]] = OrderedDict()
+        self._remembered: OrderedDict[tuple[str, Audience], _Verified] = OrderedDict()
 
     async def actor(self, token: str) -> Actor:
         """Raises `Unauthenticated` for a token that is not a person's, or no longer."""
@@ -80,30 +85,37 @@ class Verifier:
 
     async def _claims(self, token: str, audience: Audience) -> Mapping[str, Any]:
         known = self._remembered.get((token, audience))
-        if known is None:
+        if known is None or await self._is_withdrawn(known.kid):
             known = await self._verify(token, audience)
             self._remembered[token, audience] = known
             if len(self._remembered) > self._MOST_REMEMBERED:
                 self._remembered.popitem(last=False)
-        if known["exp"] <= time.time():
+        if known.claims["exp"] <= time.time():
             del self._remembered[token, audience]
             raise Unauthenticated("the token has expired; log in again")
-        return known
+        return known.claims
 
-    async def _verify(self, token: str, audience: Audience) -> Mapping[str, Any]:
+    async def _is_withdrawn(self, kid: str) -> bool:
+        """What is remembered ends with the key that made it true."""
+        keys = await self._keys.get()
+        return keys is not None and kid not in keys
+
+    async def _verify(self, token: str, audience: Audience) -> _Verified:
         try:
             header = jwt.get_unverified_header(token)
             if header.get("typ") != TOKEN_TYPE:
                 raise jwt.InvalidTokenError("not an access token")
-            return jwt.decode(
+            kid = str(header.get("kid"))
+            claims = jwt.decode(
                 token,
-                await self._key(str(header.get("kid"))),
+                await self._key(kid),
                 algorithms=[ALGORITHM],
                 audience=audience,
                 issuer=ISSUER,
                 leeway=_CLOCK_SKEW,
                 options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
             )
+            return _Verified(kid, claims)
         except jwt.ImmatureSignatureError as cause:
             raise Unauthenticated(
                 f"the token is of the future: auth's clock and the one here differ by more than {_CLOCK_SKEW} s"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
+from ecshop.events.buses.redis import RedisBus
+from entrypoints.local.redis_server import redis_server
 from tests.contract.wires import Wire
 from tests.waiting import eventually_async
 
@@ -112,3 +118,42 @@ async def test_a_forged_receipt_is_nobodys(wire: Wire, redis_url: str) -> None:
         await eventually_async(wire.unpublished, 0)
         await eventually_async(lambda: redis.scard(f"{wire.prefix}:order:receipts:stock:order"), 4)
         assert await wire.unheard() == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({"maxmemory-policy": "allkeys-lru"}, "maxmemory-policy noeviction"),
+        ({"appendonly": "no", "save": ""}, "appendonly yes"),
+        ({}, None),
+    ],
+)
+async def test_a_redis_that_may_forget_is_named_at_the_start(
+    wire: Wire, settings: dict[str, str], advice: str | None, tmp_path: Path
+) -> None:
+    structlog.reset_defaults()
+    with redis_server(tmp_path / "redis") as url:
+        async with Redis.from_url(url) as redis:
+            for name, value in settings.items():
+                await redis.config_set(name, value)
+        bus = RedisBus(url, {"order": ["stock"]})
+        with capture_logs() as logs:
+            running = asyncio.create_task(bus.run())
+            if advice:
+                await eventually_async(lambda: _said(logs), [advice])
+            else:
+                await eventually_async(lambda: _has_asked(url), True)
+                assert await _said(logs) == []
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await bus.close()
+
+
+async def _said(logs: list[Any]) -> list[str]:
+    return [line["settings"] for line in logs if "settings" in line]
+
+
+async def _has_asked(url: str) -> bool:
+    async with Redis.from_url(url) as redis:
+        stats: Any = await redis.info("commandstats")
+        return any(name.startswith("cmdstat_config") for name in stats)

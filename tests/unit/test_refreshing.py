@@ -85,6 +85,17 @@ async def test_a_withdrawn_key_is_refused_once_the_keys_are_stale(
         await verifier.actor(issuer.token())
 
 
+async def test_a_token_that_was_seen_ends_with_its_key(
+    issuer: Issuer, source: KeySource, verifier: Verifier, clock: Clock
+) -> None:
+    token = issuer.token()
+    await verifier.actor(token)
+    source.keys = [Issuer().key]
+    clock.moment += 61
+    with pytest.raises(Unauthenticated):
+        await verifier.actor(token)
+
+
 async def test_known_keys_stay_good_while_their_source_is_away(
     issuer: Issuer, source: KeySource, verifier: Verifier, clock: Clock
 ) -> None:

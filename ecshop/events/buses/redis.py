@@ -88,6 +88,8 @@ class RedisBus:
             return gone + await self._without_receipt(outbox, passed)
 
     async def run(self) -> None:
+        with suppress(Unavailable):
+            await self._on_redis(self._warn)()
         async with asyncio.TaskGroup() as tasks:
             for group in self._consumers:
                 tasks.create_task(repeat(self._on_redis(group.read), f"the consumer {group.name}"))
@@ -172,6 +174,20 @@ class RedisBus:
             for group in groups:
                 with suppress(ResponseError):  # BUSYGROUP: it exists
                     await self._redis.xgroup_create(self._stream(source), group, id="0", mkstream=True)
+
+    async def _warn(self) -> None:
+        """Nothing is lost by a Redis that forgets, but what it forgets comes late. A hosted one may not let us ask."""
+        try:
+            known = await self._redis.config_get("*")
+        except ResponseError:
+            return
+        advice = {
+            "maxmemory-policy noeviction": known.get("maxmemory-policy") not in (None, "noeviction"),
+            "appendonly yes": known.get("appendonly") == "no" and known.get("save") == "",
+        }
+        wrong = [setting for setting, is_wrong in advice.items() if is_wrong]
+        if wrong:
+            log.warning("Redis may forget events, which then come late; set it right", settings=", ".join(wrong))
 
     async def _trim(self) -> None:
         """Drop what every group that we know has acknowledged; a stranger's group holds up the memory of nobody."""
