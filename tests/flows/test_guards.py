@@ -14,6 +14,7 @@ from ecshop.kernel.identity import Role
 from tests.flows.operations import Operation, is_apart
 from tests.flows.refusals import assert_refused, assert_unauthenticated
 from tests.shops import RunningShop
+from tests.waiting import eventually
 
 PUBLIC_ON_PURPOSE: Final = {
     "POST /auth/signup",
@@ -140,6 +141,7 @@ def test_a_customer_gets_past_the_guard_of_what_is_for_customers(
 
 def test_a_customers_token_changes_no_product_and_no_stock(shop: RunningShop) -> None:
     product = shop.new_product(stock=5)
+    eventually(lambda: shop.product(product)["in_stock"], True)
     known = shop.product(product), shop.stock(product)
     for method, path, body in (
         ("PUT", f"/products/{product}", {"price": 1}),
