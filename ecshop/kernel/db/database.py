@@ -12,6 +12,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.db.engine import open_engine, ownership, writing
+from ecshop.kernel.db.file_guard import FileGuard
 from ecshop.kernel.db.lane import Lane
 from ecshop.kernel.db.migration import migrate
 from ecshop.kernel.errors import EcshopError
@@ -38,8 +39,15 @@ class Database:
         self.engine = open_engine(self.url, synchronous=synchronous, guest=guest)
         self.on_commit: list[Callable[[], None]] = []
         on_sqlite = self.engine.dialect.name == "sqlite"
-        self._readers = Lane("reader", self.engine, threads=2 if on_sqlite else 4)
-        self._writers = Lane("writer", writing(self.engine), threads=1 if on_sqlite else 4, committed=self._committed)
+        self._file = FileGuard(self.url)
+        self._readers = Lane("reader", self.engine, threads=2 if on_sqlite else 4, check=self._file.check)
+        self._writers = Lane(
+            "writer",
+            writing(self.engine),
+            threads=1 if on_sqlite else 4,
+            check=self._file.check,
+            committed=self._committed,
+        )
         self._held = ExitStack()
 
     def open(self, versions: Path) -> None:
@@ -50,6 +58,7 @@ class Database:
         if not self._guest:
             self._held.enter_context(ownership(self.url))
             migrate(self.engine, versions)
+            self._file.remember()
         self._readers.start()
         self._writers.start()
 

@@ -45,10 +45,21 @@ class Served(NamedTuple):
 
 
 class Lane:
-    """A queue and the threads that serve it, each with a connection of its own."""
+    """A queue and the threads that serve it, each with a connection of its own.
 
-    def __init__(self, name: str, engine: Engine, threads: int, committed: Callable[[], None] | None = None) -> None:
-        self._engine, self._committed = engine, committed
+    Before each transaction it has the database `check`ed, which raises what the waiting callers are then answered.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        threads: int,
+        *,
+        check: Callable[[], None],
+        committed: Callable[[], None] | None = None,
+    ) -> None:
+        self._engine, self._check, self._committed = engine, check, committed
         self._gathered: list[Work] = []
         self._waiting: queue.SimpleQueue[list[Work] | None] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._serve, name=f"{name}-{n}", daemon=True) for n in range(threads)]
@@ -93,6 +104,7 @@ class Lane:
                 with self._engine.connect() as connection, Session(connection, expire_on_commit=False) as session:
                     while works:
                         for group in _groups(works):
+                            self._check()
                             items = [item for work in group for item in work.items]
                             self._answer(group, _serve(session, group[0].run, items))
                         works = self._take()
