@@ -96,6 +96,24 @@ async def test_an_event_that_was_handed_to_a_listener_which_is_slow_is_not_lost(
         assert await redis.xlen(f"{wire.prefix}:order") == 4
 
 
+async def test_what_one_group_was_set_past_is_sent_again_though_another_group_is_slow(
+    wire: Wire, redis_url: str
+) -> None:
+    stream = f"{wire.prefix}:order"
+
+    def two_groups() -> RedisBus:
+        return RedisBus(redis_url, {"order": ["stock", "slow"]}, prefix=wire.prefix)
+
+    wire.bus = two_groups
+    async with wire.relaying("order", wire.order), Redis.from_url(redis_url) as redis:
+        for group in ("stock", "slow"):
+            await redis.xgroup_create(stream, group, id="0", mkstream=True)
+        await wire.tell(uuid4())
+        await eventually_async(wire.unpublished, 0)
+        await redis.xgroup_setid(stream, "stock", "$")
+        await eventually_async(lambda: redis.xlen(stream), 2)
+
+
 async def test_lost_receipts_cost_another_delivery_and_nothing_else(wire: Wire, redis_url: str) -> None:
     order = uuid4()
     async with wire.relaying("order", wire.order):

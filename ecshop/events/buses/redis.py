@@ -84,8 +84,8 @@ class RedisBus:
 
     async def lost(self, outbox: str, taken: Sequence[Taken]) -> Sequence[int]:
         async with self._or_unavailable():
-            gone, passed = await self._look_for(taken)
-            return gone + await self._without_receipt(outbox, passed)
+            gone, there = await self._look_for(taken)
+            return gone + [one.seq for one in there if await self._is_past_a_group(outbox, one)]
 
     async def run(self) -> None:
         with suppress(Unavailable):
@@ -100,7 +100,7 @@ class RedisBus:
         await self._redis.aclose()
 
     async def _look_for(self, taken: Sequence[Taken]) -> tuple[list[int], list[Taken]]:
-        """What is not at its place in a stream, and what is there but behind all groups.
+        """What is not at its place in a stream, and what is there, but behind the place of some group.
 
         A place that another entry has, as after a Redis was emptied and its clock set back, is no place of it.
         """
@@ -109,39 +109,39 @@ class RedisBus:
             source, id_ = _place(one)
             pipeline.xrange(self._stream(source), id_, id_)
         found = await pipeline.execute()
-        behind = {source: await self._slowest(source) for source in {_place(one)[0] for one in taken}}
+        furthest = {source: await self._furthest(source) for source in {_place(one)[0] for one in taken}}
         gone: list[int] = []
-        passed: list[Taken] = []
+        there: list[Taken] = []
         for one, entries in zip(taken, found, strict=True):
             source, id_ = _place(one)
             if not any(fields.get(RECEIPT) == receipt_of(one) for _, fields in entries):
                 gone.append(one.seq)
-            elif _order_of(id_.encode()) <= behind[source]:
-                passed.append(one)
-        return gone, passed
+            elif _order_of(id_.encode()) <= furthest[source]:
+                there.append(one)
+        return gone, there
 
-    async def _slowest(self, source: str) -> tuple[int, int]:
-        """How far every group of a stream has got."""
-        groups = {group["name"].decode(): group for group in await self._groups_of(self._stream(source))}
-        known = self._groups.get(source, ())
-        reached = [_order_of(groups[name]["last-delivered-id"]) if name in groups else (0, 0) for name in known]
-        return min(reached, default=(0, 0))
+    async def _furthest(self, source: str) -> tuple[int, int]:
+        """How far any group of a stream has got."""
+        groups = await self._groups_of(self._stream(source))
+        return max((_order_of(group["last-delivered-id"]) for group in groups), default=(0, 0))
 
-    async def _without_receipt(self, outbox: str, passed: Sequence[Taken]) -> list[int]:
-        """What no group has in hand, and not every one has left a receipt for: a group was set past it."""
-        lost: list[int] = []
-        for one in passed:
-            source, id_ = _place(one)
-            stream, groups = self._stream(source), self._groups.get(source, ())
-            pipeline = self._redis.pipeline(transaction=True)
-            for group in groups:
-                pipeline.xpending_range(stream, group, id_, id_, 1)
-                pipeline.sismember(receipts_key(stream, group, outbox), receipt_of(one).decode())
-            found = await pipeline.execute()
-            pending, receipts = found[::2], found[1::2]
-            if not any(pending) and not all(receipts):
-                lost.append(one.seq)
-        return lost
+    async def _is_past_a_group(self, outbox: str, one: Taken) -> bool:
+        """Whether a group has it behind itself, not in hand, and left no receipt for it: it was set past it."""
+        source, id_ = _place(one)
+        stream, known = self._stream(source), self._groups.get(source, ())
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.xinfo_groups(stream)
+        for group in known:
+            pipeline.xpending_range(stream, group, id_, id_, 1)
+            pipeline.sismember(receipts_key(stream, group, outbox), receipt_of(one).decode())
+        groups, *found = await pipeline.execute(raise_on_error=False)
+        if any(isinstance(answer, ResponseError) for answer in (groups, *found)):
+            return False  # a group is not made yet, and will begin at the beginning
+        reached = {group["name"].decode(): _order_of(group["last-delivered-id"]) for group in groups}
+        return any(
+            _order_of(id_.encode()) <= reached[group] and not pending and not receipt
+            for group, pending, receipt in zip(known, found[::2], found[1::2], strict=True)
+        )
 
     def _on_redis(self, step: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         async def guarded() -> None:
