@@ -17,10 +17,10 @@ from tests.shops import RunningShop, four_free_ports, need_redis, shop_apart
 from tests.waiting import eventually
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[RunningShop]:
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
     need_redis()
-    with shop_apart(tmp_path) as running:
+    with shop_apart(tmp_path_factory.mktemp("supervised")) as running:
         yield running
 
 
