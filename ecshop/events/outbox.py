@@ -141,9 +141,10 @@ def confirm(session: Session, receipts: Sequence[Receipt]) -> None:
     settle(session, heard=[seq for seq, event_id in rows if told[seq] == event_id])
 
 
-def unheard(session: Session, after: int, most: int) -> list[Taken]:
-    """What is published and not heard, from the place `after` on."""
-    query = select(Outbox.seq, Outbox.event_id, Outbox.place).where(*_IS_UNHEARD, Outbox.seq > after)
+def unheard(session: Session, since: datetime, after: int, most: int) -> list[Taken]:
+    """What is published and not heard `since` a moment, or by a clock that was ahead; from the place `after` on."""
+    old = or_(Outbox.published_at <= since, Outbox.published_at > now())
+    query = select(Outbox.seq, Outbox.event_id, Outbox.place).where(*_IS_UNHEARD, old, Outbox.seq > after)
     rows = session.execute(query.order_by(Outbox.seq).limit(most))
     return [Taken(seq, event_id, place or "") for seq, event_id, place in rows]
 

@@ -13,6 +13,7 @@ from ecshop.events import inbox, outbox
 from ecshop.events.backoff import repeat
 from ecshop.events.buses.base import EventBus
 from ecshop.events.outbox import confirm, count_unheard, pending, resend, settle, unheard
+from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
 
 log = structlog.get_logger("events")
@@ -32,7 +33,7 @@ class Relay:
     def __init__(self, name: str, database: Database, bus: EventBus, *, look_every: float = 2.0) -> None:
         self._name, self._database, self._bus, self._look_every = name, database, bus, look_every
         self._wake = asyncio.Event()
-        self._looked_at = 0
+        self._looked_at, self._looked_to = now(), 0
         self._purged = self._looked = self._said = time.monotonic()
         database.on_commit.append(self._wake.set)
 
@@ -46,7 +47,7 @@ class Relay:
             await self._note_receipts()
             if await self._send_lost_again():
                 return  # more may be lost: what is due goes first, in between
-            self._looked = time.monotonic()
+            self._looked, self._looked_at = time.monotonic(), now()
             await self._say_what_is_unheard()
         await self._purge()
         await self._woken()
@@ -75,9 +76,9 @@ class Relay:
             await self._bus.forget(self._name, some)
 
     async def _send_lost_again(self) -> bool:
-        """Look for the next few that are published and not heard; resends, and returns whether the broker lost any."""
-        window = await self._database.read(unheard, self._looked_at, _AT_ONCE)
-        self._looked_at = window[-1].seq if len(window) == _AT_ONCE else 0
+        """Look for the next few that were not heard since the last look; returns whether the broker had lost any."""
+        window = await self._database.read(unheard, self._looked_at, self._looked_to, _AT_ONCE)
+        self._looked_to = window[-1].seq if len(window) == _AT_ONCE else 0
         lost = await self._bus.lost(self._name, window) if window else ()
         if lost:
             log.warning("the broker has lost events: they are sent again", context=self._name, events=len(lost))

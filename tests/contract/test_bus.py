@@ -19,7 +19,7 @@ from ecshop.events.outbox import record
 from ecshop.events.relay import Relay
 from ecshop.events.tables import DeadLetter, Outbox
 from ecshop.kernel.errors import Unavailable
-from tests.contract.wires import BACKOFF, Wire, count_rows
+from tests.contract.wires import Wire, count_rows
 from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.anyio

@@ -129,7 +129,7 @@ def test_what_is_published_and_not_heard_is_counted(engine: Engine) -> None:
         found = count_unheard(session)
         assert found is not None
         assert found.events == 2
-        confirm(session, [Receipt(one.seq, one.event_id) for one in unheard(session, 0, 10)])
+        confirm(session, [Receipt(one.seq, one.event_id) for one in unheard(session, now(), 0, 10)])
         assert count_unheard(session) is None
 
 

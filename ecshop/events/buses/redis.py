@@ -85,7 +85,7 @@ class RedisBus:
     async def lost(self, outbox: str, taken: Sequence[Taken]) -> Sequence[int]:
         async with self._or_unavailable():
             gone, there = await self._look_for(taken)
-            return gone + [one.seq for one in there if await self._is_past_a_group(outbox, one)]
+            return gone + await self._passed_by(outbox, there)
 
     async def run(self) -> None:
         with suppress(Unavailable):
@@ -100,7 +100,7 @@ class RedisBus:
         await self._redis.aclose()
 
     async def _look_for(self, taken: Sequence[Taken]) -> tuple[list[int], list[Taken]]:
-        """What is not at its place in a stream, and what is there, but behind the place of some group.
+        """What is not at its place in a stream, and what is.
 
         A place that another entry has, as after a Redis was emptied and its clock set back, is no place of it.
         """
@@ -108,40 +108,41 @@ class RedisBus:
         for one in taken:
             source, id_ = _place(one)
             pipeline.xrange(self._stream(source), id_, id_)
-        found = await pipeline.execute()
-        furthest = {source: await self._furthest(source) for source in {_place(one)[0] for one in taken}}
         gone: list[int] = []
         there: list[Taken] = []
-        for one, entries in zip(taken, found, strict=True):
-            source, id_ = _place(one)
-            if not any(fields.get(RECEIPT) == receipt_of(one) for _, fields in entries):
-                gone.append(one.seq)
-            elif _order_of(id_.encode()) <= furthest[source]:
+        for one, entries in zip(taken, await pipeline.execute(), strict=True):
+            if any(fields.get(RECEIPT) == receipt_of(one) for _, fields in entries):
                 there.append(one)
+            else:
+                gone.append(one.seq)
         return gone, there
 
-    async def _furthest(self, source: str) -> tuple[int, int]:
-        """How far any group of a stream has got."""
-        groups = await self._groups_of(self._stream(source))
-        return max((_order_of(group["last-delivered-id"]) for group in groups), default=(0, 0))
+    async def _passed_by(self, outbox: str, there: Sequence[Taken]) -> list[int]:
+        """What some group has behind itself and not in hand, and has left no receipt for: it was set past it.
 
-    async def _is_past_a_group(self, outbox: str, one: Taken) -> bool:
-        """Whether a group has it behind itself, not in hand, and left no receipt for it: it was set past it."""
-        source, id_ = _place(one)
-        stream, known = self._stream(source), self._groups.get(source, ())
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.xinfo_groups(stream)
-        for group in known:
-            pipeline.xpending_range(stream, group, id_, id_, 1)
-            pipeline.sismember(receipts_key(stream, group, outbox), receipt_of(one).decode())
-        groups, *found = await pipeline.execute(raise_on_error=False)
-        if any(isinstance(answer, ResponseError) for answer in (groups, *found)):
-            return False  # a group is not made yet, and will begin at the beginning
-        reached = {group["name"].decode(): _order_of(group["last-delivered-id"]) for group in groups}
-        return any(
-            _order_of(id_.encode()) <= reached[group] and not pending and not receipt
-            for group, pending, receipt in zip(known, found[::2], found[1::2], strict=True)
-        )
+        Asked in this order nothing is taken for lost that is handed out, or acknowledged, in the meantime.
+        """
+        reached = {source: await self._reached(source) for source in {_place(one)[0] for one in there}}
+        behind = [
+            (one, group)
+            for one in there
+            for group, place in reached[_place(one)[0]].items()
+            if _order_of(_place(one)[1].encode()) <= place
+        ]
+        pipeline = self._redis.pipeline(transaction=False)
+        for one, group in behind:
+            source, id_ = _place(one)
+            pipeline.xpending_range(self._stream(source), group, id_, id_, 1)
+            pipeline.sismember(receipts_key(self._stream(source), group, outbox), receipt_of(one).decode())
+        found = await pipeline.execute() if behind else []
+        checked = zip(behind, found[::2], found[1::2], strict=True)
+        return sorted({one.seq for (one, _), pending, receipt in checked if not pending and not receipt})
+
+    async def _reached(self, source: str) -> dict[str, tuple[int, int]]:
+        """How far each group that we know has got; one that is not made yet will begin at the beginning."""
+        groups = {group["name"].decode(): group for group in await self._groups_of(self._stream(source))}
+        known = groups.keys() & set(self._groups.get(source, ()))
+        return {name: _order_of(groups[name]["last-delivered-id"]) for name in known}
 
     def _on_redis(self, step: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         async def guarded() -> None:
