@@ -18,7 +18,8 @@ def dead_letters(settings: Settings) -> Iterator[str]:
     """A line for each: which context gave up on which event, when, and why. Raises `NoShop`."""
     for name in NAMES:
         for letter in beside_the_shop(settings, name, list_letters):
-            story = f"{letter.failed_at:%Y-%m-%d %H:%M:%S}  {letter.attempts} tries  {letter.error}"
+            tries = f"{letter.attempts} tries, {letter.times} times"
+            story = f"{letter.failed_at:%Y-%m-%d %H:%M:%S}  {tries}  {letter.error}"
             yield f"{name:<8}  {letter.event_id}  {letter.type or 'undecodable'}  {story}"
 
 
