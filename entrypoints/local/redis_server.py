@@ -65,7 +65,7 @@ def redis_server(folder: Path, port: int | None = None) -> Iterator[str]:
 
 def start_redis(folder: Path, port: int) -> subprocess.Popen[bytes]:
     """Returns when it answers. Raises `NoRedis`."""
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603 - a command of our own, in which nothing is from outside
         redis_command(folder, port), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + _START

@@ -63,7 +63,6 @@ def test_no_service_outlives_a_supervisor_that_was_killed(tmp_path: Path) -> Non
         eventually(partial(_alive, services), [], seconds=15)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 def test_a_full_disk_under_the_output_costs_lines_and_nothing_else(tmp_path: Path) -> None:
     need_redis()
     first = four_free_ports()

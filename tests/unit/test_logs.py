@@ -64,7 +64,7 @@ def test_a_log_that_cannot_be_written_costs_lines_and_nothing_else(disk: Disk, m
 
 def test_an_output_that_stands_still_holds_nobody_up_and_what_is_dropped_is_counted(disk: Disk) -> None:
     disk.moves.clear()
-    writer = LogWriter(disk)  # type: ignore[arg-type] # a raw output is an output of bytes
+    writer = LogWriter(disk)
     for number in range(120_000):
         writer.write(f"line {number}\n")
     disk.moves.set()

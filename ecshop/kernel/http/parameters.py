@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from types import NoneType
-from typing import Annotated, Any, Final, NamedTuple, Union, get_args
+from typing import Annotated, Any, Final, NamedTuple, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -167,7 +168,7 @@ def _parameter(name: str, field: FieldDefinition, definition: ParameterKwarg) ->
     kinds = get_args(field.annotation)
     type_ = field.annotation
     if NoneType in kinds:  # a value that is there is not null
-        type_ = Union[tuple(kind for kind in kinds if kind is not NoneType)]  # noqa: UP007 - known at run time only
+        type_ = reduce(or_, (kind for kind in kinds if kind is not NoneType))
     bounds = {
         theirs: value
         for ours, theirs in (_LENGTHS if many else _BOUNDS).items()

@@ -6,6 +6,7 @@ import atexit
 import threading
 from collections import deque
 from contextlib import suppress
+from io import RawIOBase
 from typing import IO, Final
 
 _MOST: Final = 50_000
@@ -20,7 +21,7 @@ class LogWriter:
     `output` is unbuffered: a thread that is stuck in a buffer would keep the process from ending.
     """
 
-    def __init__(self, output: IO[bytes]) -> None:
+    def __init__(self, output: IO[bytes] | RawIOBase) -> None:
         self._output = output
         self._waiting: deque[str | bytes] = deque()
         self._wake, self._ended = threading.Event(), False
