@@ -93,6 +93,7 @@ def compose(
         bus or _bus(settings, here),
         Verifier(auth.jwks, callees=here),
         neighbours,
+        request_seconds=settings.request_seconds,
         with_internal=here != ALL,
     )
 

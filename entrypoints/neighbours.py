@@ -21,7 +21,6 @@ GRANTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
 }
 """Which service may call which, and what for."""
 
-_TIMEOUT: Final = httpx.Timeout(5.0, connect=1.0)
 _PAUSE: Final = 1.0  # seconds after a refusal in which auth is not asked again
 _RENEW_BEFORE: Final = 60.0  # seconds of a token's life that are never used
 
@@ -40,7 +39,7 @@ class Neighbours:
         url = self._settings.urls[name]
         limits = httpx.Limits(max_connections=200, keepalive_expiry=30)
         transport = AiohttpTransport(verify=_certificates(url), limits=limits)
-        http = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, transport=transport, trust_env=False)
+        http = httpx.AsyncClient(base_url=url, transport=transport, trust_env=False)
         self._open.append(http)
         return Remote(http, self._credentials(name, auth) if auth else None)
 

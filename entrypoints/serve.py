@@ -22,7 +22,8 @@ from entrypoints.settings import Settings
 
 _KEEP_ALIVE = 75  # seconds; longer than our own clients keep a connection, so that none is closed under a request
 _BACKLOG = 2048
-_GRACE = 5  # seconds that open requests have when the process is asked to stop
+_GRACE = 3  # seconds that open requests have when the process is asked to stop
+LAST_STOP = 8  # seconds after which a process that was asked to stop is gone, whatever it hangs in
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -69,11 +70,16 @@ def address_of(host: str, port: int) -> str:
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
 
-def stop_signal() -> asyncio.Event:
-    """Set by the first SIGINT or SIGTERM from now on."""
+def stop_signal(*, within: int = 0) -> asyncio.Event:
+    """Set by the first SIGINT or SIGTERM from now on; what has not ended `within` so many seconds is ended."""
     stop = asyncio.Event()
+
+    def set_() -> None:
+        stop.set()
+        signal.alarm(within)
+
     for one in _SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+        asyncio.get_running_loop().add_signal_handler(one, set_)
     return stop
 
 
@@ -104,7 +110,7 @@ async def serve_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], 
 
 
 async def _serve(settings: Settings, here: frozenset[str], ready: Callable[[str], None]) -> None:
-    stop = stop_signal()
+    stop = stop_signal(within=LAST_STOP)
     shop = compose(settings, here)
     with listening_socket(settings.host, settings.port) as listening:
         address = address_of(settings.host, listening.getsockname()[1])

@@ -47,6 +47,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     redis_url: str = ""
     reservation_seconds: Seconds = 60
     """How long stock holds units for an order that is not recorded before it asks what became of it."""
+    request_seconds: Seconds = 10
+    """How long a request may take, calls to other services included."""
+    quote_seconds: Annotated[float, Meta(ge=0, le=60)] = 1
+    """How long a quoted price holds while an order is placed; an older one is asked for again before it is recorded."""
     token_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
     log: Literal["auto", "json", "console"] = "auto"
     client_secret: str = ""

@@ -48,11 +48,12 @@ class Shop:
         verifier: Verifier,
         neighbours: Neighbours,
         *,
+        request_seconds: float,
         with_internal: bool,
     ) -> None:
         self.contexts, self.clients = contexts, clients
         self._bus, self._verifier, self._neighbours = bus, verifier, neighbours
-        self._with_internal = with_internal
+        self._request_seconds, self._with_internal = request_seconds, with_internal
 
     def app(self) -> ASGIApp:
         """What serves the contexts while the shop is `running`."""
@@ -66,6 +67,7 @@ class Shop:
             self._verifier,
             title=f"ecshop: {names[0]}" if len(names) == 1 else "ecshop",
             tags={entry.name: entry.about for entry in CONTEXTS if entry.name in names},
+            request_seconds=self._request_seconds,
             with_services=self._with_internal,
         )
 
@@ -78,11 +80,14 @@ class Shop:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._neighbours.close)
             stack.push_async_callback(self._bus.close)
+            stack.push_async_callback(self._close_databases)
             for context in self.contexts:
-                stack.push_async_callback(context.database.close)
                 await asyncio.to_thread(context.database.open, context.migrations)
             await stack.enter_async_context(_at_work(self._jobs()))
             yield
+
+    async def _close_databases(self) -> None:
+        await asyncio.gather(*(context.database.close() for context in self.contexts))
 
     def _jobs(self) -> list[Job]:
         jobs: list[Job] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from entrypoints.compose import compose
-from entrypoints.serve import stop_signal, uvloop_runner
+from entrypoints.serve import LAST_STOP, stop_signal, uvloop_runner
 from entrypoints.settings import BadSetting, Settings
 
 
@@ -19,6 +19,6 @@ def run_worker(settings: Settings) -> None:
 
 
 async def _work(settings: Settings) -> None:
-    stop = stop_signal()
+    stop = stop_signal(within=LAST_STOP)
     async with compose(settings).running():
         await stop.wait()

@@ -43,7 +43,11 @@ class Internal(EcshopError, code="internal", status=500):
 
 
 class Unavailable(EcshopError, code="unavailable", status=503):
-    """The other side could not answer: a time-out, a refused connection, an unknown failure. Try again."""
+    """The other side did not answer: whether it did what was asked is not known. Try again."""
+
+
+class Aborted(Unavailable, code="aborted", status=503):
+    """It was not done, and nothing was changed: too much waits, time is over, or a database is away. Try again."""
 
 
 class NoSuchPath(EcshopError, code="http.not_found", status=404):

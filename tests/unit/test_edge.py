@@ -35,7 +35,7 @@ class Exchange:
     async def through(self, app: Any) -> list[Any]:
         """Returns what was logged."""
         with capture_logs() as logs:
-            await Edge(app)(self.scope, self._receive, self._send)
+            await Edge(app, 10)(self.scope, self._receive, self._send)
         return logs
 
     async def _receive(self) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 from sqlalchemy import URL, make_url
 from sqlalchemy.orm import Session
 
-from ecshop.kernel.db.engine import open_engine, ownership, writing
+from ecshop.kernel.db.engine import open_engine, ownership, shown, try_to_read, try_to_write, writing
 from ecshop.kernel.db.file_guard import FileGuard
 from ecshop.kernel.db.lane import Lane
 from ecshop.kernel.db.migration import migrate
@@ -40,12 +40,19 @@ class Database:
         self.on_commit: list[Callable[[], None]] = []
         on_sqlite = self.engine.dialect.name == "sqlite"
         self._file = FileGuard(self.url)
-        self._readers = Lane("reader", self.engine, threads=2 if on_sqlite else 4, check=self._file.check)
+        self._readers = Lane(
+            f"readers of {shown(self.url)}",
+            self.engine,
+            threads=2 if on_sqlite else 4,
+            check=self._file.check,
+            probe=try_to_read,
+        )
         self._writers = Lane(
-            "writer",
+            f"writers of {shown(self.url)}",
             writing(self.engine),
             threads=1 if on_sqlite else 4,
             check=self._file.check,
+            probe=try_to_write,
             committed=self._committed,
         )
         self._held = ExitStack()
@@ -81,11 +88,14 @@ class Database:
         return await self._writers.submit(fn, items, shared=True) if items else []
 
     async def close(self) -> None:
-        """Finish what waits; the writer goes last, so that SQLite folds its log back into the file."""
-        await self._readers.close()
-        await self._writers.close()
-        self.engine.dispose()
-        self._held.close()
+        """Finish what waits; the writer goes last, so that SQLite folds its log back into the file.
+
+        What hangs in the database is left to the end of the process, and the file is owned until then.
+        """
+        ended = [await lane.close() for lane in (self._readers, self._writers)]
+        if all(ended):
+            self.engine.dispose()
+            self._held.close()
 
     def _committed(self) -> None:
         for wake in self.on_commit:

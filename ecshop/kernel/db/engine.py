@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.file_lock import file_lock
@@ -16,6 +17,14 @@ from ecshop.kernel.file_lock import file_lock
 _BUSY_TIMEOUT: Final = 5000  # milliseconds
 _LARGEST_LOG: Final = 16 * 2**20  # bytes that a write-ahead log keeps once the reader that held it up is gone
 _POSTGRES_SETTINGS: Final = "-c statement_timeout=10000 -c lock_timeout=5000 -c timezone=UTC"
+_CONNECT_TIMEOUT: Final = 5  # seconds
+_SQLITE_IS_DOWN: Final = ("BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "CORRUPT", "NOTADB", "PROTOCOL")
+_POSTGRES_IS_DOWN: Final = ("08", "53", "57P", "25006")
+"""Connections, resources, a server that goes down, one that only reads (PostgreSQL, appendix A)."""
+_ONE: Final = text("SELECT 1")
+_HEADER: Final = text("PRAGMA user_version")
+_SAME_HEADER: Final = text("PRAGMA user_version = 0")
+_TRANSACTION: Final = text("SELECT pg_current_xact_id()")
 
 
 class DatabaseUnusable(EcshopError, code="database.unusable", status=503):
@@ -44,7 +53,10 @@ def open_engine(url: str | URL, *, synchronous: str = "FULL", guest: bool = Fals
     url = make_url(url)
     if url.get_backend_name() != "sqlite":
         return create_engine(
-            url, connect_args={"options": _POSTGRES_SETTINGS}, pool_pre_ping=True, hide_parameters=True
+            url,
+            connect_args={"options": _POSTGRES_SETTINGS, "connect_timeout": _CONNECT_TIMEOUT},
+            pool_pre_ping=True,
+            hide_parameters=True,
         )
     engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
     pragmas = [
@@ -69,6 +81,26 @@ def open_engine(url: str | URL, *, synchronous: str = "FULL", guest: bool = Fals
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def is_down(error: DBAPIError) -> bool:
+    """Whether the database as a whole cannot be used now, and not this statement alone."""
+    name = getattr(error.orig, "sqlite_errorname", None)
+    if name is not None:
+        return str(name).removeprefix("SQLITE_").startswith(_SQLITE_IS_DOWN)
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        return error.connection_invalidated or isinstance(error, OperationalError)
+    return str(state).startswith(_POSTGRES_IS_DOWN)
+
+
+def try_to_read(session: Session) -> None:
+    session.execute(_HEADER if session.get_bind().dialect.name == "sqlite" else _ONE)
+
+
+def try_to_write(session: Session) -> None:
+    """A real commit that changes nothing: SQLite writes its header anew, PostgreSQL counts a transaction."""
+    session.execute(_SAME_HEADER if session.get_bind().dialect.name == "sqlite" else _TRANSACTION)
 
 
 def _lower(text: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import URL
 
-from ecshop.kernel.errors import Unavailable
+from ecshop.kernel.errors import Aborted
 
 log = structlog.get_logger("database")
 
@@ -25,13 +25,13 @@ class FileGuard:
         self._known = self._found()
 
     def check(self) -> None:
-        """Raises `Unavailable` when the file is gone, or another one is in its place."""
+        """Raises `Aborted` when the file is gone, or another one is in its place."""
         if self._known is None or self._found() == self._known:
             return
         if not self._said:
             self._said = True
             log.error("the database file was deleted or replaced; stop the shop, bring it back", file=str(self._file))
-        raise Unavailable("a database of the shop is gone; its operator has to bring it back")
+        raise Aborted("a database of the shop is gone; its operator has to bring it back")
 
     def _found(self) -> tuple[int, int] | None:
         if self._file is None:

@@ -3,51 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import Engine
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from ecshop.kernel.errors import EcshopError, Unavailable
+from ecshop.kernel.db.engine import is_down
+from ecshop.kernel.db.transaction import AWAY, TOO_LATE, Asked, Run, Served, Work, failed, serve
+from ecshop.kernel.deadline import FOREVER, deadline
+from ecshop.kernel.errors import Aborted
 
 log = structlog.get_logger("database")
 
-Run = Callable[[Session, Sequence[Any]], Sequence[Any]]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Work:
-    """Items for `run`. What is `shared` and waits for the same `run` goes to it in one call and one transaction.
-
-    The answer is an outcome for each item; that of an item that failed is the exception.
-    """
-
-    run: Run
-    items: Sequence[Any]
-    shared: bool
-    answer: asyncio.Future[Sequence[Any]]
-
+_MOST_WAITING: Final = 2000
+"""How much of the requests may wait; background work has no end, and is not counted out."""
+_STUCK: Final = 8.0  # seconds of one transaction; a database that is there has answered or refused by then
+_PROBE_EVERY: Final = 0.2  # seconds
+_CLOSE: Final = 2.0  # seconds that the threads have to finish
 
 Group = list[Work]
-
-
-class Served(NamedTuple):
-    """An outcome for each item, and whether any of them was committed."""
-
-    outcomes: Sequence[Any]
-    committed: bool
 
 
 class Lane:
     """A queue and the threads that serve it, each with a connection of its own.
 
-    Before each transaction it has the database `check`ed, which raises what the waiting callers are then answered.
+    Before each transaction it has the database `check`ed, which raises what the waiting callers are then answered. Once
+    the database is known not to answer, nobody waits for it: one thread goes on trying, by `probe`.
     """
 
     def __init__(
@@ -57,13 +46,17 @@ class Lane:
         threads: int,
         *,
         check: Callable[[], None],
+        probe: Callable[[Session], None],
         committed: Callable[[], None] | None = None,
     ) -> None:
-        self._engine, self._check, self._committed = engine, check, committed
+        self._name, self._engine = name, engine
+        self._check, self._probe, self._committed = check, probe, committed
         self._gathered: list[Work] = []
         self._waiting: queue.SimpleQueue[list[Work] | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._serve, name=f"{name}-{n}", daemon=True) for n in range(threads)]
+        self._unanswered = 0
+        self._threads = [_Thread(self._serve, f"{name}-{n}") for n in range(threads)]
         self._open = False
+        self._is_down = False
 
     def start(self) -> None:
         self._open = True
@@ -71,14 +64,34 @@ class Lane:
             thread.start()
 
     def submit(self, run: Run, items: Sequence[Any], *, shared: bool) -> asyncio.Future[Sequence[Any]]:
+        """Raises `Aborted` for what would wait for nothing."""
         if not self._open:
-            raise Unavailable("the database is closed")
+            raise Aborted("the database is closed")
+        if self._is_down or self._is_stuck():
+            raise Aborted(AWAY)
+        until = deadline.get()
+        if until is not FOREVER and self._unanswered >= _MOST_WAITING:
+            raise Aborted("too much waits for the database; try again in a moment")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Sequence[Any]] = loop.create_future()
         if not self._gathered:
             loop.call_soon(self._hand_over)
-        self._gathered.append(Work(run, items, shared, answer))
+        self._gathered.append(Work(run, items, shared, answer, until))
+        self._unanswered += 1
         return answer
+
+    async def close(self) -> bool:
+        """Finish what waits, then end the threads; says whether all of them did end in time."""
+        if not self._open:
+            return True
+        self._open = False
+        self._hand_over()
+        for _ in self._threads:
+            self._waiting.put(None)
+        until = time.monotonic() + _CLOSE
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, max(0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _hand_over(self) -> None:
         """Once a turn of the event loop, all that came up in it: one wake-up of a thread, and larger groups."""
@@ -86,32 +99,70 @@ class Lane:
         if works:
             self._waiting.put(works)
 
-    async def close(self) -> None:
-        """Finish what waits, then end the threads."""
-        if not self._open:
-            return
-        self._open = False
-        self._hand_over()
-        for _ in self._threads:
-            self._waiting.put(None)
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
+    def _is_stuck(self) -> bool:
+        moment = time.monotonic()
+        return all(moment - thread.began > _STUCK for thread in self._threads)
 
-    def _serve(self) -> None:
+    def _serve(self, thread: _Thread) -> None:
         """Outlives whatever goes wrong: a thread that ends would leave its callers waiting for ever."""
+        connected = _Connected(self._engine)
         while works := self._take():
+            for group in _groups(works):
+                asked = [Asked(item, work.deadline) for work in group for item in work.items]
+                thread.began = time.monotonic()
+                served = self._served(connected, group[0].run, asked)
+                thread.began = math.inf
+                self._answer(group, served)
+                if served.is_down:
+                    self._wait_until_it_answers(connected)
+        connected.close()
+
+    def _served(self, connected: _Connected, run: Run, asked: Sequence[Asked]) -> Served:
+        try:
+            if self._is_down:
+                raise Aborted(AWAY)
+            self._check()
+            if all(one.deadline.left < 0 for one in asked):
+                raise Aborted(TOO_LATE)
+            return serve(connected.session(), run, asked)
+        except Exception as error:
+            connected.close()
+            whole = isinstance(error, DBAPIError) and is_down(error)
+            return Served([failed(error)] * len(asked), is_down=whole)
+
+    def _wait_until_it_answers(self, connected: _Connected) -> None:
+        if self._is_down:
+            return
+        self._is_down, since = True, time.monotonic()
+        log.error("the database is away: what needs it is refused", lane=self._name)
+        while self._open and not self._answers(connected):
+            self._refuse_what_waits()
+            time.sleep(_PROBE_EVERY)
+        self._is_down = False
+        log.info("the database is back", lane=self._name, seconds=round(time.monotonic() - since, 1))
+
+    def _answers(self, connected: _Connected) -> bool:
+        self._refuse_what_waits()
+        try:
+            self._check()
+            with connected.session().begin():
+                self._probe(connected.session())
+        except (DBAPIError, Aborted):
+            connected.close()
+            return False
+        return True
+
+    def _refuse_what_waits(self) -> None:
+        while True:
             try:
-                with self._engine.connect() as connection, Session(connection, expire_on_commit=False) as session:
-                    while works:
-                        for group in _groups(works):
-                            self._check()
-                            items = [item for work in group for item in work.items]
-                            self._answer(group, _serve(session, group[0].run, items))
-                        works = self._take()
-                    return
-            except Exception as error:
-                failures = [_seen_from_outside(error)] * sum(len(work.items) for work in works)
-                self._answer(works, Served(failures, committed=False))
+                works = self._waiting.get_nowait()
+            except queue.Empty:
+                return
+            if works is None:
+                self._waiting.put(None)
+                return
+            for work in works:
+                self._answer([work], Served([Aborted(AWAY)] * len(work.items)))
 
     def _take(self) -> list[Work]:
         """All that waits, at least one; nothing once the lane is closed."""
@@ -132,13 +183,47 @@ class Lane:
             first = 0
             for work in group:
                 end = first + len(work.items)
+                self._unanswered -= 1
                 if not work.answer.done():
                     work.answer.set_result(served.outcomes[first:end])
                 first = end
             if served.committed and self._committed:
                 self._committed()
 
-        group[0].answer.get_loop().call_soon_threadsafe(deliver)
+        with suppress(RuntimeError):  # the loop has ended meanwhile, and nobody waits
+            group[0].answer.get_loop().call_soon_threadsafe(deliver)
+
+
+class _Thread(threading.Thread):
+    """A daemon: what hangs in a database must not hold up the end of the process."""
+
+    def __init__(self, serve: Callable[[_Thread], None], name: str) -> None:
+        super().__init__(target=serve, args=[self], name=name, daemon=True)
+        self.began = math.inf
+        """When its transaction began."""
+
+
+class _Connected:
+    """A thread's connection, made when it is needed and again when it has failed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._session: Session | None = None
+
+    def session(self) -> Session:
+        if self._session is None:
+            self._connection = self._engine.connect()
+            self._session = Session(self._connection, expire_on_commit=False)
+        return self._session
+
+    def close(self) -> None:
+        session, connection = self._session, self._connection
+        self._session = self._connection = None
+        for opened in (session, connection):
+            if opened is not None:
+                with suppress(DBAPIError):
+                    opened.close()
 
 
 def _groups(works: Sequence[Work]) -> list[Group]:
@@ -152,47 +237,3 @@ def _groups(works: Sequence[Work]) -> list[Group]:
         if work.shared:
             shared[work.run] = groups[-1]
     return groups
-
-
-def _serve(session: Session, run: Run, items: Sequence[Any], *, again: bool = True) -> Served:
-    """One transaction for all items; when it fails, one for each, so that none fails for a neighbour's sake.
-
-    A single item that meets a row which another writer has just added is tried again: now it sees the row.
-    """
-    try:
-        with session.begin():
-            outcomes = run(session, items)
-            if len(outcomes) != len(items):
-                raise TypeError(f"{len(outcomes)} outcomes for {len(items)} items")
-        return Served(outcomes, committed=True)
-    except Exception as error:
-        if len(items) > 1:
-            return _serve_one_by_one(session, run, items)
-        if again and isinstance(error, IntegrityError):
-            return _serve(session, run, items, again=False)
-        return Served([_seen_from_outside(error)], committed=False)
-    finally:
-        session.expunge_all()
-
-
-def _serve_one_by_one(session: Session, run: Run, items: Sequence[Any]) -> Served:
-    """When the database does not answer one item, the others need not wait for their own time-out to hear it."""
-    outcomes: list[Any] = []
-    committed = False
-    for item in items:
-        served = _serve(session, run, [item])
-        outcomes += served.outcomes
-        committed |= served.committed
-        if isinstance(outcomes[-1], Unavailable):
-            outcomes += [outcomes[-1]] * (len(items) - len(outcomes))
-            break
-    return Served(outcomes, committed)
-
-
-def _seen_from_outside(error: Exception) -> Exception:
-    if isinstance(error, EcshopError) or not isinstance(error, OperationalError):
-        return error
-    log.error("the database failed", error=str(error.orig))
-    unavailable = Unavailable("the database did not answer; try again")
-    unavailable.__cause__ = error
-    return unavailable

@@ -38,9 +38,12 @@ def create_app(
     *,
     title: str,
     tags: Mapping[str, str],
+    request_seconds: float,
     with_services: bool = False,
 ) -> ASGIApp:
     """Serve the routes, documented under `tags`, and health, which is what all `probes` say.
+
+    No request takes longer than `request_seconds`.
 
     `with_services` documents how services prove themselves, for an app whose routes ask them to.
     """
@@ -54,7 +57,7 @@ def create_app(
         openapi_config=openapi(title, _ABOUT, tags, with_services),
         request_max_body_size=MAX_BODY,
     )
-    return Edge(app)
+    return Edge(app, request_seconds)
 
 
 def _gate(verifier: Verifier) -> Callable[[AnyRequest], Awaitable[Response[None] | None]]:

@@ -1,23 +1,33 @@
-"""The outermost layer: request ids and the log, HEAD, clients that go away, and errors that nobody else has handled."""
+"""The outermost layer: request ids, deadlines and the log, HEAD, and what nobody else has handled."""
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
-from typing import Final
+from typing import Any, Final, cast
 
 import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
-from ecshop.kernel.errors import EcshopError, Internal
-from ecshop.kernel.http.problems import FAILED, MEDIA_TYPE, to_problem
+from ecshop.kernel.deadline import Deadline, deadline
+from ecshop.kernel.errors import EcshopError, Internal, Unavailable
+from ecshop.kernel.http.headers import header
+from ecshop.kernel.http.problems import FAILED, MEDIA_TYPE, RETRY_AFTER, to_problem
 from ecshop.kernel.http.request_log import log_request, request_id_of
 from ecshop.kernel.telemetry.logs import annotate, request_fields, request_id
 
 log = structlog.get_logger("http")
 
+DEADLINE: Final = "ecshop.deadline"
+"""The key of a request's scope under which a server finds whom to tell that the client has gone."""
+PATIENCE: Final = "x-request-timeout-ms"
+"""The header in which a caller says how long it waits; more than the shop's own limit counts for nothing."""
+_MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
 _HEAD: Final = "HEAD"
+_LOOK_EVERY: Final = 0.25  # seconds
 
 
 class ClientGone(EcshopError, code="client.gone", status=499):
@@ -25,10 +35,14 @@ class ClientGone(EcshopError, code="client.gone", status=499):
 
 
 class Edge:
-    """ASGI middleware around the whole app."""
+    """ASGI middleware around the whole app.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    What waits keeps the deadline by itself; whatever does not is cancelled soon after it, and answered all the same.
+    """
+
+    def __init__(self, app: ASGIApp, request_seconds: float) -> None:
+        self._app, self._request_seconds = app, request_seconds
+        self._served: dict[asyncio.Task[object], Deadline] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -38,7 +52,10 @@ class Edge:
         is_head = scope["method"] == _HEAD
         own_id = request_id_of(scope)
         own_fields: dict[str, object] = {}
+        until = cast(Any, scope)[DEADLINE] = Deadline(self._patience(scope))
+        task = self._watch(until)
         id_before, fields_before = request_id.set(own_id), request_fields.set(own_fields)
+        deadline_before = deadline.set(until)
 
         async def hear() -> ReceiveMessage:
             nonlocal complete
@@ -59,20 +76,55 @@ class Edge:
 
         try:
             await self._app({**scope, "method": "GET"} if is_head else scope, hear, answer)
+        except asyncio.CancelledError:
+            if not status:
+                await _send_problem(Unavailable(self._why_cancelled(until)), own_id, answer)
         except Exception as error:
             log.error(FAILED, path=scope["path"], request_id=own_id, exc_info=error)
             if status:
                 raise
             await _send_problem(Internal(), own_id, answer)
         finally:
+            self._served.pop(task, None)
+            deadline.reset(deadline_before)
             request_id.reset(id_before)
             request_fields.reset(fields_before)
             log_request(scope, status, started, own_id, own_fields)
+
+    def _patience(self, scope: Scope) -> float:
+        given = header(scope, PATIENCE.encode()) or ""
+        if _MILLISECONDS.fullmatch(given):
+            return min(self._request_seconds, int(given) / 1000)
+        return self._request_seconds
+
+    def _watch(self, until: Deadline) -> asyncio.Task[object]:
+        task = asyncio.current_task()
+        assert task is not None
+        if not self._served:
+            asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
+        self._served[task] = until
+        return task
+
+    def _look(self) -> None:
+        moment = time.monotonic()
+        for task, until in list(self._served.items()):
+            if until.ends + _LOOK_EVERY < moment:
+                del self._served[task]
+                task.cancel()
+        if self._served:
+            asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
+
+    def _why_cancelled(self, until: Deadline) -> str:
+        if until.left > 0:
+            return "the shop is stopping; try again"
+        return f"it did not end within {self._request_seconds:g} s; try again, an order with its Idempotency-Key"
 
 
 async def _send_problem(error: EcshopError, request_id: str, send: Send) -> None:
     annotate(code=error.code)
     body = msgspec.json.encode(to_problem(error, request_id))
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    if isinstance(error, Unavailable):
+        headers.append((b"retry-after", RETRY_AFTER.encode()))
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

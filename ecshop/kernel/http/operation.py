@@ -18,6 +18,7 @@ from litestar.types import HTTPScope
 from msgspec import UNSET, UnsetType
 
 from ecshop.kernel.errors import (
+    Aborted,
     BodyTooLarge,
     EcshopError,
     Forbidden,
@@ -85,9 +86,9 @@ def operation(
     """Arguments for a Litestar handler decorator.
 
     `role` asks for a person's token, `scope` for a service's. `makes` is the path of what a 201 has made, with names of
-    the answer's fields in it. What `needs_nothing` never answers `Unavailable`.
+    the answer's fields in it. What `needs_nothing` never answers `Unavailable` or `Aborted`.
     """
-    errors = [*raises, InvalidRequest, *([] if needs_nothing else [Unavailable])]
+    errors = [*raises, InvalidRequest, *([] if needs_nothing else [Unavailable, Aborted])]
     admits: Admission | None = None
     security: list[dict[str, list[str]]] = []
     access = "Anybody may call this."

@@ -34,6 +34,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 LONGEST_PATH: Final = 300
 """How much of a path is said back and logged."""
 FAILED: Final = "the shop failed"
+RETRY_AFTER: Final = "1"
+"""Seconds until it is worth another try (RFC 9110, section 10.2.3)."""
 _STANDARD: Final = {"type", "title", "status", "detail", "code", "request_id"}
 
 
@@ -61,7 +63,11 @@ def from_problem(problem: Mapping[str, Any]) -> EcshopError:
 
 def render(_: Request[Any, Any, Any], error: EcshopError) -> Response[dict[str, Any]]:
     annotate(code=error.code)
-    headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
+    headers: dict[str, str] = {}
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = "Bearer"
+    elif isinstance(error, Unavailable):
+        headers["retry-after"] = RETRY_AFTER
     return Response(
         to_problem(error, request_id.get()), status_code=error.status, headers=headers, media_type=MEDIA_TYPE
     )

@@ -9,7 +9,9 @@ import httpx
 import msgspec
 import structlog
 
+from ecshop.kernel.deadline import deadline
 from ecshop.kernel.errors import (
+    Aborted,
     EcshopError,
     Forbidden,
     MethodNotAllowed,
@@ -17,6 +19,7 @@ from ecshop.kernel.errors import (
     Unauthenticated,
     Unavailable,
 )
+from ecshop.kernel.http.edge import PATIENCE
 from ecshop.kernel.http.problems import from_problem
 from ecshop.kernel.telemetry.logs import request_id
 
@@ -33,17 +36,23 @@ log = structlog.get_logger("remote")
 
 _OUR_FAULT: Final = (Unauthenticated, Forbidden, NoSuchPath, MethodNotAllowed)
 _REPEATABLE: Final = frozenset({"GET", "PUT", "DELETE"})
+_NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_MOST_WAITING: Final = 1000
+_LONGEST: Final = 5.0  # seconds that a call may take
+_CONNECT: Final = 1.0
 
 
 class Remote:
     """Sends a struct, reads a struct, raises the error that the other side raised.
 
     A call whose repeat changes nothing is tried twice, since a kept connection may have been closed meanwhile. What
-    cannot be answered, or is answered by something that is no ecshop service, is `Unavailable`.
+    was not answered in time, or is answered by something that is no ecshop service, is `Unavailable`; what was never
+    sent is `Aborted`.
     """
 
     def __init__(self, http: httpx.AsyncClient, credentials: Credentials | None = None) -> None:
         self._http, self._credentials = http, credentials
+        self._waiting = 0
 
     async def call(
         self,
@@ -94,15 +103,44 @@ class Remote:
         return Unavailable("a service of the shop is not set up right; its log has the cause")
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
+        if self._waiting >= _MOST_WAITING:
+            raise Aborted(f"too much waits for {_peer(request)}; try again in a moment")
+        self._waiting += 1
+        try:
+            return await self._send_in_time(request)
+        finally:
+            self._waiting -= 1
+
+    async def _send_in_time(self, request: httpx.Request) -> httpx.Response:
+        _limit(request)
         try:
             return await self._http.send(request)
         except httpx.TransportError as cause:
-            if request.method in _REPEATABLE and not isinstance(cause, httpx.ReadTimeout):
+            if request.method in _REPEATABLE and not isinstance(cause, httpx.TimeoutException):
                 try:
                     return await self._http.send(request)
                 except httpx.TransportError as again:
                     cause = again
-            raise Unavailable(f"{request.url.host}:{request.url.port} does not answer; try again") from cause
+            failed = Aborted if isinstance(cause, _NEVER_SENT) else Unavailable
+            raise failed(f"{_peer(request)} does not answer; try again") from cause
+
+
+def _limit(request: httpx.Request) -> None:
+    """Give the call what is left of its caller's time, and say so to the other side."""
+    seconds = min(_LONGEST, deadline.get().left)
+    if seconds <= 0:
+        raise Aborted("its time was over; try again")
+    request.extensions["timeout"] = {
+        "connect": min(_CONNECT, seconds),
+        "read": seconds,
+        "write": seconds,
+        "pool": seconds,
+    }
+    request.headers[PATIENCE] = str(int(seconds * 1000))
+
+
+def _peer(request: httpx.Request) -> str:
+    return f"{request.url.host}:{request.url.port}"
 
 
 def _error_in(reply: httpx.Response) -> EcshopError:
