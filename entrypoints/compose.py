@@ -83,7 +83,10 @@ def compose(
         stock = HttpStockClient(neighbours.remote("stock", auth))
 
     if "order" in here:
-        order = _place(placed, order_module.build(databases["order"], product, stock, clock=clock))
+        placing = order_module.build(
+            databases["order"], product, stock, quote_seconds=settings.quote_seconds, clock=clock
+        )
+        order = _place(placed, placing)
     elif order is None:
         order = HttpOrderClient(neighbours.remote("order", auth))
 

@@ -84,7 +84,7 @@ class OrderNotConfirmed(EcshopError, code="order.not_confirmed", status=409, exa
 
 
 class OrderExpired(EcshopError, code="order.expired", status=409):
-    """The order took too long and was given up; place it again, with a new Idempotency-Key."""
+    """The order took too long and was given up; place it again."""
 
 
 class MixedCurrencies(EcshopError, code="order.mixed_currencies", status=409, example={"currencies": ["EUR", "JPY"]}):

@@ -25,8 +25,10 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 SUBSCRIPTIONS: Final[Mapping[type[Event], Handler]] = {ReservationExpired: records.give_up}
 
 
-def build(db: Database, product: ProductClient, stock: StockClient, *, clock: Clock = now) -> Context[OrderClient]:
-    service = OrderService(db, product, stock, clock=clock)
+def build(
+    db: Database, product: ProductClient, stock: StockClient, *, quote_seconds: float, clock: Clock = now
+) -> Context[OrderClient]:
+    service = OrderService(db, product, stock, quote_seconds=quote_seconds, clock=clock)
     provide = {"order": Provide(lambda: service, sync_to_thread=False)}
     return Context(
         "order",
@@ -35,4 +37,5 @@ def build(db: Database, product: ProductClient, stock: StockClient, *, clock: Cl
         MIGRATIONS,
         public=[Router("/", route_handlers=[OrderController], dependencies=provide)],
         subscriptions=SUBSCRIPTIONS,
+        background=[service.give_back],
     )

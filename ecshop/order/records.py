@@ -31,7 +31,7 @@ from ecshop.order.contract import (
 from ecshop.order.models import OrderLineRow, OrderRow
 
 CONFIRMED, FULFILLED, CANCELLED = "confirmed", "fulfilled", "cancelled"
-GIVEN_UP: Final = "the order was given up; place it again with a new Idempotency-Key"
+GIVEN_UP: Final = "the order took too long and was given up; place it again"
 REUSED: Final = "this Idempotency-Key came with another order before; take a new one"
 
 _IDS: Final = select(OrderRow.id).where(OrderRow.id.in_(bindparam("orders", expanding=True)))

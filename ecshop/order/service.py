@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import count
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -14,8 +16,9 @@ from uuid_utils.compat import uuid7
 
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
+from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor
-from ecshop.kernel.telemetry.logs import annotate, request_id
+from ecshop.kernel.telemetry.logs import annotate
 from ecshop.kernel.values import Page
 from ecshop.order import records
 from ecshop.order.contract import (
@@ -30,27 +33,37 @@ from ecshop.order.contract import (
     Status,
     TotalTooLarge,
 )
+from ecshop.order.holds import Hold, Holds
 from ecshop.product.contract import ProductClient, Quote
 from ecshop.stock.contract import Line, ReservationConflict, ReservationReleased, StockClient
 
 _KEYED_ORDERS: Final = UUID("5b0c7a3e-6d0f-4a57-9d0e-6a3a5e0f4c11")
 """The namespace of ids that are made from a user and an idempotency key (RFC 9562, section 5.5)."""
+REPEAT: Final = "repeat the order with the same Idempotency-Key: it is placed once"
+SEND_A_KEY: Final = "look at your orders before you repeat it, and send an Idempotency-Key: then a repeat is safe"
 
 
 class OrderService:
     """Satisfies `OrderClient`: inside one process the service is the client."""
 
-    def __init__(self, db: Database, product: ProductClient, stock: StockClient, *, clock: Clock = now) -> None:
-        self._db, self._product, self._stock, self._clock = db, product, stock, clock
+    def __init__(
+        self, db: Database, product: ProductClient, stock: StockClient, *, quote_seconds: float, clock: Clock = now
+    ) -> None:
+        self._db, self._product, self._quote_seconds, self._clock = db, product, quote_seconds, clock
+        self._holds = Holds(db, stock)
 
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str | None = None) -> Order:
-        order_id = uuid7() if idempotency_key is None else uuid5(_KEYED_ORDERS, f"{actor.user_id} {idempotency_key}")
-        annotate(order_id=order_id)
-        if idempotency_key is None:
-            return await self._place(order_id, actor, new, None)
-        fingerprint = hashlib.sha256(msgspec.json.encode(new)).hexdigest()
-        earlier = await self._db.read_many(records.find_repeated, records.Attempt(order_id, fingerprint))
-        return earlier or await self._place(order_id, actor, new, fingerprint)
+        try:
+            if idempotency_key is None:
+                return await self._place(uuid7(), actor, new, None)
+            return await self._place_once(actor, new, idempotency_key)
+        except Unavailable as cause:
+            repeat = SEND_A_KEY if idempotency_key is None else REPEAT
+            raise type(cause)(f"{cause.detail}; {repeat}") from cause
+
+    async def give_back(self) -> None:
+        """Give back what is held for orders that could not be recorded, until cancelled."""
+        await self._holds.give_back()
 
     async def get(self, actor: Actor, order_id: UUID) -> Order:
         return await self._db.read(records.get, actor, order_id)
@@ -66,15 +79,38 @@ class OrderService:
         """Raises `OrderNotFound` or `OrderNotConfirmed`."""
         return await self._db.write(records.fulfil, order_id)
 
-    async def _place(self, order_id: UUID, actor: Actor, new: NewOrder, fingerprint: str | None) -> Order:
-        quotes = await self._product.quote([line.product_id for line in new.lines])
-        order = _draft(order_id, actor, new, quotes, self._clock())
-        await self._reserve(order_id, new)
-        return await self._db.write_many(records.record, records.Placement(order, fingerprint, request_id.get()))
+    async def _place_once(self, actor: Actor, new: NewOrder, key: str) -> Order:
+        """An attempt that was given up came to nothing: the next one has an id of its own."""
+        fingerprint = hashlib.sha256(msgspec.json.encode(new)).hexdigest()
+        name = f"{actor.user_id} {key}"
+        for attempt in count(1):
+            order_id = uuid5(_KEYED_ORDERS, name)
+            try:
+                earlier = await self._db.read_many(records.find_repeated, records.Attempt(order_id, fingerprint))
+            except OrderExpired:
+                name = f"{actor.user_id} {key}\0{attempt}"
+            else:
+                return earlier or await self._place(order_id, actor, new, fingerprint)
+        raise AssertionError("counting ends never")
 
-    async def _reserve(self, order_id: UUID, new: NewOrder) -> None:
+    async def _place(self, order_id: UUID, actor: Actor, new: NewOrder, fingerprint: str | None) -> Order:
+        annotate(order_id=order_id)
+        quoted_at = time.monotonic()
+        order = await self._draft(order_id, actor, new)
+        hold = await self._reserve(order_id, new)
+        if time.monotonic() - quoted_at > self._quote_seconds:
+            with self._holds.checking(hold):
+                order = await self._draft(order_id, actor, new)
+        with self._holds.recording(hold):
+            return await self._db.write_many(records.record, records.Placement(order, fingerprint, hold.request_id))
+
+    async def _draft(self, order_id: UUID, actor: Actor, new: NewOrder) -> Order:
+        quotes = await self._product.quote([line.product_id for line in new.lines])
+        return _draft(order_id, actor, new, quotes, self._clock())
+
+    async def _reserve(self, order_id: UUID, new: NewOrder) -> Hold:
         try:
-            await self._stock.reserve(order_id, [Line(line.product_id, line.quantity) for line in new.lines])
+            return await self._holds.reserve(order_id, [Line(line.product_id, line.quantity) for line in new.lines])
         except ReservationReleased as cause:
             raise OrderExpired(records.GIVEN_UP) from cause
         except ReservationConflict as cause:

@@ -110,10 +110,17 @@ class ReservationConflict(EcshopError, code="stock.reservation_conflict", status
 
 @runtime_checkable
 class StockClient(Protocol):
-    async def reserve(self, order_id: UUID, lines: Sequence[Line]) -> Reservation:
-        """Hold all lines for the order or none; a repeat changes nothing.
+    async def reserve(self, order_id: UUID, lines: Sequence[Line], attempt: int = 0) -> Reservation:
+        """Hold all lines for the order or none; a repeat changes nothing. An `attempt` other than 0 can be withdrawn.
 
         Raises `InsufficientStock`, `ReservationReleased` or `ReservationConflict`.
+        """
+        ...
+
+    async def withdraw(self, order_id: UUID, attempt: int) -> None:
+        """Give back what this attempt alone holds; a reserve of it that comes later is refused.
+
+        Only for an attempt whose order is certainly not recorded, and never will be.
         """
         ...
 

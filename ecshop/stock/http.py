@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import NoneType
 from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, PathParameter
+from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 
 from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
@@ -36,6 +37,7 @@ from ecshop.stock.contract import (
 from ecshop.stock.service import StockService
 
 ProductId = Annotated[int, PathParameter(ge=1, le=MAX_INT64)]
+Attempt = Annotated[int, QueryParameter(ge=0, le=MAX_INT64)]
 RESERVE = "stock.reserve"
 
 
@@ -128,17 +130,31 @@ class StockInternal(Controller):
         ),
     )
     async def reserve(
-        self, stock: NamedDependency[StockService], order_id: FromPath[UUID], data: JSONBody[tuple[Line, ...]]
+        self,
+        stock: NamedDependency[StockService],
+        order_id: FromPath[UUID],
+        data: JSONBody[tuple[Line, ...]],
+        attempt: Attempt,
     ) -> Reservation:
-        return await stock.reserve(order_id, data)
+        return await stock.reserve(order_id, data, attempt)
+
+    @delete("/internal/reservations/{order_id:uuid}", **operation("Give back what an attempt holds", scope=RESERVE))
+    async def withdraw(self, stock: NamedDependency[StockService], order_id: FromPath[UUID], attempt: Attempt) -> None:
+        """Of an order that was certainly not recorded."""
+        await stock.withdraw(order_id, attempt)
 
 
 class HttpStockClient:
     def __init__(self, remote: Remote) -> None:
         self._call = remote.call
 
-    async def reserve(self, order_id: UUID, lines: Sequence[Line]) -> Reservation:
-        return await self._call("PUT", f"/internal/reservations/{order_id}", Reservation, lines)
+    async def reserve(self, order_id: UUID, lines: Sequence[Line], attempt: int = 0) -> Reservation:
+        path, params = f"/internal/reservations/{order_id}", {"attempt": attempt}
+        return await self._call("PUT", path, Reservation, lines, params=params)
+
+    async def withdraw(self, order_id: UUID, attempt: int) -> None:
+        path, params = f"/internal/reservations/{order_id}", {"attempt": attempt}
+        await self._call("DELETE", path, NoneType, params=params)
 
     async def get(self, product_id: int) -> StockItem:
         return await self._call("GET", f"/stock/{product_id}", StockItem)

@@ -36,13 +36,20 @@ class ItemRow(Base):
 
 
 class ReservationRow(Base):
-    """An order's hold on units: held, then committed or released; a committed one may be returned."""
+    """An order's hold on units: held, then committed or released; a committed one may be returned.
+
+    The `attempt` that holds it alone may withdraw it, and another one may then hold units again; 0 when attempts share
+    it.
+    """
 
     __tablename__ = "reservation"
-    __table_args__ = (CheckConstraint("state IN ('held', 'committed', 'released', 'returned')", name="known_state"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('held', 'withdrawn', 'committed', 'released', 'returned')", name="known_state"),
+    )
 
     order_id: Mapped[UUID] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(String(16))
+    attempt: Mapped[int] = mapped_column(default=0)
     expires_at: Mapped[datetime]
     asked_at: Mapped[datetime | None]
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, or_, select
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import ReservationExpired
@@ -24,14 +24,15 @@ from ecshop.stock.contract import (
 from ecshop.stock.levels import Levels
 from ecshop.stock.models import ReservationLineRow, ReservationRow
 
-HELD, COMMITTED, RELEASED, RETURNED = "held", "committed", "released", "returned"
+HELD, WITHDRAWN = "held", "withdrawn"
+COMMITTED, RELEASED, RETURNED = "committed", "released", "returned"
 ASK_AGAIN: Final = timedelta(seconds=60)
 _ASK_AT_ONCE: Final = 500
 
 _ROW: Final = ReservationRow.__table__.c
 _LINE: Final = ReservationLineRow.__table__.c
-_STATES: Final = (
-    select(_ROW.order_id, _ROW.state)
+_KNOWN: Final = (
+    select(_ROW.order_id, _ROW.state, _ROW.attempt)
     .where(_ROW.order_id.in_(bindparam("orders", expanding=True)))
     .order_by(_ROW.order_id)
     .with_for_update()
@@ -39,6 +40,15 @@ _STATES: Final = (
 _LINES: Final = select(_LINE.order_id, _LINE.product_id, _LINE.quantity).where(
     _LINE.order_id.in_(bindparam("orders", expanding=True))
 )
+_IS_IT: Final = _ROW.order_id == bindparam("order")
+_HOLD_AGAIN: Final = (
+    update(table_of(ReservationRow))
+    .where(_IS_IT)
+    .values(state=HELD, attempt=bindparam("by"), expires_at=bindparam("until"), asked_at=None)
+)
+_SHARE: Final = update(table_of(ReservationRow)).where(_IS_IT).values(attempt=0)
+_WITHDRAW: Final = update(table_of(ReservationRow)).where(_IS_IT).values(state=WITHDRAWN)
+_FREE: Final = delete(table_of(ReservationLineRow)).where(_LINE.order_id == bindparam("order"))
 ADD: Final = insert(table_of(ReservationRow))
 _ADD_LINES: Final = insert(table_of(ReservationLineRow))
 
@@ -47,29 +57,71 @@ class Wanted(NamedTuple):
     order_id: UUID
     lines: tuple[Line, ...]
     expires_at: datetime
+    attempt: int = 0
+
+
+class Withdrawn(NamedTuple):
+    order_id: UUID
+    attempt: int
+    at: datetime
+
+
+class _Known(NamedTuple):
+    state: str
+    attempt: int
 
 
 def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Reservation | EcshopError]:
     """Serve them in the order of their arrival, all lines of one or none."""
-    states = states_of(session, {one.order_id for one in wanted})
-    repeated = lines_of(session, states) if states else {}
+    known = _known(session, {one.order_id for one in wanted})
+    repeated = lines_of(session, known) if known else {}
     levels = Levels(session, (line.product_id for one in wanted for line in one.lines))
     granted: list[Wanted] = []
+    again: list[Wanted] = []
+    shared: list[UUID] = []
     outcomes: list[Reservation | EcshopError] = []
     for one in wanted:
-        if one.order_id in states:
-            outcomes.append(_repeat(one, states[one.order_id], repeated[one.order_id]))
+        earlier = known.get(one.order_id)
+        if earlier is not None and not _may_hold_again(one, earlier):
+            outcomes.append(_repeat(one, earlier.state, repeated[one.order_id]))
+            if earlier.attempt != one.attempt:
+                shared.append(one.order_id)
         elif short := _short(levels, one.lines):
             outcomes.append(InsufficientStock("not enough is available", lines=short))
         else:
             for line in one.lines:
                 levels.hold(line.product_id, line.quantity)
-            states[one.order_id], repeated[one.order_id] = HELD, _units(one.lines)
-            granted.append(one)
+            known[one.order_id], repeated[one.order_id] = _Known(HELD, one.attempt), _units(one.lines)
+            (granted if earlier is None else again).append(one)
             outcomes.append(Reservation(one.order_id, one.lines))
-    _add(session, granted)
+    _add(session, granted, again)
+    if shared:
+        session.connection().execute(_SHARE, [{"order": order_id} for order_id in shared])
     levels.save()
     return outcomes
+
+
+def withdraw(session: Session, withdrawn: Sequence[Withdrawn]) -> list[None]:
+    """Give back what one attempt alone holds; what it has not held yet it never will."""
+    known = _known(session, {one.order_id for one in withdrawn})
+    own = {one.order_id: one for one in withdrawn if known.get(one.order_id) == _Known(HELD, one.attempt)}
+    lines = lines_of(session, own)
+    levels = Levels(session, (product for units in lines.values() for product in units))
+    for units in lines.values():
+        for product, quantity in units.items():
+            levels.hold(product, -quantity)
+    if own:
+        session.connection().execute(_FREE, [{"order": order_id} for order_id in own])
+        session.connection().execute(_WITHDRAW, [{"order": order_id} for order_id in own])
+    unknown = {one.order_id: one for one in withdrawn if one.order_id not in known}
+    if unknown:
+        rows = [
+            {"order_id": one.order_id, "state": WITHDRAWN, "attempt": one.attempt, "expires_at": one.at}
+            for one in unknown.values()
+        ]
+        session.connection().execute(ADD, rows)
+    levels.save()
+    return [None] * len(withdrawn)
 
 
 def ask_about_expired(session: Session, moment: datetime, longest: timedelta) -> int:
@@ -99,8 +151,12 @@ def ask_about_expired(session: Session, moment: datetime, longest: timedelta) ->
     return len(rows)
 
 
+def _may_hold_again(one: Wanted, earlier: _Known) -> bool:
+    return earlier.state == WITHDRAWN and earlier.attempt != one.attempt
+
+
 def _repeat(one: Wanted, state: str, lines: dict[int, int]) -> Reservation | EcshopError:
-    if state in (RELEASED, RETURNED):
+    if state in (RELEASED, RETURNED, WITHDRAWN):
         return ReservationReleased("the order was given up; place it again as a new one")
     if lines != _units(one.lines):
         return ReservationConflict("other lines are held for this order")
@@ -116,8 +172,12 @@ def _short(levels: Levels, lines: Sequence[Line]) -> list[dict[str, int]]:
 
 
 def states_of(session: Session, orders: set[UUID]) -> dict[UUID, str]:
-    rows = session.connection().execute(_STATES, {"orders": sorted(orders)})
-    return dict(rows.all())
+    return {order_id: known.state for order_id, known in _known(session, orders).items()}
+
+
+def _known(session: Session, orders: set[UUID]) -> dict[UUID, _Known]:
+    rows = session.connection().execute(_KNOWN, {"orders": sorted(orders)})
+    return {order_id: _Known(state, attempt) for order_id, state, attempt in rows.all()}
 
 
 def lines_of(session: Session, orders: Any) -> dict[UUID, dict[int, int]]:
@@ -131,17 +191,26 @@ def _units(lines: Sequence[Line]) -> dict[int, int]:
     return {line.product_id: line.quantity for line in lines}
 
 
-def _add(session: Session, granted: Sequence[Wanted]) -> None:
-    if not granted:
-        return
-    session.connection().execute(
-        ADD, [{"order_id": one.order_id, "state": HELD, "expires_at": one.expires_at} for one in granted]
-    )
-    session.connection().execute(
-        _ADD_LINES,
-        [
-            {"order_id": one.order_id, "product_id": line.product_id, "quantity": line.quantity}
-            for one in granted
-            for line in one.lines
-        ],
-    )
+def _add(session: Session, granted: Sequence[Wanted], again: Sequence[Wanted]) -> None:
+    connection = session.connection()
+    if granted:
+        connection.execute(
+            ADD,
+            [
+                {"order_id": one.order_id, "state": HELD, "attempt": one.attempt, "expires_at": one.expires_at}
+                for one in granted
+            ],
+        )
+    if again:
+        connection.execute(
+            _HOLD_AGAIN, [{"order": one.order_id, "by": one.attempt, "until": one.expires_at} for one in again]
+        )
+    if granted or again:
+        connection.execute(
+            _ADD_LINES,
+            [
+                {"order_id": one.order_id, "product_id": line.product_id, "quantity": line.quantity}
+                for one in (*granted, *again)
+                for line in one.lines
+            ],
+        )

@@ -41,11 +41,15 @@ class StockService:
         self._db, self._product, self._clock = db, product, clock
         self._patience = timedelta(seconds=reservation_seconds)
 
-    async def reserve(self, order_id: UUID, lines: Sequence[Line]) -> Reservation:
+    async def reserve(self, order_id: UUID, lines: Sequence[Line], attempt: int = 0) -> Reservation:
         if len({line.product_id for line in lines}) < len(lines) or not lines:
             raise wrong("lines", "must name at least one product, and each product once")
-        wanted = reservations.Wanted(order_id, tuple(lines), self._clock() + self._patience)
+        wanted = reservations.Wanted(order_id, tuple(lines), self._clock() + self._patience, attempt)
         return await self._db.write_many(reservations.reserve, wanted)
+
+    async def withdraw(self, order_id: UUID, attempt: int) -> None:
+        withdrawn = reservations.Withdrawn(order_id, attempt, self._clock())
+        await self._db.write_many(reservations.withdraw, withdrawn)
 
     async def get(self, product_id: int) -> StockItem:
         return await self._db.read(items.get, product_id)

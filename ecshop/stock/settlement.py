@@ -14,7 +14,7 @@ from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
 from ecshop.stock.levels import Levels
 from ecshop.stock.models import ReservationRow
-from ecshop.stock.reservations import ADD, COMMITTED, HELD, RELEASED, RETURNED, lines_of, states_of
+from ecshop.stock.reservations import ADD, COMMITTED, HELD, RELEASED, RETURNED, WITHDRAWN, lines_of, states_of
 
 _ROW: Final = ReservationRow.__table__.c
 _SET_STATE: Final = (
@@ -27,7 +27,7 @@ _SET_STATE: Final = (
 def commit(session: Session, events: Sequence[OrderConfirmed]) -> list[str]:
     """The orders stand: their units leave the stock. A second event of the same order changes nothing."""
     states = states_of(session, {event.order_id for event in events})
-    missing = [str(event.order_id) for event in events if event.order_id not in states]
+    missing = [str(event.order_id) for event in events if states.get(event.order_id, WITHDRAWN) == WITHDRAWN]
     if missing:
         raise LookupError(f"confirmed, but never reserved: {', '.join(missing)}")
     held = [order_id for order_id, state in states.items() if state == HELD]
@@ -49,7 +49,7 @@ def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
     An order that never reserved gets a released reservation, so that a reserve which was overtaken is refused.
     """
     states = states_of(session, {event.order_id for event in events})
-    held = [order_id for order_id, state in states.items() if state == HELD]
+    held = [order_id for order_id, state in states.items() if state in (HELD, WITHDRAWN)]
     taken = [order_id for order_id, state in states.items() if state == COMMITTED]
     unknown = list(dict.fromkeys(event.order_id for event in events if event.order_id not in states))
     lines = lines_of(session, [*held, *taken])
@@ -66,7 +66,12 @@ def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
     if unknown:
         session.connection().execute(ADD, [_tombstone(order_id) for order_id in unknown])
     levels.save()
-    outcomes = {HELD: "released", COMMITTED: "returned", None: "released before it was reserved"}
+    outcomes = {
+        HELD: "released",
+        WITHDRAWN: "withdrawn before",
+        COMMITTED: "returned",
+        None: "released before it was reserved",
+    }
     return [outcomes.get(state, f"ignored: {state}") for state in (states.get(event.order_id) for event in events)]
 
 
@@ -76,4 +81,4 @@ def _set_state(session: Session, orders: Sequence[UUID], state: str) -> None:
 
 
 def _tombstone(order_id: UUID) -> dict[str, Any]:
-    return {"order_id": order_id, "state": RELEASED, "expires_at": now()}
+    return {"order_id": order_id, "state": RELEASED, "attempt": 0, "expires_at": now()}

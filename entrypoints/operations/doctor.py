@@ -22,6 +22,8 @@ Units = Mapping[int, int]
 
 _STATES: Final = {"confirmed": {"committed"}, "fulfilled": {"committed"}, "cancelled": {"released", "returned"}}
 """Of an order, what its reservation must be in the end."""
+_ON_ITS_WAY: Final = {"held", "withdrawn"}
+"""Of a reservation, without an order: it may be recorded yet, or expires; or its attempt came to nothing."""
 
 
 class Finding(NamedTuple):
@@ -110,7 +112,7 @@ def _orders(order: _Order, stock: _Stock) -> Iterator[Finding]:
         elif order.ordered.get(order_id, stock.reserved.get(order_id)) != stock.reserved.get(order_id):
             yield Finding("orders", f"order {order_id}", "its lines are not those that are reserved")
     for order_id in stock.states.keys() - order.statuses.keys():
-        if stock.states[order_id] != "held":  # that is one on its way, or one that expires
+        if stock.states[order_id] not in _ON_ITS_WAY:
             yield Finding("reservations", f"order {order_id}", f"{stock.states[order_id]}, and it is not recorded")
 
 

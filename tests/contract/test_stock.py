@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from ecshop.events.catalog import OrderCancelled
+from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits
 from ecshop.kernel.errors import InvalidRequest
 from ecshop.stock import settlement
 from ecshop.stock.contract import (
@@ -99,3 +99,48 @@ async def test_five_hundred_buyers_share_fifty_units(doors: Doors) -> None:
     assert sum(isinstance(outcome, Reservation) for outcome in outcomes) == 50
     assert sum(isinstance(outcome, InsufficientStock) for outcome in outcomes) == 450
     assert (await doors.stock.get(product)).available == 0
+
+
+async def test_what_an_attempt_holds_can_be_withdrawn_and_held_again_by_another_one(doors: Doors) -> None:
+    product, order = await doors.stocked(5), uuid4()
+    await doors.stock.reserve(order, [Line(product, 5)], 1)
+    await doors.stock.withdraw(order, 1)
+    assert (await doors.stock.get(product)).available == 5
+    with pytest.raises(ReservationReleased):
+        await doors.stock.reserve(order, [Line(product, 5)], 1)
+    await doors.stock.reserve(order, [Line(product, 3)], 2)
+    assert (await doors.stock.get(product)).available == 2
+
+
+async def test_what_was_withdrawn_before_it_was_reserved_is_never_held(doors: Doors) -> None:
+    product, order = await doors.stocked(5), uuid4()
+    await doors.stock.withdraw(order, 1)
+    with pytest.raises(ReservationReleased):
+        await doors.stock.reserve(order, [Line(product, 5)], 1)
+    assert (await doors.stock.get(product)).available == 5
+
+
+async def test_what_attempts_share_none_of_them_can_withdraw(doors: Doors) -> None:
+    product, order = await doors.stocked(5), uuid4()
+    await doors.stock.reserve(order, [Line(product, 5)], 1)
+    await doors.stock.reserve(order, [Line(product, 5)], 2)
+    for attempt in (1, 2, 3):
+        await doors.stock.withdraw(order, attempt)
+    assert (await doors.stock.get(product)).reserved == 5
+
+
+async def test_a_repeat_by_the_same_attempt_shares_with_nobody(doors: Doors) -> None:
+    product, order = await doors.stocked(5), uuid4()
+    for _ in range(2):
+        await doors.stock.reserve(order, [Line(product, 5)], 1)
+    await doors.stock.withdraw(order, 1)
+    assert (await doors.stock.get(product)).reserved == 0
+
+
+async def test_what_was_committed_cannot_be_withdrawn(doors: Doors) -> None:
+    product, order = await doors.stocked(5), uuid4()
+    await doors.stock.reserve(order, [Line(product, 5)], 1)
+    confirmed = OrderConfirmed(order, 1, uuid4(), (OrderedUnits(product, 5),), 0, "JPY")
+    await doors.stock_database.write(settlement.commit, [confirmed])
+    await doors.stock.withdraw(order, 1)
+    assert (await doors.stock.get(product)).stock == 0

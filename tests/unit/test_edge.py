@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from ecshop.kernel.http.edge import ClientGone, Edge
+from ecshop.kernel.deadline import deadline
+from ecshop.kernel.http.edge import DEADLINE, PATIENCE, ClientGone, Edge
 from ecshop.kernel.telemetry.logs import annotate, request_id
 
 pytestmark = pytest.mark.anyio
@@ -30,12 +32,13 @@ class Exchange:
     def __init__(self, method: str = "GET", received: Sequence[dict[str, Any]] = ()) -> None:
         self._received = [*received]
         self.sent: list[Any] = []
+        self.seconds = 10.0
         self.scope: Any = {"type": "http", "method": method, "path": "/tea", "headers": [(b"x-request-id", b"r-1")]}
 
     async def through(self, app: Any) -> list[Any]:
         """Returns what was logged."""
         with capture_logs() as logs:
-            await Edge(app, 10)(self.scope, self._receive, self._send)
+            await Edge(app, self.seconds)(self.scope, self._receive, self._send)
         return logs
 
     async def _receive(self) -> Any:
@@ -121,3 +124,53 @@ async def test_what_is_annotated_during_a_request_is_in_its_line_and_in_no_other
     assert line["order_id"] == "of r-1"
     annotate(order_id="of nobody")
     assert request_id.get() == ""
+
+
+async def _forever(scope: Any, receive: Any, send: Any) -> None:
+    await asyncio.sleep(3600)
+
+
+async def test_what_keeps_no_deadline_by_itself_is_answered_soon_after_it() -> None:
+    exchange = Exchange()
+    exchange.seconds = 0.1
+    async with asyncio.timeout(5):
+        await exchange.through(_forever)
+    start, body = exchange.sent
+    assert (start["status"], json.loads(body["body"])["code"]) == (503, "unavailable")
+    assert (b"retry-after", b"1") in start["headers"]
+    assert "did not end within 0.1 s" in json.loads(body["body"])["detail"]
+
+
+async def test_a_request_that_is_cancelled_is_answered_with_a_problem() -> None:
+    exchange = Exchange()
+    serving = asyncio.create_task(exchange.through(_forever))
+    await asyncio.sleep(0)
+    serving.cancel()
+    await serving
+    start, body = exchange.sent
+    assert (start["status"], json.loads(body["body"])["detail"]) == (503, "the shop is stopping; try again")
+
+
+async def test_a_caller_may_wait_less_than_the_shop_allows_and_not_more() -> None:
+    seen: list[float] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(deadline.get().left)
+        await send(START)
+        await send(BODY)
+
+    for given in (b"2000", b"999999", b"soon", b"-1"):
+        exchange = Exchange()
+        exchange.scope["headers"].append((PATIENCE.encode(), given))
+        await exchange.through(app)
+    assert [round(left) for left in seen] == [2, 10, 10, 10]
+
+
+async def test_a_client_that_goes_away_ends_its_deadline() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope[DEADLINE].give_up()
+        assert deadline.get().left < 0
+        await asyncio.sleep(3600)
+
+    async with asyncio.timeout(5):
+        await Exchange().through(app)

@@ -77,7 +77,7 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         "reservation",
         {
             "item": [{"product_id": 1, "on_hand": 5, "reserved": 3, "version": 1, "state": "open"}],
-            "reservation": [{"order_id": id_, "state": "held", "expires_at": 1} for id_ in (ONE, OTHER)],
+            "reservation": [{"order_id": id_, "state": "held", "attempt": 0, "expires_at": 1} for id_ in (ONE, OTHER)],
             "reservation_line": [
                 {"order_id": ONE, "product_id": 1, "quantity": 2},
                 {"order_id": OTHER, "product_id": 1, "quantity": 1},

@@ -107,14 +107,17 @@ class Lane:
         """Outlives whatever goes wrong: a thread that ends would leave its callers waiting for ever."""
         connected = _Connected(self._engine)
         while works := self._take():
+            found_down = False
             for group in _groups(works):
                 asked = [Asked(item, work.deadline) for work in group for item in work.items]
                 thread.began = time.monotonic()
                 served = self._served(connected, group[0].run, asked)
                 thread.began = math.inf
+                if served.is_down and not self._is_down:
+                    self._is_down = found_down = True
                 self._answer(group, served)
-                if served.is_down:
-                    self._wait_until_it_answers(connected)
+            if found_down:
+                self._wait_until_it_answers(connected)
         connected.close()
 
     def _served(self, connected: _Connected, run: Run, asked: Sequence[Asked]) -> Served:
@@ -131,15 +134,14 @@ class Lane:
             return Served([failed(error)] * len(asked), is_down=whole)
 
     def _wait_until_it_answers(self, connected: _Connected) -> None:
-        if self._is_down:
-            return
-        self._is_down, since = True, time.monotonic()
+        since = time.monotonic()
         log.error("the database is away: what needs it is refused", lane=self._name)
+        connected.close()
         while self._open and not self._answers(connected):
-            self._refuse_what_waits()
             time.sleep(_PROBE_EVERY)
         self._is_down = False
-        log.info("the database is back", lane=self._name, seconds=round(time.monotonic() - since, 1))
+        if self._open:
+            log.info("the database is back", lane=self._name, seconds=round(time.monotonic() - since, 1))
 
     def _answers(self, connected: _Connected) -> bool:
         self._refuse_what_waits()
@@ -147,10 +149,12 @@ class Lane:
             self._check()
             with connected.session().begin():
                 self._probe(connected.session())
-        except (DBAPIError, Aborted):
-            connected.close()
+        except Exception:
             return False
-        return True
+        else:
+            return True
+        finally:
+            connected.close()
 
     def _refuse_what_waits(self) -> None:
         while True:

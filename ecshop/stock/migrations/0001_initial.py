@@ -25,9 +25,10 @@ def upgrade() -> None:
         "reservation",
         sa.Column("order_id", sa.Uuid, primary_key=True),
         sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("attempt", sa.BigInteger, nullable=False),
         sa.Column("expires_at", Instant, nullable=False),
         sa.Column("asked_at", Instant),
-        sa.CheckConstraint("state IN ('held', 'committed', 'released', 'returned')", name="known_state"),
+        sa.CheckConstraint("state IN ('held', 'withdrawn', 'committed', 'released', 'returned')", name="known_state"),
     )
     held = sa.text("state = 'held'")
     op.create_index("reservation_held", "reservation", ["expires_at"], sqlite_where=held, postgresql_where=held)
