@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from ecshop.auth import module as auth_module
 from ecshop.auth.contract import AuthClient
 from ecshop.auth.http import HttpAuthClient
-from ecshop.auth.keys import signing_key_in
+from ecshop.auth.keys import KeyInUse
 from ecshop.context import Context
 from ecshop.events.buses.base import EventBus
 from ecshop.events.buses.memory import MemoryBus
@@ -60,7 +60,7 @@ def compose(
             placed,
             auth_module.build(
                 databases["auth"],
-                signing_key_in(settings.folder),
+                KeyInUse(settings.folder),
                 token_seconds=settings.token_seconds,
                 secrets=settings.secrets(),
                 grants=GRANTS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import httpx
@@ -31,6 +31,7 @@ class Neighbours:
     def __init__(self, settings: Settings, here: Collection[str]) -> None:
         self._settings, self._here = settings, here
         self._open: list[httpx.AsyncClient] = []
+        self._tokens: list[ServiceToken] = []
 
     def remote(self, name: str, auth: AuthClient | None = None) -> Remote:
         """Calls go out with a token from `auth` where one of those here is granted any scope. Raises `BadSetting`."""
@@ -43,6 +44,11 @@ class Neighbours:
         self._open.append(http)
         return Remote(http, self._credentials(name, auth) if auth else None)
 
+    @property
+    def jobs(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        """What keeps the tokens fresh."""
+        return [token.keep_fresh for token in self._tokens]
+
     async def close(self) -> None:
         for http in self._open:
             await http.aclose()
@@ -50,7 +56,9 @@ class Neighbours:
     def _credentials(self, callee: str, auth: AuthClient) -> Credentials | None:
         for caller in GRANTS.keys() & self._here:
             if callee in GRANTS[caller]:
-                return ServiceToken(auth, caller, _secret(self._settings, caller), callee, GRANTS[caller][callee])
+                secret, scopes = _secret(self._settings, caller), GRANTS[caller][callee]
+                self._tokens.append(ServiceToken(auth, caller, secret, callee, scopes))
+                return self._tokens[-1]
         return None
 
 
@@ -68,6 +76,10 @@ class ServiceToken:
         if token is None:
             raise Unavailable("auth gives this service no token; its log has the cause")
         return token
+
+    async def keep_fresh(self) -> None:
+        """Renew it before its end, until cancelled."""
+        await self._token.keep_fresh()
 
     async def _fetch(self) -> Fresh[str]:
         token = await self._auth.service_token(self._request)

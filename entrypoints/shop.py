@@ -95,7 +95,7 @@ class Shop:
             if context.subscriptions:
                 self._bus.connect(Consumer(context.name, context.database, context.subscriptions))
             jobs += [Relay(context.name, context.database, self._bus).run, *context.background]
-        return [self._bus.run, *jobs]
+        return [self._bus.run, self._verifier.watch, *self._neighbours.jobs, *jobs]
 
 
 @asynccontextmanager

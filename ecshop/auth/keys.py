@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import os
@@ -13,6 +14,7 @@ from uuid import UUID
 
 import jwt
 import msgspec
+import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -29,7 +31,10 @@ from ecshop.kernel.file_lock import FileUnusable
 from ecshop.kernel.identity import Role
 from ecshop.kernel.tokens import ALGORITHM, ISSUER, SHOP, TOKEN_TYPE, Jwk, JwkSet
 
+log = structlog.get_logger("auth")
+
 FILE: Final = "signing-key.pem"
+_LOOK_EVERY: Final = 1.0  # seconds
 _MEND: Final = "bring back the right one, or move it away and a new one is made (everybody has to log in again)"
 
 
@@ -86,6 +91,51 @@ def signing_key_in(folder: Path) -> SigningKey:
         raise FileUnusable.by(cause, file) from cause
 
 
+def replace_signing_key(folder: Path) -> SigningKey:
+    """A new key in the place of the folder's own: tokens of the old one are good no longer. Raises `FileUnusable`."""
+    file = folder / FILE
+    try:
+        draft = _draft(file, Ed25519PrivateKey.generate())
+        draft.replace(file)
+        _sync_folder(folder)
+        return _read(file)
+    except OSError as cause:
+        raise FileUnusable.by(cause, file) from cause
+
+
+class KeyInUse:
+    """The key of a folder, which may be replaced while auth runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.key, self._known = signing_key_in(folder), _identity(folder / FILE)
+
+    async def watch(self) -> None:
+        """Take over the key that is there, until cancelled; without one the last one stays."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            found = _identity(self._folder / FILE)
+            if found != self._known:
+                self._known = found
+                self._take_over()
+
+    def _take_over(self) -> None:
+        try:
+            self.key = _read(self._folder / FILE)
+        except (OSError, SigningKeyUnusable) as cause:
+            log.error("the signing key cannot be read; the last one stays in use", error=str(cause))
+        else:
+            log.warning("another key signs from now on; what others have signed is refused", kid=self.key.public.kid)
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
 def _read(file: Path) -> SigningKey:
     try:
         key = load_pem_private_key(file.read_bytes(), password=None)
@@ -97,13 +147,8 @@ def _read(file: Path) -> SigningKey:
 
 
 def _write(file: Path, key: Ed25519PrivateKey) -> None:
-    """Under another name first, so that nobody ever reads half a key; the first of two writers wins."""
-    descriptor, name = mkstemp(prefix=f"{file.stem}.", dir=file.parent)
-    draft = Path(name)
-    with os.fdopen(descriptor, "wb") as opened:
-        opened.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        opened.flush()
-        os.fsync(opened.fileno())
+    """The first of two writers wins."""
+    draft = _draft(file, key)
     try:
         os.link(draft, file)
     except FileExistsError:
@@ -111,6 +156,16 @@ def _write(file: Path, key: Ed25519PrivateKey) -> None:
     finally:
         draft.unlink()
     _sync_folder(file.parent)
+
+
+def _draft(file: Path, key: Ed25519PrivateKey) -> Path:
+    """Under another name first, so that nobody ever reads half a key."""
+    descriptor, name = mkstemp(prefix=f"{file.stem}.", dir=file.parent)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        opened.flush()
+        os.fsync(opened.fileno())
+    return Path(name)
 
 
 def _sync_folder(folder: Path) -> None:

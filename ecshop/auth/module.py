@@ -11,7 +11,7 @@ from litestar.di import Provide
 
 from ecshop.auth.contract import AuthClient
 from ecshop.auth.http import AuthController, AuthInternal
-from ecshop.auth.keys import SigningKey
+from ecshop.auth.keys import KeyInUse
 from ecshop.auth.service import AuthService, Grants
 from ecshop.context import Context
 from ecshop.kernel.db.database import Database
@@ -20,9 +20,9 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 def build(
-    db: Database, key: SigningKey, *, token_seconds: float, secrets: Mapping[str, str], grants: Grants
+    db: Database, keys: KeyInUse, *, token_seconds: float, secrets: Mapping[str, str], grants: Grants
 ) -> Context[AuthClient]:
-    service = AuthService(db, key, token_seconds=token_seconds, secrets=secrets, grants=grants)
+    service = AuthService(db, keys, token_seconds=token_seconds, secrets=secrets, grants=grants)
     provide = {"auth": Provide(lambda: service, sync_to_thread=False)}
     return Context(
         "auth",
@@ -31,4 +31,5 @@ def build(
         MIGRATIONS,
         public=[Router("/", route_handlers=[AuthController], dependencies=provide)],
         internal=[Router("/", route_handlers=[AuthInternal], dependencies=provide)],
+        background=[keys.watch],
     )

@@ -28,7 +28,7 @@ from ecshop.auth.contract import (
     UserExists,
     UserNotFound,
 )
-from ecshop.auth.keys import SigningKey
+from ecshop.auth.keys import KeyInUse
 from ecshop.auth.models import Account
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
@@ -46,9 +46,9 @@ class AuthService:
     """Satisfies `AuthClient`: inside one process the service is the client."""
 
     def __init__(
-        self, db: Database, key: SigningKey, *, token_seconds: float, secrets: Mapping[str, str], grants: Grants
+        self, db: Database, keys: KeyInUse, *, token_seconds: float, secrets: Mapping[str, str], grants: Grants
     ) -> None:
-        self._db, self._key, self._token_seconds = db, key, token_seconds
+        self._db, self._keys, self._token_seconds = db, keys, token_seconds
         self._secrets, self._grants = secrets, grants
         self._passwords = _Passwords()
 
@@ -61,14 +61,14 @@ class AuthService:
         account = await self._db.read(_by_name, login.username)
         if not await self._passwords.match(account.password_hash if account else None, login.password) or not account:
             raise InvalidCredentials("user name and password do not belong together")
-        token = self._key.token_for_user(account.id, Role(account.role), self._token_seconds)
+        token = self._keys.key.token_for_user(account.id, Role(account.role), self._token_seconds)
         return Token(token, int(self._token_seconds))
 
     async def me(self, actor: Actor) -> User:
         return await self._db.read(_get, actor)
 
     async def jwks(self) -> JwkSet:
-        return self._key.jwks
+        return self._keys.key.jwks
 
     async def service_token(self, request: ServiceTokenRequest) -> Token:
         if request.grant_type != "client_credentials":
@@ -83,7 +83,7 @@ class AuthService:
             raise GrantRefused(refused, error="invalid_scope")
         audience = audience_of(request.audience)
         scope = " ".join(sorted(wanted))
-        token = self._key.token_for_service(request.client_id, audience, scope, SERVICE_TOKEN_SECONDS)
+        token = self._keys.key.token_for_service(request.client_id, audience, scope, SERVICE_TOKEN_SECONDS)
         return Token(token, SERVICE_TOKEN_SECONDS, scope=scope)
 
 

@@ -29,7 +29,7 @@ async def repeat(step: Callable[[], Awaitable[None]], who: str) -> None:
             if not isinstance(cause, Unavailable):
                 log.error("failed; will be tried again", who=who, exc_info=cause)
             elif not pause:
-                log.warning("waiting; events stay where they are", who=who, error=cause.detail)
+                log.warning("waiting until it answers; nothing is lost", who=who, error=cause.detail)
             pause = min(_LONGEST, pause * 2 or _SHORTEST)
             await asyncio.sleep(pause)
         else:

@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from typing import Generic, NamedTuple, TypeVar
 
 import structlog
@@ -32,7 +33,7 @@ class _Held(NamedTuple, Generic[T]):
 
 
 class Refreshing(Generic[T]):
-    """Fetched by one for all who wait, renewed before it ends, kept while it is good and its source is away."""
+    """Fetched by one try for all who wait, renewed in the background, kept while it is good and its source is away."""
 
     def __init__(
         self, what: str, fetch: Callable[[], Awaitable[Fresh[T]]], *, pause: float, first_pause: float | None = None
@@ -40,23 +41,37 @@ class Refreshing(Generic[T]):
         """`pause` is the least time between two tries, in seconds; `first_pause` as long as there is no value."""
         self._what, self._fetch = what, fetch
         self._pause, self._first_pause = pause, pause if first_pause is None else first_pause
-        self._fetching = asyncio.Lock()
         self._held: _Held[T] | None = None
+        self._trying: asyncio.Task[None] | None = None
         self._tried = -math.inf
 
     async def get(self, suits: Callable[[T], bool] = lambda _: True) -> T | None:
-        """The value; None when there is none that is still good. One that does not suit is fetched anew."""
-        if self._is_due(suits):
-            async with self._fetching:
-                if self._is_due(suits):
-                    await self._renew()
-        held = self._held
-        return held.value if held is not None and time.monotonic() < held.good_until else None
+        """The value; None when there is none that is still good. Only one that does not suit is waited for."""
+        held = self._good()
+        if held is None or not suits(held.value):
+            await self._try()
+            held = self._good()
+        return None if held is None else held.value
 
-    def _is_due(self, suits: Callable[[T], bool]) -> bool:
-        held, moment = self._held, time.monotonic()
-        stale = held is None or moment >= held.renew_at or not suits(held.value)
-        return stale and moment - self._tried > (self._first_pause if held is None else self._pause)
+    async def keep_fresh(self) -> None:
+        """Renew what was fetched once, before anybody has to wait for it, until cancelled."""
+        while True:
+            held = self._held
+            await asyncio.sleep(self._pause if held is None else max(self._pause, held.renew_at - time.monotonic()))
+            if held is not None:
+                await self._try()
+
+    def _good(self) -> _Held[T] | None:
+        held = self._held
+        return held if held is not None and time.monotonic() < held.good_until else None
+
+    async def _try(self) -> None:
+        """It is not the caller's own: whoever comes meanwhile waits for it too, and it outlives those who leave."""
+        if self._trying is None:
+            if time.monotonic() - self._tried <= (self._first_pause if self._held is None else self._pause):
+                return
+            self._trying = asyncio.create_task(self._renew(), context=Context())
+        await asyncio.shield(self._trying)
 
     async def _renew(self) -> None:
         asked = time.monotonic()
@@ -68,4 +83,5 @@ class Refreshing(Generic[T]):
             log.error("is refused", what=self._what, code=refusal.code, error=refusal.detail)
         else:
             self._held = _Held(fresh.value, asked + fresh.renew_after, asked + fresh.good_for)
-        self._tried = time.monotonic()
+        finally:
+            self._tried, self._trying = time.monotonic(), None

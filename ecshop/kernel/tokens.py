@@ -25,8 +25,7 @@ SHOP: Final = "ecshop"
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - the media type of an access token, RFC 9068 section 2.1
 ALGORITHM: Final = "EdDSA"
 
-_MAX_AGE: Final = 60.0  # seconds until a key that was withdrawn is noticed
-_PAUSE: Final = 5.0  # seconds; an unknown key id asks for them too, but not more often than this
+_CHECK_EVERY: Final = 3.0  # seconds until a key that was withdrawn is noticed; unknown key ids ask no more often
 _FIRST_PAUSE: Final = 1.0
 _CLOCK_SKEW: Final = 30  # seconds by which auth's clock may be ahead of ours
 
@@ -63,12 +62,18 @@ class Verifier:
 
     _MOST_REMEMBERED: Final = 10_000
 
-    def __init__(self, jwks: Callable[[], Awaitable[JwkSet]], callees: Iterable[str] = ()) -> None:
+    def __init__(
+        self, jwks: Callable[[], Awaitable[JwkSet]], callees: Iterable[str] = (), *, check_every: float = _CHECK_EVERY
+    ) -> None:
         """`callees` are the contexts that a service's token may be meant for to be good here."""
-        self._jwks = jwks
-        self._keys = Refreshing("auth's public keys", self._fetch, pause=_PAUSE, first_pause=_FIRST_PAUSE)
+        self._jwks, self._check_every = jwks, check_every
+        self._keys = Refreshing("auth's public keys", self._fetch, pause=check_every, first_pause=_FIRST_PAUSE)
         self._callees = tuple(audience_of(context) for context in sorted(callees))
         self._remembered: OrderedDict[tuple[str, Audience], _Verified] = OrderedDict()
+
+    async def watch(self) -> None:
+        """Notice the keys that come and go, until cancelled."""
+        await self._keys.keep_fresh()
 
     async def actor(self, token: str) -> Actor:
         """Raises `Unauthenticated` for a token that is not a person's, or no longer."""
@@ -135,7 +140,9 @@ class Verifier:
 
     async def _fetch(self) -> Fresh[Keys]:
         found = await self._jwks()
-        return Fresh({key.kid: jwt.PyJWK(msgspec.to_builtins(key)) for key in found.keys}, renew_after=_MAX_AGE)
+        return Fresh(
+            {key.kid: jwt.PyJWK(msgspec.to_builtins(key)) for key in found.keys}, renew_after=self._check_every
+        )
 
 
 def bearer_token(header: str | None) -> str:

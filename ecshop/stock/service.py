@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from ecshop.events.backoff import repeat
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.validation import wrong
@@ -85,6 +86,8 @@ class StockService:
 
     async def watch_expiry(self) -> None:
         """Ask about expired reservations until cancelled."""
-        while True:
-            await asyncio.sleep(min(_LONGEST_WATCH, self._patience.total_seconds() / 4))
-            await self.ask_about_expired()
+        await repeat(self._ask_after_a_while, "the watch over expired reservations")
+
+    async def _ask_after_a_while(self) -> None:
+        await asyncio.sleep(min(_LONGEST_WATCH, self._patience.total_seconds() / 4))
+        await self.ask_about_expired()

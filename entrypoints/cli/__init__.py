@@ -7,6 +7,7 @@ import rich_click as click
 from ecshop import __version__
 from entrypoints.cli.dlq import dlq
 from entrypoints.cli.doctor import doctor
+from entrypoints.cli.keys import keys
 from entrypoints.cli.migrate import migrate
 from entrypoints.cli.run import serve, up, worker
 from entrypoints.cli.user import token, user
@@ -24,5 +25,5 @@ def main(context: click.Context) -> None:
         context.invoke(up)
 
 
-for _command in (up, serve, worker, migrate, token, user, dlq, doctor):
+for _command in (up, serve, worker, migrate, token, user, keys, dlq, doctor):
     main.add_command(_command)

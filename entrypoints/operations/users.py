@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from ecshop.auth.contract import NewUser, User
-from ecshop.auth.keys import signing_key_in
+from ecshop.auth.keys import KeyInUse
 from ecshop.auth.module import MIGRATIONS
 from ecshop.auth.service import AuthService
 from ecshop.kernel.db.engine import ownership
@@ -57,7 +57,7 @@ async def _add_user(settings: Settings, new: NewUser, role: Role) -> User:
     database.open(MIGRATIONS)
     try:
         service = AuthService(
-            database, signing_key_in(settings.folder), token_seconds=settings.token_seconds, secrets={}, grants={}
+            database, KeyInUse(settings.folder), token_seconds=settings.token_seconds, secrets={}, grants={}
         )
         return await service.sign_up(new, role)
     finally:

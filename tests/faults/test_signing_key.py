@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,7 +16,7 @@ import pytest
 
 from ecshop.auth.keys import FILE, signing_key_in
 from ecshop.kernel.identity import Role
-from tests.shops import RunningShop, need_redis, shop_apart
+from tests.shops import RunningShop, need_redis, shop_apart, shop_together
 from tests.waiting import eventually
 
 
@@ -42,3 +46,48 @@ def test_orders_go_on_after_the_signing_key_was_replaced(shop: RunningShop) -> N
 
     eventually((shop.folder / FILE).exists, True, seconds=30)
     eventually(order, 201, seconds=30)
+
+
+@pytest.mark.parametrize("shape", [shop_together, shop_apart])
+def test_a_revoked_key_is_felt_everywhere_within_five_seconds(
+    shape: Callable[[Path], AbstractContextManager[RunningShop]], tmp_path: Path
+) -> None:
+    need_redis()
+    with shape(tmp_path) as shop:
+        product, leaked = shop.new_product(stock=5), shop.staff
+        price = {"json": {"price": 1}}
+        calls = [("/auth/me", {}), (f"/products/{product}", price), (f"/stock/{product}", {"json": {"stock": 5}})]
+
+        def answers() -> set[int]:
+            verbs = [("PUT" if options else "GET", path, options) for path, options in [*calls, ("/orders", {})]]
+            return {shop.call(verb, path, leaked, **options).status_code for verb, path, options in verbs}
+
+        assert 401 not in answers()
+        revoked = subprocess.run(
+            [sys.executable, "-m", "ecshop", "keys", "revoke", "--data-dir", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "everybody has to log in again" in revoked.stdout
+        eventually(answers, {401}, seconds=5)
+        fresh = signing_key_in(tmp_path).token_for_user(uuid4(), Role.CUSTOMER, 900)
+        eventually(lambda: shop.order(product, 1, fresh).status_code, 201)
+
+
+def test_what_renews_a_service_token_is_in_no_orders_way(tmp_path: Path) -> None:
+    """Auth hangs: a token that is still good goes on being used, and nobody waits for another one."""
+    need_redis()
+    with shop_apart(tmp_path) as shop:
+        product = shop.new_product(stock=50)
+        shop.order(product, 1).raise_for_status()
+        shop.server.signal("auth", signal.SIGSTOP)
+        try:
+            until, slowest = time.monotonic() + 8, 0.0
+            while time.monotonic() < until:
+                began = time.monotonic()
+                assert shop.order(product, 1).status_code in (201, 409)
+                slowest = max(slowest, time.monotonic() - began)
+        finally:
+            shop.server.signal("auth", signal.SIGCONT)
+        assert slowest < 1

@@ -39,14 +39,15 @@ class Issuer:
 
 
 class KeySource:
-    """Stands for auth at the other end of a wire: it counts what it is asked, and can be away."""
+    """Stands for auth at the other end of a wire: it counts what it is asked, and can be away or hang."""
 
     def __init__(self, *keys: SigningKey) -> None:
-        self.keys, self.calls, self.away = list(keys), 0, False
+        self.keys, self.calls = list(keys), 0
+        self.away = self.hangs = False
 
     async def __call__(self) -> JwkSet:
         self.calls += 1
-        await asyncio.sleep(0)
+        await asyncio.sleep(3600 if self.hangs else 0)
         if self.away:
             raise Unavailable("auth does not answer")
         return JwkSet(tuple(key.public for key in self.keys))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
 
-from ecshop.kernel import refreshing, tokens
 from ecshop.kernel.errors import Unauthenticated, Unavailable
 from ecshop.kernel.tokens import Verifier
 from tests.unit.issuer import Issuer, KeySource
@@ -17,23 +16,24 @@ from tests.waiting import eventually_async
 pytestmark = pytest.mark.anyio
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.moment = 1000.0
-
-    def monotonic(self) -> float:
-        return self.moment
-
-    def time(self) -> float:
-        return time.time()
+SOON = 0.05  # seconds
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(tokens, "time", clock)
-    monkeypatch.setattr(refreshing, "time", clock)
-    return clock
+async def watched(source: KeySource) -> AsyncIterator[Verifier]:
+    """It looks for the keys anew every moment."""
+    verifier = Verifier(source, callees=["stock"], check_every=SOON)
+    watching = asyncio.create_task(verifier.watch())
+    yield verifier
+    watching.cancel()
+
+
+async def _is_good(verifier: Verifier, token: str) -> bool:
+    try:
+        await verifier.actor(token)
+    except Unauthenticated:
+        return False
+    return True
 
 
 async def test_many_requests_before_the_first_key_fetch_it_once(
@@ -44,67 +44,69 @@ async def test_many_requests_before_the_first_key_fetch_it_once(
 
 
 async def test_unknown_key_ids_cause_one_fetch_in_an_interval(
-    issuer: Issuer, source: KeySource, verifier: Verifier, clock: Clock
+    issuer: Issuer, source: KeySource, verifier: Verifier
 ) -> None:
-    async def strangers_knock() -> None:
-        tokens = [Issuer().token() for _ in range(3)]
-        results = await asyncio.gather(*(verifier.actor(token) for token in tokens), return_exceptions=True)
+    await verifier.actor(issuer.token())
+    for _ in range(5):
+        strangers = [Issuer().token() for _ in range(3)]
+        results = await asyncio.gather(*(verifier.actor(token) for token in strangers), return_exceptions=True)
         assert all(isinstance(result, Unauthenticated) for result in results)
-
-    await verifier.actor(issuer.token())
-    await strangers_knock()
     assert source.calls == 1
-    clock.moment += 6
-    await strangers_knock()
-    clock.moment += 4
-    await strangers_knock()
-    assert source.calls == 2
-    clock.moment += 2
-    await strangers_knock()
-    assert source.calls == 3
 
 
-async def test_a_new_key_is_found_after_the_interval(
-    issuer: Issuer, source: KeySource, verifier: Verifier, clock: Clock
-) -> None:
-    await verifier.actor(issuer.token())
+async def test_a_new_key_is_found_after_the_interval(issuer: Issuer, source: KeySource, watched: Verifier) -> None:
+    await watched.actor(issuer.token())
     successor = Issuer()
     source.keys = [successor.key]
-    clock.moment += 6
-    await verifier.actor(successor.token())
-    assert source.calls == 2
+    await eventually_async(lambda: _is_good(watched, successor.token()), True)
 
 
-async def test_a_withdrawn_key_is_refused_once_the_keys_are_stale(
-    issuer: Issuer, source: KeySource, verifier: Verifier, clock: Clock
+async def test_a_withdrawn_key_is_refused_and_so_is_what_was_seen_of_it(
+    issuer: Issuer, source: KeySource, watched: Verifier
 ) -> None:
-    await verifier.actor(issuer.token())
+    seen = issuer.token()
+    await watched.actor(seen)
     source.keys = [Issuer().key]
-    clock.moment += 301
-    with pytest.raises(Unauthenticated):
-        await verifier.actor(issuer.token())
-
-
-async def test_a_token_that_was_seen_ends_with_its_key(
-    issuer: Issuer, source: KeySource, verifier: Verifier, clock: Clock
-) -> None:
-    token = issuer.token()
-    await verifier.actor(token)
-    source.keys = [Issuer().key]
-    clock.moment += 61
-    with pytest.raises(Unauthenticated):
-        await verifier.actor(token)
+    await eventually_async(lambda: _is_good(watched, seen), False)
+    assert not await _is_good(watched, issuer.token())
 
 
 async def test_known_keys_stay_good_while_their_source_is_away(
-    issuer: Issuer, source: KeySource, verifier: Verifier, clock: Clock
+    issuer: Issuer, source: KeySource, watched: Verifier
 ) -> None:
-    await verifier.actor(issuer.token())
+    await watched.actor(issuer.token())
     source.away = True
-    clock.moment += 301
-    await verifier.actor(issuer.token())
-    await verifier.actor(issuer.token())
-    assert source.calls == 2
+
+    async def is_asked_again() -> bool:
+        return source.calls > 2
+
+    await eventually_async(is_asked_again, True)
+    assert await _is_good(watched, issuer.token())
+
+
+async def test_nobody_waits_for_a_renewal_while_what_is_there_is_good(
+    issuer: Issuer, source: KeySource, watched: Verifier
+) -> None:
+    await watched.actor(issuer.token())
+    source.hangs = True
+
+    async def is_asked_again() -> bool:
+        return source.calls > 1
+
+    await eventually_async(is_asked_again, True)
+    async with asyncio.timeout(SOON):
+        for _ in range(100):
+            await watched.actor(issuer.token())
+
+
+async def test_all_who_wait_for_the_first_try_wait_for_one_and_those_who_leave_end_it_for_nobody(
+    issuer: Issuer, source: KeySource, verifier: Verifier
+) -> None:
+    waiting = [asyncio.create_task(verifier.actor(issuer.token())) for _ in range(20)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.gather(*waiting[1:])
+    assert source.calls == 1
 
 
 async def test_without_any_key_nobody_can_be_told_from_anybody(
