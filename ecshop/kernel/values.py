@@ -15,9 +15,6 @@ MAX_INT64: Final = 2**63 - 1
 
 Id = Annotated[int, Meta(ge=1, le=MAX_INT64, examples=[1])]
 
-_CURRENCY = rule(r"^[A-Z]{3}$", "an ISO 4217 code in capitals like JPY")
-Currency = Annotated[str, Meta(max_length=3, pattern=_CURRENCY, description="ISO 4217", examples=["JPY"])]
-
 NOT_BLANK: Final = rule(r"\S", "not only spaces")
 
 

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ecshop.kernel.currency import Currency
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import Wrong
-from ecshop.kernel.values import Currency, Id
+from ecshop.kernel.values import Id
 
 MAX_QUANTITY: Final = 10_000
 MAX_LINES: Final = 100

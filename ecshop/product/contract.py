@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Protocol, runtime_checkable
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ecshop.kernel.currency import Currency
 from ecshop.kernel.errors import EcshopError
-from ecshop.kernel.values import NOT_BLANK, Currency, Id
+from ecshop.kernel.values import NOT_BLANK, Id
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK, examples=["Green tea"])]
 Detail = Annotated[str, Meta(max_length=4000, examples=["First flush, 100 g"])]

@@ -27,7 +27,7 @@ PRODUCT_FIELDS: Final[dict[str, tuple[str | None, ...]]] = {
     "name": (*NOT_TEXT, '""', '"  "', '"\\t\\n"', '"\\u00a0\\u3000"', json.dumps("x" * 201)),
     "price": (*NOT_WHOLE_NUMBERS, *NOT_INT64, "-1", str(10**12 + 1)),
     "detail": (*NOT_TEXT, json.dumps("x" * 4001)),
-    "currency": (*NOT_TEXT, '""', '"jpy"', '"YEN!"', '"JPY\\n"', '"JPYE"', '"\\u00c9UR"'),
+    "currency": (*NOT_TEXT, '""', '"jpy"', '"YEN!"', '"JPY\\n"', '"JPYE"', '"\\u00c9UR"', '"ZZZ"', '"DEM"', '"XXX"'),
     "category_id": ('"1"', "1.0", "true", "0", "-1", *NOT_INT64),
     "on_sale": ("1", "0", '"true"', "null"),
     "status": ("1", '"on"', "null"),

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.flows.refusals import assert_refused
 from tests.shops import RunningShop
 
 
@@ -51,6 +52,24 @@ def test_a_change_of_currency_needs_its_price(shop: RunningShop) -> None:
     for whole in ({"currency": "JPY"}, {"currency": "USD", "price": 10}):
         shop.call("PUT", f"/products/{product}", shop.staff, json=whole).raise_for_status()
     assert (shop.product(product)["price"], shop.product(product)["currency"]) == (10, "USD")
+
+
+@pytest.mark.parametrize("code", ["ZZZ", "DEM", "XTS", "XXX", "XAU"])
+def test_what_nobody_pays_with_is_no_currency(shop: RunningShop, code: str) -> None:
+    product = shop.new_product(stock=5)
+    for answer in (
+        shop.call("POST", "/products", shop.staff, json={"name": "Tea", "price": 1, "currency": code}),
+        shop.call("PUT", f"/products/{product}", shop.staff, json={"price": 1, "currency": code}),
+        _order(shop, product, 1, currency=code),
+    ):
+        assert_refused(answer, 400, "request.invalid")
+        assert answer.json()["errors"] == [
+            {
+                "field": "currency",
+                "message": "must be text of at most 3 characters, the ISO 4217 code of a currency in use, like JPY",
+            }
+        ]
+    assert (shop.product(product)["price"], shop.units(product)) == (1200, (5, 0))
 
 
 def test_a_product_that_stock_has_said_nothing_of_is_neither_in_stock_nor_out(shop: RunningShop) -> None:
