@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Protocol, runtime_checkable
+from typing import Annotated, Final, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -12,6 +12,9 @@ from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet
 from ecshop.kernel.validation import rule
+from ecshop.kernel.words import keep_name
+
+LONGEST_USER_NAME: Final = 64
 
 _ONE_WORD = rule(r"^[^\s\x00]+(?![\s\S])", "without spaces")
 
@@ -19,9 +22,9 @@ UserName = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=64,
+        max_length=LONGEST_USER_NAME,
         pattern=_ONE_WORD,
-        description="Unique, whatever its case.",
+        description="Unique, whatever its case and width.",
         examples=["aoi"],
     ),
 ]
@@ -32,6 +35,9 @@ Presented = Annotated[str, Meta(max_length=1024, examples=["0123456789abcdef0123
 class NewUser(Struct, frozen=True, forbid_unknown_fields=True):
     user_name: UserName
     password: Password
+
+    def __post_init__(self) -> None:
+        keep_name(self, "user_name", LONGEST_USER_NAME)
 
 
 class Login(Struct, frozen=True, forbid_unknown_fields=True):

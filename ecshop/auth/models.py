@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, String, Text
+from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.kernel.db.columns import COLUMN_TYPES
+from ecshop.auth.contract import LONGEST_USER_NAME
+from ecshop.kernel.db.columns import COLUMN_TYPES, sort_key
 from ecshop.kernel.identity import Role
 
 
@@ -20,14 +21,14 @@ _ROLES = ", ".join(f"'{role}'" for role in Role)
 
 
 class Account(Base):
-    """A user. `name_key` is the name without its case: two names that look the same are the same."""
+    """A user. `name_key` is the name without case and width: two names that look the same are the same."""
 
     __tablename__ = "account"
     __table_args__ = (CheckConstraint(f"role IN ({_ROLES})", name="known_role"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    user_name: Mapped[str] = mapped_column(String(64))
-    name_key: Mapped[str] = mapped_column(Text, unique=True)
+    user_name: Mapped[str] = mapped_column(String(LONGEST_USER_NAME))
+    name_key: Mapped[str] = mapped_column(sort_key(LONGEST_USER_NAME), unique=True)
     password_hash: Mapped[str] = mapped_column(String(256))
     role: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]

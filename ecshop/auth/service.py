@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
-import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
@@ -35,6 +34,7 @@ from ecshop.kernel.db.database import Database
 from ecshop.kernel.db.mapping import struct_of
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet, audience_of
+from ecshop.kernel.words import key_of
 
 SERVICE_TOKEN_SECONDS: Final = 300
 
@@ -116,7 +116,12 @@ class _Passwords:
 
 def _add(session: Session, name: str, password_hash: str, role: Role) -> User:
     account = Account(
-        id=uuid7(), user_name=name, name_key=_key(name), password_hash=password_hash, role=role.value, created_at=now()
+        id=uuid7(),
+        user_name=name,
+        name_key=key_of(name),
+        password_hash=password_hash,
+        role=role.value,
+        created_at=now(),
     )
     session.add(account)
     try:
@@ -127,7 +132,7 @@ def _add(session: Session, name: str, password_hash: str, role: Role) -> User:
 
 
 def _by_name(session: Session, name: str) -> Account | None:
-    return session.scalar(select(Account).where(Account.name_key == _key(name)))
+    return session.scalar(select(Account).where(Account.name_key == key_of(name)))
 
 
 def _get(session: Session, actor: Actor) -> User:
@@ -139,7 +144,3 @@ def _get(session: Session, actor: Actor) -> User:
 
 def _user(account: Account) -> User:
     return struct_of(User, account, role=Role(account.role))
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).casefold()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, or_, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ecshop.events.catalog import ProductDeleted
@@ -16,6 +16,7 @@ from ecshop.kernel.db.mapping import assign, columns_of, given, struct_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import Page
+from ecshop.kernel.words import key_of, search_text
 from ecshop.product import categories
 from ecshop.product.contract import (
     NewProduct,
@@ -32,7 +33,7 @@ _FIND: Final = select(*columns_of(Product, ProductRow)).where(ProductRow.id.in_(
 _product: Final = partial(struct_of, Product)
 _SORTED_BY: Final[dict[str, InstrumentedAttribute[Any]]] = {
     "id": ProductRow.id,
-    "name": ProductRow.name,
+    "name": ProductRow.name_key,
     "price": ProductRow.price,
 }
 
@@ -94,10 +95,9 @@ def _quotes(products: Sequence[Product | None], ids: Sequence[int]) -> tuple[Quo
 def _filtered(wanted: ProductFilter) -> Select[Any]:
     query = select(ProductRow)
     if wanted.name is not None:
-        query = query.where(ProductRow.name == wanted.name)
+        query = query.where(ProductRow.name_key == key_of(wanted.name))
     if wanted.q is not None:
-        part = [column.icontains(wanted.q, autoescape=True) for column in (ProductRow.name, ProductRow.detail)]
-        query = query.where(or_(*part))
+        query = query.where(ProductRow.search_text.contains(search_text(wanted.q), autoescape=True))
     if wanted.category_id is not None:
         query = query.where(ProductRow.category_id == wanted.category_id)
     if wanted.in_stock is not None:

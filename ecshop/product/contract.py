@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Protocol, runtime_checkable
+from typing import Annotated, Final, Literal, Protocol, runtime_checkable
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ecshop.kernel.currency import Currency
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.values import NOT_BLANK, Id
+from ecshop.kernel.words import keep_name
 
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NOT_BLANK, examples=["Green tea"])]
+LONGEST_NAME: Final = 200
+LONGEST_CATEGORY: Final = 100
+
+_SEEN: Final = "With something that can be seen; blanks around it are not kept."
+Name = Annotated[
+    str,
+    Meta(min_length=1, max_length=LONGEST_NAME, pattern=NOT_BLANK, description=_SEEN, examples=["Green tea"]),
+]
 Detail = Annotated[str, Meta(max_length=4000, examples=["First flush, 100 g"])]
 Price = Annotated[int, Meta(ge=0, le=10**12, description="In the currency's minor unit.", examples=[1200])]
 Sort = Literal["id", "-id", "name", "-name", "price", "-price"]
@@ -23,7 +31,14 @@ class Category(Struct, frozen=True):
 
 
 class CategoryBody(Struct, frozen=True, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=NOT_BLANK, examples=["Tea"])]
+    """No two names are the same but for case, width and blanks."""
+
+    name: Annotated[
+        str, Meta(min_length=1, max_length=LONGEST_CATEGORY, pattern=NOT_BLANK, description=_SEEN, examples=["Tea"])
+    ]
+
+    def __post_init__(self) -> None:
+        keep_name(self, "name", LONGEST_CATEGORY)
 
 
 class Product(Struct, frozen=True):
@@ -54,6 +69,9 @@ class NewProduct(Struct, frozen=True, forbid_unknown_fields=True):
     on_sale: bool | UnsetType = UNSET
     status: bool | UnsetType = UNSET
 
+    def __post_init__(self) -> None:
+        keep_name(self, "name", LONGEST_NAME)
+
 
 class ProductChange(Struct, frozen=True, forbid_unknown_fields=True):
     """What is left out stays as it is; `status` sets the seller's switch where `on_sale` is not given."""
@@ -66,9 +84,12 @@ class ProductChange(Struct, frozen=True, forbid_unknown_fields=True):
     on_sale: bool | UnsetType = UNSET
     status: bool | UnsetType = UNSET
 
+    def __post_init__(self) -> None:
+        keep_name(self, "name", LONGEST_NAME)
+
 
 class ProductFilter(Struct, frozen=True):
-    """`name` is the whole name, `q` a part of name or detail whatever its case."""
+    """`name` is the whole name, `q` a part of name or detail, in any case and width; `q` may leave out accents too."""
 
     name: str | None = None
     q: str | None = None

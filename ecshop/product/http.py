@@ -44,8 +44,13 @@ class ProductController(Controller):
     async def list_products(
         self,
         product: NamedDependency[ProductService],
-        name: Annotated[str | None, QueryParameter(max_length=200, description="The whole name.")] = None,
-        q: Annotated[str | None, QueryParameter(max_length=200, description="A part of name or detail.")] = None,
+        name: Annotated[str | None, QueryParameter(max_length=200, description="The whole name, in any case.")] = None,
+        q: Annotated[
+            str | None,
+            QueryParameter(
+                max_length=200, description="A part of name or detail, in any case, with or without accents."
+            ),
+        ] = None,
         category_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_INT64)] = None,
         in_stock: Annotated[bool | None, QueryParameter()] = None,
         sort: Annotated[Sort, QueryParameter(description="`-` sorts downwards.")] = "id",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, Text, and_
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
-from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey
+from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey, sort_key
+from ecshop.kernel.words import key_of, search_text
+from ecshop.product.contract import LONGEST_CATEGORY, LONGEST_NAME
 
 
 class Base(DeclarativeBase):
@@ -14,28 +16,47 @@ class Base(DeclarativeBase):
 
 
 class CategoryRow(Base):
+    """`name_key` follows the name by itself: two names that are the same but for case and blanks are one."""
+
     __tablename__ = "category"
     __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(CountedKey, primary_key=True)
-    name: Mapped[str] = mapped_column(String(100), unique=True)
+    name: Mapped[str] = mapped_column(String(LONGEST_CATEGORY))
+    name_key: Mapped[str] = mapped_column(sort_key(LONGEST_CATEGORY), unique=True)
+
+    @validates("name")
+    def _fold(self, _field: str, name: str) -> str:
+        self.name_key = key_of(name)
+        return name
 
 
 class ProductRow(Base):
-    """`stock_version` is that of the news which `in_stock` comes from, NULL before the first. No id is used twice."""
+    """`stock_version` is that of the news which `in_stock` comes from, NULL before the first. No id is used twice.
+
+    Products are sorted by `name_key` and looked for in `search_text`, which follow name and detail by themselves.
+    """
 
     __tablename__ = "product"
     __table_args__ = (CheckConstraint("price >= 0", name="price_not_negative"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(CountedKey, primary_key=True)
-    name: Mapped[str] = mapped_column(String(200), index=True)
+    name: Mapped[str] = mapped_column(String(LONGEST_NAME))
+    name_key: Mapped[str] = mapped_column(sort_key(LONGEST_NAME), index=True)
     detail: Mapped[str] = mapped_column(Text)
+    search_text: Mapped[str] = mapped_column(Text, deferred=True)
     price: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     category_id: Mapped[int | None] = mapped_column(ForeignKey("category.id"), index=True)
     on_sale: Mapped[bool]
     in_stock: Mapped[bool | None]
     stock_version: Mapped[int] = mapped_column(default=0)
+
+    @validates("name", "detail")
+    def _fold(self, field: str, text: str) -> str:
+        texts = {"name": self.name or "", "detail": self.detail or "", field: text}
+        self.name_key, self.search_text = key_of(texts["name"]), search_text(*texts.values())
+        return text
 
     @hybrid_property
     def status(self) -> bool:

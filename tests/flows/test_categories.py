@@ -40,6 +40,18 @@ def test_two_categories_have_two_names(shop: RunningShop) -> None:
     assert walk(shop, "/categories", 100) == known
 
 
+def test_a_category_is_the_same_however_its_name_is_typed(shop: RunningShop) -> None:
+    mark = uuid4().hex
+    made = shop.call("POST", "/categories", shop.staff, json={"name": f" The\u0301 vert {mark} "})
+    assert made.json()["name"] == f"Th\u00e9 vert {mark}"
+    for same in (f"TH\u00c9 VERT {mark}", f"\u3000th\u00e9  vert\u00a0{mark}", f"\uff34h\u00e9 vert {mark}"):
+        assert_refused(shop.call("POST", "/categories", shop.staff, json={"name": same}), 409, "category.exists")
+    for other in (f"The vert {mark}", f"Th\u00e9vert {mark}"):
+        assert shop.call("POST", "/categories", shop.staff, json={"name": other}).status_code == 201
+    path, recased = f"/categories/{made.json()['id']}", f"TH\u00c9 vert {mark}"
+    assert shop.call("PUT", path, shop.staff, json={"name": recased}).json()["name"] == recased
+
+
 def test_a_category_is_not_renamed_to_a_name_that_is_taken(shop: RunningShop) -> None:
     first, second = shop.new_category(), shop.new_category()
     taken, own = (shop.call("GET", f"/categories/{category}").json() for category in (first, second))

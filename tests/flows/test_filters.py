@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.flows.lists import NOBODYS, found, walk
+from tests.flows.names import assert_sorted_and_found
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
@@ -17,8 +18,27 @@ def test_a_name_is_found_as_a_whole(shop: RunningShop) -> None:
     shop.new_product(name=f"{name} deluxe")
     assert found(shop, name=name) == both
     assert found(shop, name=name[:-1]) == []
-    assert found(shop, name=name.upper()) == []
-    assert found(shop, name=f"{name} ") == []
+    for typed in (name.upper(), f" {name} ", name.replace(" ", "\u3000")):
+        assert found(shop, name=typed) == both
+    accented = shop.new_product(name=f"The\u0301 {name}")
+    assert (found(shop, name=f"TH\u00c9 {name}"), found(shop, name=f"the {name}")) == ([accented], [])
+
+
+def test_a_name_is_sorted_and_found_however_it_is_typed(shop: RunningShop) -> None:
+    assert_sorted_and_found(shop)
+
+
+def test_a_part_is_found_in_what_was_changed(shop: RunningShop) -> None:
+    tag = uuid4().hex
+    product = shop.new_product(name=f"{tag} green", detail="first flush")
+    for change in ({"name": f"{tag} black"}, {"detail": "second flush"}):
+        shop.call("PUT", f"/products/{product}", shop.staff, json=change).raise_for_status()
+        assert [found(shop, name=f"{tag} {now}") for now in ("BLACK", "GREEN")] == [[product], []]
+        assert found(shop, q=tag, sort="name") == [product]
+    for part in (f"{tag} black", "black"):
+        assert product in found(shop, q=part)
+    for part in (f"{tag} green", "first flush"):
+        assert product not in found(shop, q=part)
 
 
 def test_a_part_is_found_in_name_and_detail_whatever_its_case(shop: RunningShop) -> None:

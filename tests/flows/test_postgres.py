@@ -11,9 +11,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from bench.load import Request
+from ecshop.kernel.db.engine import open_engine
 from entrypoints.contexts import NAMES
+from tests.flows.names import assert_sorted_and_found
 from tests.shops import RunningShop, shop_together
 from tests.waiting import eventually
 
@@ -81,6 +84,21 @@ def test_a_cancelled_order_gives_its_units_back(postgres_shop: RunningShop) -> N
     eventually(lambda: postgres_shop.units(product), (5, 0))
     listed = postgres_shop.call("GET", "/orders", postgres_shop.customer, params={"limit": 1}).json()
     assert listed["items"][0]["id"] == order["id"]
+
+
+def test_names_are_sorted_and_found_as_on_sqlite(postgres_shop: RunningShop) -> None:
+    assert_sorted_and_found(postgres_shop)
+
+
+def test_keys_are_sorted_by_code_points_whatever_the_database_sorts_by(
+    postgres_shop: RunningShop, database_url: str
+) -> None:
+    told = text("SELECT table_name, collation_name FROM information_schema.columns WHERE column_name = 'name_key'")
+    engine = open_engine(database_url.replace("{context}", "product"))
+    with engine.connect() as connection:
+        collations = {row.table_name: row.collation_name for row in connection.execute(told)}
+    engine.dispose()
+    assert collations == {"category": "C", "product": "C"}
 
 
 def test_a_worker_on_sqlite_says_why_it_is_not_needed(tmp_path: Path) -> None:

@@ -30,9 +30,16 @@ def test_a_product_is_made_with_what_is_given_and_sensible_rest(shop: RunningSho
 
 
 def test_a_product_keeps_every_letter_it_was_given(shop: RunningShop) -> None:
-    texts: dict[str, Any] = {"name": " \u8336 \U0001f375 <b>&amp;'\" \\ %", "detail": "one\n\ttwo \u200d \u0301"}
+    texts: dict[str, Any] = {"name": "\u8336 \U0001f375  <b>&amp;'\" \\ %", "detail": " one\r\n\ttwo a\u200db e\u0301"}
     product = shop.new_product(**texts, price=10**12, currency="EUR")
     assert shop.product(product).items() >= {**texts, "price": 10**12, "currency": "EUR"}.items()
+
+
+def test_a_name_is_kept_composed_and_without_blanks_around_it(shop: RunningShop) -> None:
+    product = shop.new_product(name=" \u3000Cafe\u0301  au lait ")
+    assert shop.product(product)["name"] == "Caf\u00e9  au lait"
+    changed = shop.call("PUT", f"/products/{product}", shop.staff, json={"name": " Tea "})
+    assert changed.json()["name"] == shop.product(product)["name"] == "Tea"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,10 @@ class Example(NamedTuple):
 
 
 ACCOUNT: Final = {"password_hash": "", "role": "staff", "created_at": 1}
-PRODUCT: Final = {"detail": "", "price": 1200, "currency": "JPY", "on_sale": True, "in_stock": True, "stock_version": 0}
+PRODUCT: Final = {
+    **{"detail": "", "search_text": "", "price": 1200, "currency": "JPY"},
+    **{"on_sale": True, "in_stock": True, "stock_version": 0},
+}
 ORDER: Final = {"status": "confirmed", "version": 1, "total": 1200, "currency": "JPY", "placed_at": 1}
 LINE: Final = {"product_id": 1, "name": "Green tea", "unit_price": 1200}
 
@@ -64,11 +67,14 @@ EXAMPLES: Final[Mapping[str, Example]] = {
     "product": Example(
         "category",
         {
-            "category": [{"id": 1, "name": "Tea"}, {"id": 2, "name": "Pots"}],
+            "category": [
+                {"id": 1, "name": "Tea", "name_key": "tea"},
+                {"id": 2, "name": "Pots", "name_key": "pots"},
+            ],
             "product": [
-                {"id": 1, "name": "Green tea", "category_id": 1, **PRODUCT},
-                {"id": 2, "name": "A pot", "category_id": 2, **PRODUCT},
-                {"id": 3, "name": "A cup", "category_id": None, **PRODUCT},
+                {"id": 1, "name": "Green tea", "name_key": "green tea", "category_id": 1, **PRODUCT},
+                {"id": 2, "name": "A pot", "name_key": "a pot", "category_id": 2, **PRODUCT},
+                {"id": 3, "name": "A cup", "name_key": "a cup", "category_id": None, **PRODUCT},
             ],
         },
         {"sqlite_autoincrement": True},

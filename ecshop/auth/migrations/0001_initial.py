@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from ecshop.events.schema import create_event_tables
-from ecshop.kernel.db.columns import Instant
+from ecshop.kernel.db.columns import Instant, sort_key
 
 revision = "auth_0001"
 down_revision = None
@@ -15,7 +15,7 @@ def upgrade() -> None:
         "account",
         sa.Column("id", sa.Uuid, primary_key=True),
         sa.Column("user_name", sa.String(64), nullable=False),
-        sa.Column("name_key", sa.Text, nullable=False, unique=True),
+        sa.Column("name_key", sort_key(64), nullable=False, unique=True),
         sa.Column("password_hash", sa.String(256), nullable=False),
         sa.Column("role", sa.String(16), nullable=False),
         sa.Column("created_at", Instant, nullable=False),

@@ -6,15 +6,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CursorResult, Dialect, Integer, Result, Table, Uuid
+from sqlalchemy import BigInteger, CursorResult, Dialect, Integer, Result, String, Table, Uuid
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 CountedKey: Final = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit key that the database counts up; SQLite does so for an INTEGER PRIMARY KEY only."""
+
+
+def sort_key(length: int) -> TypeEngine[str]:
+    """Text that is sorted by its code points, as SQLite does and PostgreSQL in the collation "C" alone."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
 class Instant(TypeDecorator[datetime]):

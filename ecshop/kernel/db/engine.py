@@ -70,7 +70,6 @@ def open_engine(url: str | URL, *, synchronous: str = "FULL", guest: bool = Fals
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _record: Any) -> None:
-        connection.create_function("lower", 1, _lower, deterministic=True)  # its own knows ASCII alone
         connection.isolation_level = None  # pysqlite's own BEGINs come too late and commit too early
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
@@ -101,10 +100,6 @@ def try_to_read(session: Session) -> None:
 def try_to_write(session: Session) -> None:
     """A real commit that changes nothing: SQLite writes its header anew, PostgreSQL counts a transaction."""
     session.execute(_SAME_HEADER if session.get_bind().dialect.name == "sqlite" else _TRANSACTION)
-
-
-def _lower(text: Any) -> Any:
-    return text.lower() if isinstance(text, str) else text
 
 
 @contextmanager

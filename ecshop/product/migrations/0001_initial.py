@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from ecshop.events.schema import create_event_tables
-from ecshop.kernel.db.columns import CountedKey
+from ecshop.kernel.db.columns import CountedKey, sort_key
 
 revision = "product_0001"
 down_revision = None
@@ -14,14 +14,17 @@ def upgrade() -> None:
     op.create_table(
         "category",
         sa.Column("id", CountedKey, primary_key=True),
-        sa.Column("name", sa.String(100), nullable=False, unique=True),
+        sa.Column("name", sa.String(100), nullable=False),
+        sa.Column("name_key", sort_key(100), nullable=False, unique=True),
         sqlite_autoincrement=True,
     )
     op.create_table(
         "product",
         sa.Column("id", CountedKey, primary_key=True),
         sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("name_key", sort_key(200), nullable=False),
         sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("search_text", sa.Text, nullable=False),
         sa.Column("price", sa.BigInteger, nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("category_id", CountedKey, sa.ForeignKey("category.id")),
@@ -31,6 +34,6 @@ def upgrade() -> None:
         sa.CheckConstraint("price >= 0", name="price_not_negative"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_product_name", "product", ["name"])
+    op.create_index("ix_product_name_key", "product", ["name_key"])
     op.create_index("ix_product_category_id", "product", ["category_id"])
     create_event_tables()

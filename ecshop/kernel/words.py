@@ -1,0 +1,58 @@
+"""What people name things with: how it is kept, and when two texts are the same word."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from msgspec import UNSET, Struct
+from msgspec.structs import force_setattr
+
+from ecshop.kernel.validation import Wrong
+
+_BRAILLE_BLANK: Final = "\u2800"
+_IGNORABLE: Final = re.compile(
+    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Unicode's Default_Ignorable_Code_Point, which the standard library does not know."""
+
+_ACCENTED: Final = re.compile(r"([^\W\d_])[\u0300-\u036f]+")
+"""Accents of Latin, Greek and Cyrillic; the marks of other scripts, like dakuten, make another letter."""
+
+
+def key_of(name: str) -> str:
+    """Equal for names that are the same but for case, width, composition, blanks and what is not seen.
+
+    Unicode's NFKC_Casefold, which the standard library suffices for; accents tell names apart: resume is not résumé.
+    """
+    text = unicodedata.normalize("NFD", _IGNORABLE.sub("", name))
+    for _ in range(2):  # folding brings up more to normalise, and that more to fold (Unicode, D146)
+        text = unicodedata.normalize("NFKC", text.casefold())
+    return " ".join(text.replace(_BRAILLE_BLANK, " ").split())
+
+
+def search_text(*texts: str) -> str:
+    """What a part of the texts is looked for in, and what for: as `key_of`, and without accents."""
+    return "\n".join(_without_accents(key_of(text)) for text in texts)
+
+
+def keep_name(struct: Struct, field: str, longest: int) -> None:
+    """For `__post_init__`: the field is kept composed (NFC) and without blanks around it. Raises `Wrong`.
+
+    Its key is as short, so that any name fits into an index.
+    """
+    name = getattr(struct, field)
+    if name is UNSET:
+        return
+    kept, key = unicodedata.normalize("NFC", name.strip()), key_of(name)
+    if not key:
+        raise Wrong(field, "must hold something that can be seen")
+    if max(len(kept), len(key)) > longest:
+        raise Wrong(field, f"must be text of at most {longest} characters, its ligatures written out")
+    force_setattr(struct, field, kept)
+
+
+def _without_accents(text: str) -> str:
+    return unicodedata.normalize("NFC", _ACCENTED.sub(r"\1", unicodedata.normalize("NFD", text)))

@@ -1,0 +1,120 @@
+"""When two texts are the same word, and what is no name."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Literal
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecshop.kernel.validation import Wrong
+from ecshop.kernel.words import keep_name, key_of, search_text
+
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+
+quickly = settings(database=None, deadline=None)
+texts = st.text(st.characters(exclude_characters="\u0131", exclude_categories=["Cs"]))
+"""Without the dotless i: its capital is that of another letter."""
+
+
+class Named(msgspec.Struct, frozen=True):
+    name: str | msgspec.UnsetType = msgspec.UNSET
+
+    def __post_init__(self) -> None:
+        keep_name(self, "name", 10)
+
+
+@quickly
+@given(texts)
+def test_what_is_folded_is_folded_for_good(text: str) -> None:
+    assert key_of(key_of(text)) == key_of(text)
+    assert search_text(search_text(text)) == search_text(text)
+
+
+@quickly
+@given(texts, st.sampled_from(Form.__args__))  # type: ignore[attr-defined]
+def test_a_word_is_the_same_in_every_form_of_unicode(text: str, form: Form) -> None:
+    assert key_of(unicodedata.normalize(form, text)) == key_of(text)
+    assert search_text(unicodedata.normalize(form, text)) == search_text(text)
+
+
+@quickly
+@given(texts)
+def test_a_word_is_the_same_in_every_case(text: str) -> None:
+    assert key_of(text.upper()) == key_of(text.lower()) == key_of(text)
+
+
+@quickly
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E)))
+def test_a_word_is_the_same_in_full_width(text: str) -> None:
+    assert key_of("".join(chr(ord(letter) + 0xFEE0) for letter in text)) == key_of(text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Green tea", " GREEN \t tea\n"),
+        ("green tea", "green\u3000tea\u2800"),
+        ("\u30ab\u30d5\u30a7", "\uff76\uff8c\uff6a"),
+        ("\u30ac", "\uff76\uff9e"),
+        ("Stra\u00dfe", "STRASSE"),
+        ("\u2764\ufe0f", "\u2764"),
+        ("te\u200da", "tea"),
+        ("te\u034fa", "tea"),
+    ],
+)
+def test_these_are_the_same_name(one: str, other: str) -> None:
+    assert key_of(one) == key_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("resume", "r\u00e9sum\u00e9"), ("\u304b", "\u304c"), ("green tea", "greentea"), ("=", "\u2260")]
+)
+def test_these_are_two_names(one: str, other: str) -> None:
+    assert key_of(one) != key_of(other)
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ("Cr\u00e8me br\u00fbl\u00e9e", "creme brulee"),
+        ("\u1ec7", "e"),
+        ("\u03ac\u03b8\u03ae\u03bd\u03b1", "\u03b1\u03b8\u03b7\u03bd\u03b1"),
+        ("\u0401\u043b\u043a\u0430", "\u0435\u043b\u043a\u0430"),
+    ],
+)
+def test_accents_are_left_out_of_what_is_looked_for(written: str, wanted: str) -> None:
+    assert search_text(written) == search_text(wanted)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("\u304b", "\u304c"), ("\u306f", "\u3071"), ("\uff8a", "\uff8a\uff9f"), ("=", "\u2260"), ("\u0627", "\u0623")],
+)
+def test_other_marks_are_looked_for(one: str, other: str) -> None:
+    assert search_text(one) not in search_text(other)
+
+
+def test_a_part_is_of_one_text_or_of_the_other() -> None:
+    assert search_text("green", "tea") == "green\ntea"
+    assert "\n" not in search_text("green\ntea")
+
+
+def test_a_name_is_kept_composed_and_without_blanks_around_it() -> None:
+    assert Named(" \u3000Cafe\u0301  au ").name == "Caf\u00e9  au"
+    assert Named().name is msgspec.UNSET
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u3000", "\u2800", "\u3164", "\u115f\u1160", "\uffa0", "\u034f", "\ufe0f"])
+def test_what_draws_nothing_is_no_name(text: str) -> None:
+    with pytest.raises(Wrong, match="name must hold something that can be seen"):
+        Named(text)
+
+
+@pytest.mark.parametrize("text", ["x" * 11, "\ufdfa", "\u00df" * 6, "\ufb2c" * 4])
+def test_a_name_is_too_long_when_it_is_so_written_out(text: str) -> None:
+    with pytest.raises(Wrong, match="name must be text of at most 10 characters"):
+        Named(text)
