@@ -24,7 +24,7 @@ UserName = Annotated[
         min_length=1,
         max_length=LONGEST_USER_NAME,
         pattern=_ONE_WORD,
-        description="Unique, whatever its case and width.",
+        description="Unique, whatever its case and width. Without control or invisible characters.",
         examples=["aoi"],
     ),
 ]

@@ -6,11 +6,16 @@ import re
 import unicodedata
 from typing import Final
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import force_setattr
 
 from ecshop.kernel.validation import Wrong
 
+LINES: Final = "\t\n\r\u2028\u2029"
+"""The control characters that a text of several lines is made with."""
+
+_REFUSED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_JOINER: Final = re.compile(r"(?<=[^\s\u200c\u200d])[\u200c\u200d](?=[^\s\u200c\u200d])")
 _BRAILLE_BLANK: Final = "\u2800"
 _IGNORABLE: Final = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
@@ -46,12 +51,25 @@ def keep_name(struct: Struct, field: str, longest: int) -> None:
     name = getattr(struct, field)
     if name is UNSET:
         return
+    refuse_invisible(field, name)
     kept, key = unicodedata.normalize("NFC", name.strip()), key_of(name)
     if not key:
         raise Wrong(field, "must hold something that can be seen")
     if max(len(kept), len(key)) > longest:
         raise Wrong(field, f"must be text of at most {longest} characters, its ligatures written out")
     force_setattr(struct, field, kept)
+
+
+def refuse_invisible(field: str, text: str | UnsetType, *, but: str = "") -> None:
+    """Raises `Wrong` for control and format characters.
+
+    Joiners may stand between two characters that are seen, where emoji and some scripts need them.
+    """
+    if text is UNSET:
+        return
+    for character in _JOINER.sub("", text):
+        if unicodedata.category(character) in _REFUSED and character not in but:
+            raise Wrong(field, f"must not hold control or invisible characters; U+{ord(character):04X} is one")
 
 
 def _without_accents(text: str) -> str:

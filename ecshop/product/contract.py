@@ -10,17 +10,19 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ecshop.kernel.currency import Currency
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.values import NOT_BLANK, Id
-from ecshop.kernel.words import keep_name
+from ecshop.kernel.words import LINES, keep_name, refuse_invisible
 
 LONGEST_NAME: Final = 200
 LONGEST_CATEGORY: Final = 100
 
-_SEEN: Final = "With something that can be seen; blanks around it are not kept."
+_SEEN: Final = "Without control or invisible characters; blanks around it are not kept."
 Name = Annotated[
     str,
     Meta(min_length=1, max_length=LONGEST_NAME, pattern=NOT_BLANK, description=_SEEN, examples=["Green tea"]),
 ]
-Detail = Annotated[str, Meta(max_length=4000, examples=["First flush, 100 g"])]
+Detail = Annotated[
+    str, Meta(max_length=4000, description="Without control or invisible characters.", examples=["First flush, 100 g"])
+]
 Price = Annotated[int, Meta(ge=0, le=10**12, description="In the currency's minor unit.", examples=[1200])]
 Sort = Literal["id", "-id", "name", "-name", "price", "-price"]
 
@@ -31,7 +33,7 @@ class Category(Struct, frozen=True):
 
 
 class CategoryBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """No two names are the same but for case, width and blanks."""
+    """Another category's name is taken in any case and width, and with any blanks; accents make another name."""
 
     name: Annotated[
         str, Meta(min_length=1, max_length=LONGEST_CATEGORY, pattern=NOT_BLANK, description=_SEEN, examples=["Tea"])
@@ -71,6 +73,7 @@ class NewProduct(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         keep_name(self, "name", LONGEST_NAME)
+        refuse_invisible("detail", self.detail, but=LINES)
 
 
 class ProductChange(Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +89,7 @@ class ProductChange(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         keep_name(self, "name", LONGEST_NAME)
+        refuse_invisible("detail", self.detail, but=LINES)
 
 
 class ProductFilter(Struct, frozen=True):

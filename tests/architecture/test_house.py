@@ -29,4 +29,5 @@ def test_no_file_is_too_long() -> None:
 def test_the_kernel_knows_no_word_of_the_business() -> None:
     words = ("product", "stock", "reservation", "category")
     files = sorted((ROOT / "ecshop" / "kernel").rglob("*.py"))
-    assert [str(file) for file in files for word in words if word in file.read_text().lower()] == []
+    texts = {str(file): file.read_text().lower().replace("unicodedata.category", "") for file in files}
+    assert [file for file, text in texts.items() for word in words if word in text] == []

@@ -28,6 +28,11 @@ Refusal = tuple[int, str]
 NOT_WHOLE_NUMBERS: Final = ('"3"', "1.0", "1e0", "true", "null", "[]", "{}", '""')
 NOT_INT64: Final = (str(2**63), str(-(2**63) - 1), str(10**30))
 NOT_TEXT: Final = ("1", "true", "null", "[]", "{}")
+INVISIBLE: Final = ("Te\u200ba", "Tea\u202e", "\ufeffTea", "Te\u0007a", "Te\u00ada", "Tea\u200d")
+NO_NAMES: Final = tuple(
+    json.dumps(text) for text in (*INVISIBLE, "Te\na", "Tea\n", "\u2028", "\u2800", "\u3164", "\u115f", "\ufdfa" * 12)
+)
+"""What a name is not made of, and what no column holds when it is written out."""
 
 one_shape_is_enough: Final = pytest.mark.parametrize("shop", ["together"], indirect=True)
 """What reads a request is the same code in both shapes of the shop."""

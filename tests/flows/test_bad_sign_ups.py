@@ -37,6 +37,8 @@ SIGN_UPS: Final = cases(
         '"USER\\n"',
         '"USER\\u0000"',
         '" USER"',
+        *(f'"USER{seen_by_nobody}"' for seen_by_nobody in ("\\u200b", "\\ufeff", "\\u202e", "\\u0007", "\\u200d")),
+        '"\\u3164"',
         json.dumps("x" * 65),
         None,
     ),

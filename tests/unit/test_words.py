@@ -7,15 +7,15 @@ from typing import Literal
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecshop.kernel.validation import Wrong
-from ecshop.kernel.words import keep_name, key_of, search_text
+from ecshop.kernel.words import LINES, keep_name, key_of, refuse_invisible, search_text
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
-quickly = settings(database=None, deadline=None)
+repeatably = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 texts = st.text(st.characters(exclude_characters="\u0131", exclude_categories=["Cs"]))
 """Without the dotless i: its capital is that of another letter."""
 
@@ -27,27 +27,27 @@ class Named(msgspec.Struct, frozen=True):
         keep_name(self, "name", 10)
 
 
-@quickly
+@repeatably
 @given(texts)
 def test_what_is_folded_is_folded_for_good(text: str) -> None:
     assert key_of(key_of(text)) == key_of(text)
     assert search_text(search_text(text)) == search_text(text)
 
 
-@quickly
+@repeatably
 @given(texts, st.sampled_from(Form.__args__))  # type: ignore[attr-defined]
 def test_a_word_is_the_same_in_every_form_of_unicode(text: str, form: Form) -> None:
     assert key_of(unicodedata.normalize(form, text)) == key_of(text)
     assert search_text(unicodedata.normalize(form, text)) == search_text(text)
 
 
-@quickly
+@repeatably
 @given(texts)
 def test_a_word_is_the_same_in_every_case(text: str) -> None:
     assert key_of(text.upper()) == key_of(text.lower()) == key_of(text)
 
 
-@quickly
+@repeatably
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E)))
 def test_a_word_is_the_same_in_full_width(text: str) -> None:
     assert key_of("".join(chr(ord(letter) + 0xFEE0) for letter in text)) == key_of(text)
@@ -118,3 +118,28 @@ def test_what_draws_nothing_is_no_name(text: str) -> None:
 def test_a_name_is_too_long_when_it_is_so_written_out(text: str) -> None:
     with pytest.raises(Wrong, match="name must be text of at most 10 characters"):
         Named(text)
+
+
+@pytest.mark.parametrize(
+    "character",
+    "\x01\t\n\r\x1b\x7f\x85\u00ad\u061c\u200b\u200e\u2028\u2029\u202e\u2060\u2066\ufeff\ufff9\U000e0041\ud800",
+    ids=ascii,
+)
+def test_what_cannot_be_seen_is_refused_and_named(character: str) -> None:
+    for text in (f"te{character}a", f"{character}tea", f"tea{character}"):
+        with pytest.raises(Wrong, match=rf"^name must not hold .*; U\+{ord(character):04X} is one$"):
+            Named(text)
+
+
+def test_text_of_several_lines_has_its_line_breaks_and_tabs() -> None:
+    refuse_invisible("detail", f"one{LINES}two", but=LINES)
+    with pytest.raises(Wrong, match=r"U\+200B"):
+        refuse_invisible("detail", "one\n\u200b", but=LINES)
+
+
+def test_a_joiner_stands_between_two_characters_that_are_seen() -> None:
+    for joined in ("\U0001f469\u200d\U0001f4bb", "\u2764\ufe0f\u200d\U0001f525", "\u0645\u06cc\u200c\u062e\u0648"):
+        assert Named(joined).name == joined
+    for loose in ("\u200d", "tea\u200d", "\u200ctea", "a \u200db", "a\u200d b", "a\u200d\u200cb"):
+        with pytest.raises(Wrong, match=r"U\+200[CD]"):
+            Named(loose)
