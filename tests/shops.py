@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import jwt
 import pytest
 
 from bench.server import Server, running
@@ -41,6 +42,14 @@ class RunningShop:
 
     def new_customer(self) -> str:
         return self._new_token(Role.CUSTOMER)
+
+    def new_staff(self) -> str:
+        return self._new_token(Role.STAFF)
+
+    def user_id(self, token: str) -> str:
+        """Whose token it is."""
+        subject: str = jwt.decode(token, options={"verify_signature": False})["sub"]
+        return subject
 
     def url(self, path: str) -> str:
         [context] = [name for prefix, name in _PREFIXES.items() if path.startswith(prefix)]

@@ -63,13 +63,17 @@ class StockItem(Struct, frozen=True):
 
 
 class Movement(Struct, frozen=True):
-    """A line of the ledger: `on_hand` is what was there afterwards, `reference` the order that it was for."""
+    """A line of the ledger: `on_hand` is what was there afterwards, `reference` the order that it was for.
+
+    `actor` is the user who made it, and null where an event did.
+    """
 
     id: int
     delta: Annotated[int, Meta(examples=[5])]
     on_hand: Units
     reason: Reason
     reference: UUID | None
+    actor: UUID | None
     at: datetime
 
 

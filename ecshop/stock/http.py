@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import NoneType
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, delete, get, post, put
+from litestar import Controller, Request, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 
@@ -15,7 +15,7 @@ from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
 from ecshop.kernel.http.remote import Remote
-from ecshop.kernel.identity import Role
+from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.product.contract import ProductNotFound
 from ecshop.stock.contract import (
@@ -56,9 +56,11 @@ class StockController(Controller):
             "Register stock", ProductNotFound, StockExists, *BODY_ERRORS, role=Role.STAFF, makes="/stock/{product_id}"
         ),
     )
-    async def register_stock(self, stock: NamedDependency[StockService], data: JSONBody[NewStock]) -> StockItem:
+    async def register_stock(
+        self, stock: NamedDependency[StockService], request: Request[Actor, Any, Any], data: JSONBody[NewStock]
+    ) -> StockItem:
         """From now on the product can be ordered as long as units are available."""
-        return await stock.register(data)
+        return await stock.register(request.user, data)
 
     @get("/stock/{product_id:int}", **operation("Get a product's stock", StockNotFound))
     async def get_stock(self, stock: NamedDependency[StockService], product_id: ProductId) -> StockItem:
@@ -69,18 +71,24 @@ class StockController(Controller):
         **operation("Set what is on hand", StockNotFound, StockReserved, *BODY_ERRORS, role=Role.STAFF),
     )
     async def set_stock(
-        self, stock: NamedDependency[StockService], product_id: ProductId, data: JSONBody[StockLevel]
+        self,
+        stock: NamedDependency[StockService],
+        request: Request[Actor, Any, Any],
+        product_id: ProductId,
+        data: JSONBody[StockLevel],
     ) -> StockItem:
         """After a stocktaking; the ledger gets the difference."""
-        return await stock.set_level(product_id, data)
+        return await stock.set_level(request.user, product_id, data)
 
     @delete(
         "/stock/{product_id:int}",
         **operation("Stop keeping a product", StockNotFound, StockReserved, role=Role.STAFF),
     )
-    async def remove_stock(self, stock: NamedDependency[StockService], product_id: ProductId) -> None:
+    async def remove_stock(
+        self, stock: NamedDependency[StockService], request: Request[Actor, Any, Any], product_id: ProductId
+    ) -> None:
         """Its ledger stays."""
-        await stock.remove(product_id)
+        await stock.remove(request.user, product_id)
 
     @post(
         "/stock/{product_id:int}/adjustments",
@@ -95,10 +103,14 @@ class StockController(Controller):
         ),
     )
     async def adjust_stock(
-        self, stock: NamedDependency[StockService], product_id: ProductId, data: JSONBody[Adjustment]
+        self,
+        stock: NamedDependency[StockService],
+        request: Request[Actor, Any, Any],
+        product_id: ProductId,
+        data: JSONBody[Adjustment],
     ) -> StockItem:
         """A delivery, a breakage, a theft: `delta` units more or fewer."""
-        return await stock.adjust(product_id, data)
+        return await stock.adjust(request.user, product_id, data)
 
     @get(
         "/stock/{product_id:int}/movements",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from ecshop.events.outbox import record
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.db.mapping import struct_of
+from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Page
 from ecshop.product.contract import ProductNotFound
 from ecshop.stock.contract import (
@@ -56,7 +58,7 @@ def list_movements(session: Session, product_id: int, cursor: str | None, limit:
     return page
 
 
-def register(session: Session, new: NewStock) -> StockItem:
+def register(session: Session, actor: Actor, new: NewStock) -> StockItem:
     """Also for a product that was kept before: its units are added to what orders have given back since."""
     row = session.get(ItemRow, new.product_id, with_for_update=True)
     if row is None:
@@ -68,27 +70,27 @@ def register(session: Session, new: NewStock) -> StockItem:
         raise ProductNotFound(f"product {new.product_id} was deleted", product_ids=[new.product_id])
     _check_limit(row.on_hand, new.stock)
     row.state = OPEN
-    _move_units(session, row, new.stock, REGISTERED)
+    _move_units(session, row, new.stock, REGISTERED, actor.user_id)
     news = StockReplenished if row.on_hand else StockDepleted
     record(session, [news(row.product_id, row.version)])
     return _item(row)
 
 
-def adjust(session: Session, product_id: int, adjustment: Adjustment) -> StockItem:
-    return _move(session, product_id, adjustment.reason, delta=adjustment.delta)
+def adjust(session: Session, actor: Actor, product_id: int, adjustment: Adjustment) -> StockItem:
+    return _move(session, actor, product_id, adjustment.reason, delta=adjustment.delta)
 
 
-def set_level(session: Session, product_id: int, stock: int) -> StockItem:
-    return _move(session, product_id, SET, stock=stock)
+def set_level(session: Session, actor: Actor, product_id: int, stock: int) -> StockItem:
+    return _move(session, actor, product_id, SET, stock=stock)
 
 
-def remove(session: Session, product_id: int) -> None:
+def remove(session: Session, actor: Actor, product_id: int) -> None:
     row = session.get(ItemRow, product_id, with_for_update=True)
     if row is None or row.state != OPEN:
         raise _missing(product_id)
     if row.reserved:
         raise _reserved(row)
-    _close(session, row, REMOVED)
+    _close(session, row, REMOVED, actor.user_id)
 
 
 def forget_deleted(session: Session, events: Sequence[ProductDeleted]) -> list[str]:
@@ -107,14 +109,16 @@ def _forget(session: Session, product_id: int) -> str:
     return "closed"
 
 
-def _close(session: Session, row: ItemRow, state: str) -> None:
+def _close(session: Session, row: ItemRow, state: str, actor: UUID | None = None) -> None:
     row.state = state
-    _move_units(session, row, row.reserved - row.on_hand, state)
+    _move_units(session, row, row.reserved - row.on_hand, state, actor)
     record(session, [StockDepleted(row.product_id, row.version)])
 
 
-def _move(session: Session, product_id: int, reason: str, *, delta: int = 0, stock: int | None = None) -> StockItem:
-    levels = Levels(session, [product_id])
+def _move(
+    session: Session, actor: Actor, product_id: int, reason: str, *, delta: int = 0, stock: int | None = None
+) -> StockItem:
+    levels = Levels(session, [product_id], actor.user_id)
     level = levels.get(product_id)
     if level is None or level.state != OPEN:
         raise _missing(product_id)
@@ -128,7 +132,7 @@ def _move(session: Session, product_id: int, reason: str, *, delta: int = 0, sto
     return _item(level)
 
 
-def _move_units(session: Session, row: ItemRow, delta: int, reason: str) -> None:
+def _move_units(session: Session, row: ItemRow, delta: int, reason: str, actor: UUID | None) -> None:
     row.on_hand += delta
     row.version += 1
     session.add(
@@ -139,6 +143,7 @@ def _move_units(session: Session, row: ItemRow, delta: int, reason: str) -> None
             version=row.version,
             reason=reason,
             reference=None,
+            actor=actor,
             at=now(),
         )
     )

@@ -53,8 +53,9 @@ class Level:
 class Levels:
     """Read once under lock, changed in memory, written back at once by `save`; a changed item counts one version."""
 
-    def __init__(self, session: Session, product_ids: Iterable[int]) -> None:
-        self._session = session
+    def __init__(self, session: Session, product_ids: Iterable[int], actor: UUID | None = None) -> None:
+        """`actor` is the user who makes the changes, if it is one."""
+        self._session, self._actor = session, actor
         rows = session.connection().execute(_LOCKED, {"products": sorted(set(product_ids))}).all()
         self._levels = {row[0]: Level(*row, before=row[1]) for row in rows}
         self._changed: set[int] = set()
@@ -86,6 +87,7 @@ class Levels:
                 "version": level.version,
                 "reason": reason,
                 "reference": reference,
+                "actor": self._actor,
                 "at": now(),
             }
         )

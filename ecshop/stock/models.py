@@ -80,4 +80,5 @@ class MovementRow(Base):
     version: Mapped[int]
     reason: Mapped[str] = mapped_column(String(200))
     reference: Mapped[UUID | None]
+    actor: Mapped[UUID | None]
     at: Mapped[datetime]

@@ -11,6 +11,7 @@ from uuid import UUID
 from ecshop.events.backoff import repeat
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
+from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import Page
 from ecshop.product.contract import ProductClient
@@ -62,22 +63,22 @@ class StockService:
         """Newest first. Raises `StockNotFound` for a product that never had any stock."""
         return await self._db.read(items.list_movements, product_id, cursor, limit)
 
-    async def register(self, new: NewStock) -> StockItem:
+    async def register(self, actor: Actor, new: NewStock) -> StockItem:
         """Raises `ProductNotFound` or `StockExists`."""
         await self._product.get(new.product_id)
-        return await self._db.write(items.register, new)
+        return await self._db.write(items.register, actor, new)
 
-    async def adjust(self, product_id: int, adjustment: Adjustment) -> StockItem:
+    async def adjust(self, actor: Actor, product_id: int, adjustment: Adjustment) -> StockItem:
         """Raises `StockNotFound`, `StockReserved` or `StockLimit`."""
-        return await self._db.write(items.adjust, product_id, adjustment)
+        return await self._db.write(items.adjust, actor, product_id, adjustment)
 
-    async def set_level(self, product_id: int, level: StockLevel) -> StockItem:
+    async def set_level(self, actor: Actor, product_id: int, level: StockLevel) -> StockItem:
         """Raises `StockNotFound` or `StockReserved`."""
-        return await self._db.write(items.set_level, product_id, level.stock)
+        return await self._db.write(items.set_level, actor, product_id, level.stock)
 
-    async def remove(self, product_id: int) -> None:
+    async def remove(self, actor: Actor, product_id: int) -> None:
         """Raises `StockNotFound` or `StockReserved`."""
-        await self._db.write(items.remove, product_id)
+        await self._db.write(items.remove, actor, product_id)
 
     async def ask_about_expired(self) -> int:
         """Tell of the reservations whose order is not known in time; how many there were."""

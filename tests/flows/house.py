@@ -24,6 +24,7 @@ from entrypoints.settings import Settings
 from tests.waiting import eventually_async
 
 BUYER: Final = Actor(uuid4(), Role.CUSTOMER)
+STAFF: Final = Actor(uuid4(), Role.STAFF)
 PATIENCE: Final = 60
 
 
@@ -60,7 +61,7 @@ class House:
 
     async def stocked(self) -> int:
         product = await self.products.create(NewProduct("Green tea", 1200))
-        await self.stock.register(NewStock(product.id, 5))
+        await self.stock.register(STAFF, NewStock(product.id, 5))
         return product.id
 
     def order_service(self, stock: StockClient) -> OrderService:

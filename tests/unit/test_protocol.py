@@ -37,7 +37,7 @@ from ecshop.stock.contract import Line, NewStock, Reservation
 from ecshop.stock.models import ItemRow, MovementRow, ReservationRow
 
 PRODUCTS, UNITS = (1, 2), 6
-BUYER = Actor(uuid4(), Role.CUSTOMER)
+BUYER, STAFF = Actor(uuid4(), Role.CUSTOMER), Actor(uuid4(), Role.STAFF)
 HANDLERS: dict[type[Event], tuple[str, Callable[[Session, Sequence[Any]], list[str]]]] = {
     OrderConfirmed: ("stock", settlement.commit),
     OrderCancelled: ("stock", settlement.release),
@@ -54,7 +54,7 @@ class Protocol(RuleBasedStateMachine):
         self.reserved: list[tuple[UUID, tuple[Line, ...]]] = []
         with self.unit("stock") as session:
             for product in PRODUCTS:
-                items.register(session, NewStock(product, UNITS))
+                items.register(session, STAFF, NewStock(product, UNITS))
 
     def teardown(self) -> None:
         for engine in self.engines.values():

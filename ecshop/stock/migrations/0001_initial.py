@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("reason", sa.String(200), nullable=False),
         sa.Column("reference", sa.Uuid),
+        sa.Column("actor", sa.Uuid),
         sa.Column("at", Instant, nullable=False),
     )
     op.create_index("movement_of_product", "movement", ["product_id", "id"])
