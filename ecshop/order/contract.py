@@ -64,6 +64,7 @@ class Order(Struct, frozen=True):
     total: Amount
     currency: Annotated[str, Meta(examples=["JPY"])]
     placed_at: datetime
+    updated_at: datetime
     fulfilled_at: datetime | None
     cancelled_at: datetime | None
 
@@ -74,6 +75,17 @@ class OneLineOrder(Order, frozen=True):
     product_id: Id
     quantity: Quantity
     order_at: datetime
+
+
+class OrderFilter(Struct, frozen=True):
+    """The bounds of times are not part of them. A customer finds only their own orders, whomever they ask for."""
+
+    status: Status | None = None
+    product_id: int | None = None
+    user_id: UUID | None = None
+    placed_after: datetime | None = None
+    placed_before: datetime | None = None
+    updated_after: datetime | None = None
 
 
 class OrderNotFound(EcshopError, code="order.not_found", status=404):

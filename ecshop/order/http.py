@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
-from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
+from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import MAX_INT64, Page
@@ -23,6 +24,7 @@ from ecshop.order.contract import (
     OneLineOrder,
     Order,
     OrderExpired,
+    OrderFilter,
     OrderNotConfirmed,
     OrderNotFound,
     PriceChanged,
@@ -93,11 +95,19 @@ class OrderController(Controller):
         order: NamedDependency[OrderService],
         request: Request[Actor, Any, Any],
         status: Annotated[Status | None, QueryParameter()] = None,
+        product_id: Annotated[
+            int | None, QueryParameter(ge=1, le=MAX_INT64, description="With a line of this product.")
+        ] = None,
+        user_id: Annotated[UUID | None, QueryParameter(description="Of this customer.")] = None,
+        placed_after: Annotated[datetime | None, QueryParameter(description="Later than this.")] = None,
+        placed_before: Annotated[datetime | None, QueryParameter(description="Earlier than this.")] = None,
+        updated_after: UpdatedAfter = None,
         cursor: Cursor = None,
         limit: Limit = LIMIT,
     ) -> Page[Order]:
         """Newest first: your own orders, or everybody's if you are staff."""
-        return await order.list(request.user, status, cursor, limit)
+        wanted = OrderFilter(status, product_id, user_id, placed_after, placed_before, updated_after)
+        return await order.list(request.user, wanted, cursor, limit)
 
     @get("/orders/{order_id:uuid}", **operation("Get an order", OrderNotFound, role=Role.CUSTOMER))
     async def get_order(

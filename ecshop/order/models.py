@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from ecshop.kernel.db.columns import COLUMN_TYPES
+from ecshop.kernel.db.columns import COLUMN_TYPES, UpdatedAt
 
 
 class Base(DeclarativeBase):
@@ -38,6 +38,7 @@ class OrderRow(Base):
     total: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     placed_at: Mapped[datetime]
+    updated_at: Mapped[UpdatedAt]
     fulfilled_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
     fingerprint: Mapped[str | None] = mapped_column(String(64))
@@ -47,7 +48,11 @@ class OrderRow(Base):
 
 class OrderLineRow(Base):
     __tablename__ = "order_line"
-    __table_args__ = (CheckConstraint("quantity > 0", name="quantity_positive"), {"sqlite_with_rowid": False})
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity_positive"),
+        Index("order_lines_of_product", "product_id", "order_id"),
+        {"sqlite_with_rowid": False},
+    )
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
     place: Mapped[int] = mapped_column(primary_key=True)

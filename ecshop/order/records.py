@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from msgspec.structs import asdict, replace
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Select, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, OrderFulfilled, ReservationExpired
 from ecshop.events.outbox import record as record_events
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.keyset import Keyset
+from ecshop.kernel.db.keyset import Keyset, among, changed_after
 from ecshop.kernel.db.mapping import struct_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
@@ -23,10 +24,10 @@ from ecshop.order.contract import (
     IdempotencyKeyReused,
     Order,
     OrderExpired,
+    OrderFilter,
     OrderLine,
     OrderNotConfirmed,
     OrderNotFound,
-    Status,
 )
 from ecshop.order.models import OrderLineRow, OrderRow
 
@@ -82,20 +83,17 @@ def get(session: Session, actor: Actor, order_id: UUID) -> Order:
     return _order(_row(session, order_id, actor))
 
 
-def list_orders(session: Session, actor: Actor, status: Status | None, cursor: str | None, limit: int) -> Page[Order]:
-    query = select(OrderRow).where(OrderRow.user_id.is_not(None))
+def list_orders(session: Session, actor: Actor, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[Order]:
+    query = _filtered(session, wanted)
     if not actor.role.includes(Role.STAFF):
         query = query.where(OrderRow.user_id == actor.user_id)
-    if status is not None:
-        query = query.where(OrderRow.status == status)
     return _NEWEST_FIRST.fetch(session, query, cursor, limit, _order)
 
 
 def cancel(session: Session, actor: Actor, order_id: UUID) -> Order:
     row = _row(session, order_id, actor, lock=True)
     if row.status != CANCELLED:
-        _move_on(row, CANCELLED)
-        row.cancelled_at = now()
+        row.cancelled_at = _move_on(row, CANCELLED)
         record_events(session, [_cancelled(row)])
     return _order(row)
 
@@ -103,8 +101,7 @@ def cancel(session: Session, actor: Actor, order_id: UUID) -> Order:
 def fulfil(session: Session, order_id: UUID) -> Order:
     row = _row(session, order_id, lock=True)
     if row.status != FULFILLED:
-        _move_on(row, FULFILLED)
-        row.fulfilled_at = now()
+        row.fulfilled_at = _move_on(row, FULFILLED)
         record_events(session, [OrderFulfilled(row.id, row.version, happened_at=row.fulfilled_at)])
     return _order(row)
 
@@ -181,6 +178,25 @@ def _cancelled(row: OrderRow) -> OrderCancelled:
     return OrderCancelled(row.id, row.version, happened_at=row.cancelled_at)
 
 
+def _filtered(session: Session, wanted: OrderFilter) -> Select[OrderRow]:
+    query = select(OrderRow).where(OrderRow.user_id.is_not(None))
+    if wanted.status is not None:
+        query = query.where(OrderRow.status == wanted.status)
+    if wanted.user_id is not None:
+        query = query.where(OrderRow.user_id == wanted.user_id)
+    if wanted.placed_after is not None:
+        query = query.where(OrderRow.placed_at > wanted.placed_after)
+    if wanted.placed_before is not None:
+        query = query.where(OrderRow.placed_at < wanted.placed_before)
+    if wanted.product_id is not None:
+        is_wanted = OrderLineRow.product_id == wanted.product_id
+        found = select(OrderLineRow.order_id).where(is_wanted)
+        query = query.where(among(session, OrderRow.id, found, OrderRow.lines.any(is_wanted)))
+    if wanted.updated_after is not None:
+        query = query.where(changed_after(session, OrderRow.id, OrderRow.updated_at, wanted.updated_after))
+    return query
+
+
 def _row(session: Session, order_id: UUID, actor: Actor | None = None, *, lock: bool = False) -> OrderRow:
     row = session.get(OrderRow, order_id, with_for_update=lock or None)
     if row is None or row.user_id is None or not _may_see(actor, row.user_id):
@@ -192,11 +208,13 @@ def _may_see(actor: Actor | None, owner: UUID) -> bool:
     return actor is None or actor.role.includes(Role.STAFF) or actor.user_id == owner
 
 
-def _move_on(row: OrderRow, status: str) -> None:
+def _move_on(row: OrderRow, status: str) -> datetime:
+    """Returns when."""
     if row.status != CONFIRMED:
         raise OrderNotConfirmed(f"the order is {row.status}", order_status=row.status)
-    row.status = status
+    row.status, row.updated_at = status, now()
     row.version += 1
+    return row.updated_at
 
 
 def _order(row: OrderRow) -> Order:

@@ -28,9 +28,9 @@ from ecshop.order.contract import (
     NewOrder,
     Order,
     OrderExpired,
+    OrderFilter,
     OrderLine,
     PriceChanged,
-    Status,
     TotalTooLarge,
 )
 from ecshop.order.holds import Hold, Holds
@@ -68,9 +68,9 @@ class OrderService:
     async def get(self, actor: Actor, order_id: UUID) -> Order:
         return await self._db.read(records.get, actor, order_id)
 
-    async def list(self, actor: Actor, status: Status | None, cursor: str | None, limit: int) -> Page[Order]:
+    async def list(self, actor: Actor, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[Order]:
         """Newest first: a customer's own orders, or everybody's for staff."""
-        return await self._db.read(records.list_orders, actor, status, cursor, limit)
+        return await self._db.read(records.list_orders, actor, wanted, cursor, limit)
 
     async def cancel(self, actor: Actor, order_id: UUID) -> Order:
         return await self._db.write(records.cancel, actor, order_id)
@@ -143,4 +143,4 @@ def _draft(order_id: UUID, actor: Actor, new: NewOrder, quotes: Sequence[Quote],
     if total > MAX_TOTAL:
         raise TotalTooLarge(f"the order comes to {total}; at most {MAX_TOTAL} can be told", limit=MAX_TOTAL)
     _check_expectation(new, total, currencies[0])
-    return Order(order_id, "confirmed", actor.user_id, lines, total, currencies[0], placed_at, None, None)
+    return Order(order_id, "confirmed", actor.user_id, lines, total, currencies[0], placed_at, placed_at, None, None)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ecshop.events.catalog import ProductDeleted
 from ecshop.events.outbox import record
-from ecshop.kernel.db.keyset import Keyset
+from ecshop.kernel.db.keyset import Keyset, changed_after
 from ecshop.kernel.db.mapping import assign, columns_of, given, struct_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.validation import wrong
@@ -50,7 +50,7 @@ def quote(session: Session, requests: Sequence[tuple[int, ...]]) -> list[tuple[Q
 
 def list_products(session: Session, wanted: ProductFilter, cursor: str | None, limit: int) -> Page[Product]:
     keyset = Keyset(wanted.sort, _SORTED_BY[wanted.sort.removeprefix("-")], ProductRow.id)
-    return keyset.fetch(session, _filtered(wanted), cursor, limit, _product)
+    return keyset.fetch(session, _filtered(session, wanted), cursor, limit, _product)
 
 
 def create(session: Session, new: NewProduct) -> Product:
@@ -68,6 +68,7 @@ def change(session: Session, product_id: int, change: ProductChange) -> Product:
     if values.get("currency", row.currency) != row.currency and "price" not in values:
         raise wrong("price", f"is required with another currency: the one that is known is in {row.currency}")
     assign(row, values)
+    session.flush()
     return _product(row)
 
 
@@ -92,7 +93,7 @@ def _quotes(products: Sequence[Product | None], ids: Sequence[int]) -> tuple[Quo
     return tuple(struct_of(Quote, product, product_id=product.id) for product in here)
 
 
-def _filtered(wanted: ProductFilter) -> Select[Any]:
+def _filtered(session: Session, wanted: ProductFilter) -> Select[Any]:
     query = select(ProductRow)
     if wanted.name is not None:
         query = query.where(ProductRow.name_key == key_of(wanted.name))
@@ -102,6 +103,8 @@ def _filtered(wanted: ProductFilter) -> Select[Any]:
         query = query.where(ProductRow.category_id == wanted.category_id)
     if wanted.in_stock is not None:
         query = query.where(ProductRow.in_stock == wanted.in_stock)
+    if wanted.updated_after is not None:
+        query = query.where(changed_after(session, ProductRow.id, ProductRow.updated_at, wanted.updated_after))
     return query
 
 

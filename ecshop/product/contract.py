@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Final, Literal, Protocol, runtime_checkable
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -58,6 +59,7 @@ class Product(Struct, frozen=True):
     on_sale: bool
     in_stock: bool | None
     status: bool
+    updated_at: datetime
 
 
 class NewProduct(Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,6 +101,7 @@ class ProductFilter(Struct, frozen=True):
     q: str | None = None
     category_id: int | None = None
     in_stock: bool | None = None
+    updated_after: datetime | None = None
     sort: Sort = "id"
 
 

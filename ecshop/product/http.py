@@ -11,7 +11,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
-from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
+from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.identity import Role
 from ecshop.kernel.values import MAX_INT64, Page
@@ -53,11 +53,13 @@ class ProductController(Controller):
         ] = None,
         category_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_INT64)] = None,
         in_stock: Annotated[bool | None, QueryParameter()] = None,
+        updated_after: UpdatedAfter = None,
         sort: Annotated[Sort, QueryParameter(description="`-` sorts downwards.")] = "id",
         cursor: Cursor = None,
         limit: Limit = LIMIT,
     ) -> Page[Product]:
-        return await product.list(ProductFilter(name, q, category_id, in_stock, sort), cursor, limit)
+        wanted = ProductFilter(name, q, category_id, in_stock, updated_after, sort)
+        return await product.list(wanted, cursor, limit)
 
     @post(
         "/products",

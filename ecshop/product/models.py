@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, Text,
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
-from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey, sort_key
+from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey, UpdatedAt, sort_key
 from ecshop.kernel.words import key_of, search_text
 from ecshop.product.contract import LONGEST_CATEGORY, LONGEST_NAME
 
@@ -51,6 +51,7 @@ class ProductRow(Base):
     on_sale: Mapped[bool]
     in_stock: Mapped[bool | None]
     stock_version: Mapped[int] = mapped_column(default=0)
+    updated_at: Mapped[UpdatedAt]
 
     @validates("name", "detail")
     def _fold(self, field: str, text: str) -> str:

@@ -60,6 +60,7 @@ class StockItem(Struct, frozen=True):
     reserved: Annotated[int, Meta(examples=[2])]
     available: Annotated[int, Meta(examples=[3])]
     version: Annotated[int, Meta(examples=[7])]
+    updated_at: datetime
 
 
 class Movement(Struct, frozen=True):

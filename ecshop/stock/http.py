@@ -13,7 +13,7 @@ from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 
 from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
-from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
+from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import MAX_INT64, Page
@@ -46,9 +46,13 @@ class StockController(Controller):
 
     @get("/stock", **operation("List stock", InvalidCursor))
     async def list_stock(
-        self, stock: NamedDependency[StockService], cursor: Cursor = None, limit: Limit = LIMIT
+        self,
+        stock: NamedDependency[StockService],
+        updated_after: UpdatedAfter = None,
+        cursor: Cursor = None,
+        limit: Limit = LIMIT,
     ) -> Page[StockItem]:
-        return await stock.list(cursor, limit)
+        return await stock.list(updated_after, cursor, limit)
 
     @post(
         "/stock",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.catalog import ProductDeleted, StockDepleted, StockReplenished
 from ecshop.events.outbox import record
 from ecshop.kernel.clock import now
-from ecshop.kernel.db.keyset import Keyset
+from ecshop.kernel.db.keyset import Keyset, changed_after
 from ecshop.kernel.db.mapping import struct_of
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Page
@@ -46,8 +47,11 @@ def get(session: Session, product_id: int) -> StockItem:
     return _item(row)
 
 
-def list_items(session: Session, cursor: str | None, limit: int) -> Page[StockItem]:
-    return _BY_PRODUCT.fetch(session, select(ItemRow).where(ItemRow.state == OPEN), cursor, limit, _item)
+def list_items(session: Session, updated_after: datetime | None, cursor: str | None, limit: int) -> Page[StockItem]:
+    query = select(ItemRow).where(ItemRow.state == OPEN)
+    if updated_after is not None:
+        query = query.where(changed_after(session, ItemRow.product_id, ItemRow.updated_at, updated_after))
+    return _BY_PRODUCT.fetch(session, query, cursor, limit, _item)
 
 
 def list_movements(session: Session, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
@@ -135,6 +139,7 @@ def _move(
 def _move_units(session: Session, row: ItemRow, delta: int, reason: str, actor: UUID | None) -> None:
     row.on_hand += delta
     row.version += 1
+    row.updated_at = now()
     session.add(
         MovementRow(
             product_id=row.product_id,
@@ -144,7 +149,7 @@ def _move_units(session: Session, row: ItemRow, delta: int, reason: str, actor: 
             reason=reason,
             reference=None,
             actor=actor,
-            at=now(),
+            at=row.updated_at,
         )
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,7 +21,7 @@ OPEN: Final = "open"
 
 _ITEM: Final = ItemRow.__table__.c
 _LOCKED: Final = (
-    select(_ITEM.product_id, _ITEM.on_hand, _ITEM.reserved, _ITEM.version, _ITEM.state)
+    select(_ITEM.product_id, _ITEM.on_hand, _ITEM.reserved, _ITEM.version, _ITEM.state, _ITEM.updated_at)
     .where(_ITEM.product_id.in_(bindparam("products", expanding=True)))
     .order_by(_ITEM.product_id)
     .with_for_update()
@@ -28,7 +29,12 @@ _LOCKED: Final = (
 _SAVE: Final = (
     update(table_of(ItemRow))
     .where(_ITEM.product_id == bindparam("product"))
-    .values(on_hand=bindparam("units"), reserved=bindparam("promised"), version=bindparam("count"))
+    .values(
+        on_hand=bindparam("units"),
+        reserved=bindparam("promised"),
+        version=bindparam("count"),
+        updated_at=bindparam("moment"),
+    )
 )
 _MOVE: Final = insert(table_of(MovementRow))
 
@@ -40,6 +46,7 @@ class Level:
     reserved: int
     version: int
     state: str
+    updated_at: datetime
     before: int
     """What was on hand when the transaction began."""
     request_id: str = ""
@@ -57,6 +64,7 @@ class Levels:
         """`actor` is the user who makes the changes, if it is one."""
         self._session, self._actor = session, actor
         rows = session.connection().execute(_LOCKED, {"products": sorted(set(product_ids))}).all()
+        self._moment = now()
         self._levels = {row[0]: Level(*row, before=row[1]) for row in rows}
         self._changed: set[int] = set()
         self._movements: list[dict[str, Any]] = []
@@ -88,7 +96,7 @@ class Levels:
                 "reason": reason,
                 "reference": reference,
                 "actor": self._actor,
-                "at": now(),
+                "at": self._moment,
             }
         )
 
@@ -108,15 +116,17 @@ class Levels:
         if product_id not in self._changed:
             self._changed.add(product_id)
             level.version += 1
+            level.updated_at = self._moment
         return level
 
 
-def _row(level: Level) -> dict[str, int]:
+def _row(level: Level) -> dict[str, Any]:
     return {
         "product": level.product_id,
         "units": level.on_hand,
         "promised": level.reserved,
         "count": level.version,
+        "moment": level.updated_at,
     }
 
 

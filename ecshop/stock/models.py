@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey
+from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey, UpdatedAt
 
 
 class Base(DeclarativeBase):
@@ -33,6 +33,7 @@ class ItemRow(Base):
     reserved: Mapped[int]
     version: Mapped[int]
     state: Mapped[str] = mapped_column(String(16), default="open")
+    updated_at: Mapped[UpdatedAt]
 
 
 class ReservationRow(Base):

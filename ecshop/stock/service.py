@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -56,8 +56,8 @@ class StockService:
     async def get(self, product_id: int) -> StockItem:
         return await self._db.read(items.get, product_id)
 
-    async def list(self, cursor: str | None, limit: int) -> Page[StockItem]:
-        return await self._db.read(items.list_items, cursor, limit)
+    async def list(self, updated_after: datetime | None, cursor: str | None, limit: int) -> Page[StockItem]:
+        return await self._db.read(items.list_items, updated_after, cursor, limit)
 
     async def list_movements(self, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
         """Newest first. Raises `StockNotFound` for a product that never had any stock."""

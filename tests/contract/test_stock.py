@@ -31,8 +31,11 @@ async def test_it_satisfies_the_protocol(doors: Doors) -> None:
 
 async def test_what_is_reserved_is_on_hand_but_not_available(doors: Doors) -> None:
     product, order = await doors.stocked(5), uuid4()
+    before = await doors.stock.get(product)
     assert await doors.stock.reserve(order, [Line(product, 2)]) == Reservation(order, (Line(product, 2),))
-    assert await doors.stock.get(product) == StockItem(product, 5, 2, 3, 2)
+    item = await doors.stock.get(product)
+    assert item == StockItem(product, 5, 2, 3, 2, item.updated_at)
+    assert item.updated_at > before.updated_at
 
 
 async def test_a_product_without_stock_is_not_found(doors: Doors) -> None:

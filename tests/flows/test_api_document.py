@@ -111,6 +111,17 @@ def test_who_reads_a_body_tells_what_can_be_wrong_with_it(operations: list[Opera
         assert ("requestBody" in operation.told) == (wrong <= operation.codes()), operation.name
 
 
+def test_a_filter_by_time_or_user_says_how_it_is_written(operations: list[Operation]) -> None:
+    [listing] = [one for one in operations if one.name == "GET /orders"]
+    formats = {one["name"]: one["schema"].get("format") for one in listing.told["parameters"]}
+    assert {name for name, format_ in formats.items() if format_ == "date-time"} == {
+        "placed_after",
+        "placed_before",
+        "updated_after",
+    }
+    assert formats["user_id"] == "uuid"
+
+
 def test_every_body_has_a_schema_with_examples_in_it(operations: list[Operation]) -> None:
     for operation in operations:
         for content in operation.told.get("requestBody", {"content": {}})["content"].values():

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from bench.load import Request
 from ecshop.kernel.db.engine import open_engine
 from entrypoints.contexts import NAMES
+from tests.flows.lists import orders, walk
 from tests.flows.names import assert_sorted_and_found
 from tests.shops import RunningShop, shop_together
 from tests.waiting import eventually
@@ -99,6 +100,22 @@ def test_keys_are_sorted_by_code_points_whatever_the_database_sorts_by(
         collations = {row.table_name: row.collation_name for row in connection.execute(told)}
     engine.dispose()
     assert collations == {"category": "C", "product": "C"}
+
+
+def test_lists_are_filtered(postgres_shop: RunningShop) -> None:
+    products, buyer = [postgres_shop.new_product(stock=5) for _ in range(2)], postgres_shop.new_customer()
+    first, second = (postgres_shop.order(product, 1, buyer).json() for product in products)
+    asked = {"placed_after": first["placed_at"], "updated_after": first["updated_at"], "product_id": products[1]}
+    assert orders(postgres_shop, buyer, **asked) == [second["id"]]
+    asked = {"placed_before": second["placed_at"], "user_id": postgres_shop.user_id(buyer)}
+    assert orders(postgres_shop, postgres_shop.staff, **asked) == [first["id"]]
+    eventually(lambda: [postgres_shop.units(product) for product in products], [(4, 0), (4, 0)])
+    eventually(lambda: [postgres_shop.product(product)["in_stock"] for product in products], [True, True])
+    for path in ("/products", "/stock"):
+        known = [postgres_shop.call("GET", f"{path}/{product}").json() for product in products]
+        moment = min(one["updated_at"] for one in known)
+        [later] = [one for one in known if one["updated_at"] > moment]
+        assert walk(postgres_shop, path, 100, updated_after=moment) == [later]
 
 
 def test_a_worker_on_sqlite_says_why_it_is_not_needed(tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ class Protocol(RuleBasedStateMachine):
         order_id, lines = data.draw(st.sampled_from(self.reserved))
         bought = tuple(OrderLine(line.product_id, "Tea", line.quantity, 10, 10 * line.quantity) for line in lines)
         total = sum(line.subtotal for line in bought)
-        order = Order(order_id, "confirmed", BUYER.user_id, bought, total, "JPY", now(), None, None)
+        moment = now()
+        order = Order(order_id, "confirmed", BUYER.user_id, bought, total, "JPY", moment, moment, None, None)
         with self.unit("order") as session:
             records.record(session, [records.Placement(order, None)])
 

@@ -49,9 +49,9 @@ class Example(NamedTuple):
 ACCOUNT: Final = {"password_hash": "", "role": "staff", "created_at": 1}
 PRODUCT: Final = {
     **{"detail": "", "search_text": "", "price": 1200, "currency": "JPY"},
-    **{"on_sale": True, "in_stock": True, "stock_version": 0},
+    **{"on_sale": True, "in_stock": True, "stock_version": 0, "updated_at": 1},
 }
-ORDER: Final = {"status": "confirmed", "version": 1, "total": 1200, "currency": "JPY", "placed_at": 1}
+ORDER: Final = {"status": "confirmed", "version": 1, "total": 1200, "currency": "JPY", "placed_at": 1, "updated_at": 1}
 LINE: Final = {"product_id": 1, "name": "Green tea", "unit_price": 1200}
 
 EXAMPLES: Final[Mapping[str, Example]] = {
@@ -82,7 +82,7 @@ EXAMPLES: Final[Mapping[str, Example]] = {
     "stock": Example(
         "reservation",
         {
-            "item": [{"product_id": 1, "on_hand": 5, "reserved": 3, "version": 1, "state": "open"}],
+            "item": [{"product_id": 1, "on_hand": 5, "reserved": 3, "version": 1, "state": "open", "updated_at": 1}],
             "reservation": [{"order_id": id_, "state": "held", "attempt": 0, "expires_at": 1} for id_ in (ONE, OTHER)],
             "reservation_line": [
                 {"order_id": ONE, "product_id": 1, "quantity": 2},

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CursorResult, Dialect, Integer, Result, String, Table, Uuid
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from ecshop.kernel.clock import now
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -41,6 +43,10 @@ class Instant(TypeDecorator[datetime]):
 
 COLUMN_TYPES: Final[dict[Any, Any]] = {int: BigInteger, datetime: Instant, UUID: Uuid}
 """The `type_annotation_map` of every context's `Base`."""
+
+
+UpdatedAt = Annotated[datetime, mapped_column(default=now, onupdate=now, index=True)]
+"""When the row was changed last: every statement that changes it sets this too, unless it says another time."""
 
 
 def table_of(row: type[DeclarativeBase]) -> Table:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ecshop.kernel.errors import InvalidCursor
@@ -23,6 +23,7 @@ _BINDABLE: Final[dict[type, Any]] = {
     datetime: Annotated[datetime, Meta(tz=True)],
 }
 """What the database takes of a type: a cursor may have been made up by anybody."""
+_FEW: Final = 10_000
 
 
 class Keyset:
@@ -65,3 +66,22 @@ class Keyset:
             ]
         except (ValueError, TypeError, RecursionError, msgspec.MsgspecError) as cause:
             raise InvalidCursor("take `next_cursor` of the page before, with the same `sort`") from cause
+
+
+def among(
+    session: Session, key: InstrumentedAttribute[Any], found: Select[Any], otherwise: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """The condition of a list for rows whose keys are `found` by an index; `otherwise` is the same, row by row.
+
+    A few are looked up; of many, the list in its order soon has a page. SQLite does not count them, and would read a
+    list of a million to its end for the three that are in it.
+    """
+    count = session.scalar(select(func.count()).select_from(found.limit(_FEW + 1).subquery())) or 0
+    return key.in_(found) if count <= _FEW else otherwise
+
+
+def changed_after(
+    session: Session, key: InstrumentedAttribute[Any], column: InstrumentedAttribute[Any], moment: datetime
+) -> ColumnElement[bool]:
+    """The condition of a list for rows whose `column` is later."""
+    return among(session, key, select(key).where(column > moment).correlate(None), column > moment)

@@ -1,12 +1,13 @@
 """What comes in beside the body: path, query and headers, converted strictly, and nothing that was not asked for.
 
-Litestar converts leniently (3.0 for 3), takes the last of two, and lets pass what it does not know.
+Litestar converts leniently (3.0 for 3, and 3 for a time), takes the last of two, and lets pass what it does not know.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache, reduce
 from operator import or_
 from types import NoneType
@@ -23,8 +24,12 @@ from msgspec import Meta
 from ecshop.kernel.errors import InvalidRequest
 from ecshop.kernel.validation import NO_NUL, invalid, merged, wrong
 
-_NO_NUMBER: Final = "no number"
+_NEITHER: Final = "neither a number nor a time"
 _WHOLE: Final = re.compile(r"-?[0-9]+")
+_TIME: Final = re.compile(r"[0-9-]{10}[Tt][0-9:.]+(?:[Zz]|[+-][0-9]{2}:[0-9]{2})")
+"""RFC 3339: a time says its distance from UTC."""
+_WRITTEN: Final[Mapping[type, re.Pattern[str]]] = {int: _WHOLE, datetime: _TIME}
+"""How values of a type are written, where msgspec takes more."""
 _BOUNDS: Final = {name: name for name in ("ge", "le", "min_length", "max_length", "pattern")}
 _LENGTHS: Final = {"min_items": "min_length", "max_items": "max_length"}
 """By Litestar's name, the name that msgspec has for a bound: of a value, and of a list of values."""
@@ -38,7 +43,7 @@ class _Parameter(NamedTuple):
     """Of one field, `value`: msgspec reads the type of a struct once, and any other one at each conversion."""
     header: bytes
     many: bool
-    whole: bool
+    written: re.Pattern[str] | None
     required: bool
 
 
@@ -82,8 +87,8 @@ def _check_query(scope: Any, expected: Mapping[str, _Parameter], errors: list[In
 def _check_path(parameter: _Parameter, scope: Any, errors: list[InvalidRequest]) -> None:
     """Litestar has converted it already, and takes +1, 01 and 1_0 for numbers."""
     value = scope["path_params"][parameter.name]
-    if parameter.whole and f"/{value}/" not in f"{scope['path']}/":
-        value = _NO_NUMBER
+    if parameter.written is _WHOLE and f"/{value}/" not in f"{scope['path']}/":
+        value = _NEITHER
     _check_type(parameter, value, errors)
 
 
@@ -115,8 +120,8 @@ def _check_value(parameter: _Parameter, value: Any, errors: list[InvalidRequest]
     texts = value if parameter.many else [value]
     if any("\0" in text for text in texts):
         errors.append(wrong(parameter.name, NO_NUL))
-    elif parameter.whole and not all(_WHOLE.fullmatch(text) for text in texts):
-        _check_type(parameter, [_NO_NUMBER] if parameter.many else _NO_NUMBER, errors)
+    elif parameter.written and not all(parameter.written.fullmatch(text) for text in texts):
+        _check_type(parameter, [_NEITHER] if parameter.many else _NEITHER, errors)
     else:
         _check_type(parameter, value, errors)
 
@@ -174,8 +179,8 @@ def _parameter(name: str, field: FieldDefinition, definition: ParameterKwarg) ->
         for ours, theirs in (_LENGTHS if many else _BOUNDS).items()
         if (value := getattr(definition, ours)) is not None
     }
-    whole = int in (field.annotation, *kinds)
+    written = next((_WRITTEN[kind] for kind in _WRITTEN if kind in (field.annotation, *kinds)), None)
     bounded = Annotated[type_, Meta(**bounds)] if bounds else type_
     holder = msgspec.defstruct("Holder", [("value", bounded)])
     name = definition.name or name
-    return _Parameter(name, bounded, holder, name.lower().encode(), many, whole, field.is_required)
+    return _Parameter(name, bounded, holder, name.lower().encode(), many, written, field.is_required)

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("total", sa.BigInteger, nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("placed_at", Instant, nullable=False),
+        sa.Column("updated_at", Instant, nullable=False),
         sa.Column("fulfilled_at", Instant),
         sa.Column("cancelled_at", Instant),
         sa.Column("fingerprint", sa.String(64)),
@@ -29,6 +30,7 @@ def upgrade() -> None:
     )
     op.create_index("orders_of_user", "orders", ["user_id", "placed_at", "id"])
     op.create_index("orders_by_time", "orders", ["placed_at", "id"])
+    op.create_index("ix_orders_updated_at", "orders", ["updated_at"])
     op.create_table(
         "order_line",
         sa.Column("order_id", sa.Uuid, sa.ForeignKey("orders.id"), primary_key=True),
@@ -40,4 +42,5 @@ def upgrade() -> None:
         sa.CheckConstraint("quantity > 0", name="quantity_positive"),
         sqlite_with_rowid=False,
     )
+    op.create_index("order_lines_of_product", "order_line", ["product_id", "order_id"])
     create_event_tables()

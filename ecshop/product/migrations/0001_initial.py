@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from ecshop.events.schema import create_event_tables
-from ecshop.kernel.db.columns import CountedKey, sort_key
+from ecshop.kernel.db.columns import CountedKey, Instant, sort_key
 
 revision = "product_0001"
 down_revision = None
@@ -31,9 +31,11 @@ def upgrade() -> None:
         sa.Column("on_sale", sa.Boolean, nullable=False),
         sa.Column("in_stock", sa.Boolean),
         sa.Column("stock_version", sa.BigInteger, nullable=False),
+        sa.Column("updated_at", Instant, nullable=False),
         sa.CheckConstraint("price >= 0", name="price_not_negative"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_product_name_key", "product", ["name_key"])
     op.create_index("ix_product_category_id", "product", ["category_id"])
+    op.create_index("ix_product_updated_at", "product", ["updated_at"])
     create_event_tables()

@@ -18,9 +18,11 @@ def upgrade() -> None:
         sa.Column("reserved", sa.BigInteger, nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("updated_at", Instant, nullable=False),
         sa.CheckConstraint("0 <= reserved AND reserved <= on_hand", name="never_oversold"),
         sa.CheckConstraint("state IN ('open', 'removed', 'deleted')", name="known_state"),
     )
+    op.create_index("ix_item_updated_at", "item", ["updated_at"])
     op.create_table(
         "reservation",
         sa.Column("order_id", sa.Uuid, primary_key=True),
