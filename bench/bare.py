@@ -28,8 +28,8 @@ from entrypoints.serve import listening_socket, serve_app, stop_signal, uvloop_r
 @post("/orders", **operation("Answer an order", role=Role.CUSTOMER))
 async def answer(request: Request[Actor, Any, Any], data: JSONBody[NewOrder]) -> Order:
     lines = tuple(OrderLine(line.product_id, "Green tea", line.quantity, 1200, 1200) for line in data.lines)
-    moment = now()
-    return Order(uuid4(), "confirmed", request.user.user_id, lines, 1200, "JPY", moment, moment, None, None)
+    moment, ends = now(), (None, None, None, None)
+    return Order(uuid4(), "confirmed", request.user.user_id, lines, 1200, "JPY", moment, moment, *ends)
 
 
 async def _serve(folder: Path) -> None:

@@ -82,7 +82,12 @@ class OrderConfirmed(OrderEvent, frozen=True):
 
 @published_as("ecshop.order.cancelled.v1")
 class OrderCancelled(OrderEvent, frozen=True):
-    """Also for an order that never came to be: its units are given back the same way."""
+    """Also for an order that never came to be: its units are given back the same way.
+
+    Without `restock` they are not: they are lost, or broken, and leave the stock even if they are only held so far.
+    """
+
+    restock: bool = True
 
 
 @published_as("ecshop.order.fulfilled.v1")

@@ -16,6 +16,13 @@ MAX_INT64: Final = 2**63 - 1
 Id = Annotated[int, Meta(ge=1, le=MAX_INT64, examples=[1])]
 
 NOT_BLANK: Final = rule(r"\S", "not only spaces")
+SEEN: Final = "Without control or invisible characters; blanks around it are not kept."
+"""What a field says that `words.keep_name` keeps."""
+
+LONGEST_REASON: Final = 200
+Reason = Annotated[
+    str, Meta(min_length=1, max_length=LONGEST_REASON, pattern=NOT_BLANK, description=SEEN, examples=["delivery"])
+]
 
 
 class Page(Struct, Generic[T], frozen=True):

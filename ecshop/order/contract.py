@@ -12,7 +12,8 @@ from ecshop.kernel.currency import Currency
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import Wrong
-from ecshop.kernel.values import Id
+from ecshop.kernel.values import LONGEST_REASON, Id, Reason
+from ecshop.kernel.words import keep_name
 
 MAX_QUANTITY: Final = 10_000
 MAX_LINES: Final = 100
@@ -23,6 +24,8 @@ Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, examples=[5])]
 Amount = Annotated[int, Meta(examples=[6000])]
 ExpectedTotal = Annotated[int, Meta(ge=0, le=MAX_TOTAL, description="What the buyer was shown.", examples=[6000])]
 Status = Literal["confirmed", "fulfilled", "cancelled"]
+Canceller = Literal["customer", "staff", "shop"]
+"""The shop itself gives up what was never recorded."""
 
 
 class WantedLine(Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +60,8 @@ class OrderLine(Struct, frozen=True):
 
 
 class Order(Struct, frozen=True):
+    """`cancelled_by` is "customer" where it was the one who placed the order; `reason` is what was given then."""
+
     id: UUID
     status: Status
     user_id: UUID
@@ -67,6 +72,8 @@ class Order(Struct, frozen=True):
     updated_at: datetime
     fulfilled_at: datetime | None
     cancelled_at: datetime | None
+    cancelled_by: Canceller | None
+    reason: Reason | None
 
 
 class OneLineOrder(Order, frozen=True):
@@ -75,6 +82,19 @@ class OneLineOrder(Order, frozen=True):
     product_id: Id
     quantity: Quantity
     order_at: datetime
+
+
+class Cancellation(Struct, frozen=True, forbid_unknown_fields=True):
+    """Without `restock` the units do not come back on the shelf: they are lost, or broken. Only staff may say so."""
+
+    reason: Reason | UnsetType = UNSET
+    restock: bool = True
+
+    def __post_init__(self) -> None:
+        keep_name(self, "reason", LONGEST_REASON)
+
+
+DEFAULT_CANCELLATION: Final = Cancellation()
 
 
 class OrderFilter(Struct, frozen=True):
@@ -135,6 +155,9 @@ class OrderClient(Protocol):
         """Raises `OrderNotFound`, also for an order that is not the actor's."""
         ...
 
-    async def cancel(self, actor: Actor, order_id: UUID) -> Order:
-        """Its units come back by an event; a repeat changes nothing. Raises `OrderNotFound` or `OrderNotConfirmed`."""
+    async def cancel(self, actor: Actor, order_id: UUID, cancellation: Cancellation = DEFAULT_CANCELLATION) -> Order:
+        """Its units come back by an event; a repeat changes nothing.
+
+        Raises `OrderNotFound` or `OrderNotConfirmed`, or `Forbidden` for what only staff may ask for.
+        """
         ...

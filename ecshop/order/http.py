@@ -10,14 +10,16 @@ from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
-from ecshop.kernel.errors import InvalidCursor
+from ecshop.kernel.errors import Forbidden, InvalidCursor
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.order.contract import (
+    DEFAULT_CANCELLATION,
     MAX_QUANTITY,
+    Cancellation,
     IdempotencyKeyReused,
     MixedCurrencies,
     NewOrder,
@@ -118,13 +120,17 @@ class OrderController(Controller):
     @post(
         "/orders/{order_id:uuid}/cancel",
         status_code=200,
-        **operation("Cancel an order", OrderNotFound, OrderNotConfirmed, role=Role.CUSTOMER),
+        **operation("Cancel an order", OrderNotFound, OrderNotConfirmed, Forbidden, *BODY_ERRORS, role=Role.CUSTOMER),
     )
     async def cancel_order(
-        self, order: NamedDependency[OrderService], request: Request[Actor, Any, Any], order_id: FromPath[UUID]
+        self,
+        order: NamedDependency[OrderService],
+        request: Request[Actor, Any, Any],
+        order_id: FromPath[UUID],
+        data: JSONBody[Cancellation] = DEFAULT_CANCELLATION,
     ) -> Order:
-        """Its units come back to the stock."""
-        return await order.cancel(request.user, order_id)
+        """Its units come back to the stock, unless staff says with `restock` that they do not. A body may be sent."""
+        return await order.cancel(request.user, order_id, data)
 
     @post(
         "/orders/{order_id:uuid}/fulfil",
@@ -155,5 +161,5 @@ class HttpOrderClient:
     async def get(self, actor: Actor, order_id: UUID) -> Order:
         return await self._call("GET", f"/orders/{order_id}", Order, token=actor.token)
 
-    async def cancel(self, actor: Actor, order_id: UUID) -> Order:
-        return await self._call("POST", f"/orders/{order_id}/cancel", Order, token=actor.token)
+    async def cancel(self, actor: Actor, order_id: UUID, cancellation: Cancellation = DEFAULT_CANCELLATION) -> Order:
+        return await self._call("POST", f"/orders/{order_id}/cancel", Order, cancellation, token=actor.token)

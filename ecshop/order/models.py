@@ -19,7 +19,8 @@ class OrderRow(Base):
     """The commit record of a sale.
 
     A row without a user is a tombstone: an order that was given up before it was recorded, and never will be.
-    `fingerprint` is the idempotency record: what was asked for under the key that `id` is made from.
+    `fingerprint` is the idempotency record: what was asked for under the key that `id` is made from. `restock` is
+    whether the units of a cancelled order come back, as its event says again whenever it is told again.
     """
 
     __tablename__ = "orders"
@@ -27,6 +28,8 @@ class OrderRow(Base):
         CheckConstraint("status IN ('confirmed', 'fulfilled', 'cancelled')", name="known_status"),
         CheckConstraint("status = 'cancelled' OR user_id IS NOT NULL", name="only_a_tombstone_has_no_user"),
         CheckConstraint("total >= 0", name="total_not_negative"),
+        CheckConstraint("cancelled_by IN ('customer', 'staff', 'shop')", name="known_canceller"),
+        CheckConstraint("(status = 'cancelled') = (cancelled_by IS NOT NULL)", name="cancelled_by_somebody"),
         Index("orders_of_user", "user_id", "placed_at", "id"),
         Index("orders_by_time", "placed_at", "id"),
     )
@@ -41,6 +44,9 @@ class OrderRow(Base):
     updated_at: Mapped[UpdatedAt]
     fulfilled_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
+    cancelled_by: Mapped[str | None] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(200))
+    restock: Mapped[bool] = mapped_column(default=True)
     fingerprint: Mapped[str | None] = mapped_column(String(64))
 
     lines: Mapped[list[OrderLineRow]] = relationship(order_by="OrderLineRow.place", lazy="selectin")

@@ -16,11 +16,12 @@ from ecshop.events.outbox import record as record_events
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.db.keyset import Keyset, among, changed_after
-from ecshop.kernel.db.mapping import struct_of
+from ecshop.kernel.db.mapping import assign, given, struct_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import Page
 from ecshop.order.contract import (
+    Cancellation,
     IdempotencyKeyReused,
     Order,
     OrderExpired,
@@ -32,6 +33,7 @@ from ecshop.order.contract import (
 from ecshop.order.models import OrderLineRow, OrderRow
 
 CONFIRMED, FULFILLED, CANCELLED = "confirmed", "fulfilled", "cancelled"
+CUSTOMER, STAFF, SHOP = "customer", "staff", "shop"
 GIVEN_UP: Final = "the order took too long and was given up; place it again"
 REUSED: Final = "this Idempotency-Key came with another order before; take a new one"
 
@@ -90,10 +92,12 @@ def list_orders(session: Session, actor: Actor, wanted: OrderFilter, cursor: str
     return _NEWEST_FIRST.fetch(session, query, cursor, limit, _order)
 
 
-def cancel(session: Session, actor: Actor, order_id: UUID) -> Order:
+def cancel(session: Session, actor: Actor, order_id: UUID, cancellation: Cancellation) -> Order:
     row = _row(session, order_id, actor, lock=True)
     if row.status != CANCELLED:
         row.cancelled_at = _move_on(row, CANCELLED)
+        row.cancelled_by = CUSTOMER if actor.user_id == row.user_id else STAFF
+        assign(row, given(cancellation))
         record_events(session, [_cancelled(row)])
     return _order(row)
 
@@ -151,7 +155,7 @@ def _add(session: Session, placements: Sequence[Placement]) -> None:
 
 
 def _order_values(placement: Placement) -> dict[str, Any]:
-    values = asdict(placement.order) | {"version": 1, "fingerprint": placement.fingerprint}
+    values = asdict(placement.order) | {"version": 1, "fingerprint": placement.fingerprint, "restock": True}
     del values["lines"]
     return values
 
@@ -166,7 +170,7 @@ def _line_values(order: Order) -> Iterable[dict[str, Any]]:
 def _tombstone(order_id: UUID) -> OrderRow:
     moment = now()
     fields = {"status": CANCELLED, "version": 1, "total": 0, "currency": ""}
-    return OrderRow(id=order_id, placed_at=moment, cancelled_at=moment, **fields)
+    return OrderRow(id=order_id, placed_at=moment, cancelled_at=moment, cancelled_by=SHOP, restock=True, **fields)
 
 
 def _confirmed(order: Order) -> OrderConfirmed:
@@ -175,7 +179,7 @@ def _confirmed(order: Order) -> OrderConfirmed:
 
 
 def _cancelled(row: OrderRow) -> OrderCancelled:
-    return OrderCancelled(row.id, row.version, happened_at=row.cancelled_at)
+    return OrderCancelled(row.id, row.version, row.restock, happened_at=row.cancelled_at)
 
 
 def _filtered(session: Session, wanted: OrderFilter) -> Select[OrderRow]:

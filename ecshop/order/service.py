@@ -17,12 +17,14 @@ from uuid_utils.compat import uuid7
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
-from ecshop.kernel.identity import Actor
+from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.telemetry.logs import annotate
 from ecshop.kernel.values import Page
 from ecshop.order import records
 from ecshop.order.contract import (
+    DEFAULT_CANCELLATION,
     MAX_TOTAL,
+    Cancellation,
     IdempotencyKeyReused,
     MixedCurrencies,
     NewOrder,
@@ -72,8 +74,10 @@ class OrderService:
         """Newest first: a customer's own orders, or everybody's for staff."""
         return await self._db.read(records.list_orders, actor, wanted, cursor, limit)
 
-    async def cancel(self, actor: Actor, order_id: UUID) -> Order:
-        return await self._db.write(records.cancel, actor, order_id)
+    async def cancel(self, actor: Actor, order_id: UUID, cancellation: Cancellation = DEFAULT_CANCELLATION) -> Order:
+        if not cancellation.restock:
+            require_role(actor, Role.STAFF)
+        return await self._db.write(records.cancel, actor, order_id, cancellation)
 
     async def fulfil(self, order_id: UUID) -> Order:
         """Raises `OrderNotFound` or `OrderNotConfirmed`."""
@@ -143,4 +147,5 @@ def _draft(order_id: UUID, actor: Actor, new: NewOrder, quotes: Sequence[Quote],
     if total > MAX_TOTAL:
         raise TotalTooLarge(f"the order comes to {total}; at most {MAX_TOTAL} can be told", limit=MAX_TOTAL)
     _check_expectation(new, total, currencies[0])
-    return Order(order_id, "confirmed", actor.user_id, lines, total, currencies[0], placed_at, placed_at, None, None)
+    ends = (None, None, None, None)
+    return Order(order_id, "confirmed", actor.user_id, lines, total, currencies[0], placed_at, placed_at, *ends)

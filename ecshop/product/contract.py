@@ -10,16 +10,15 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ecshop.kernel.currency import Currency
 from ecshop.kernel.errors import EcshopError
-from ecshop.kernel.values import NOT_BLANK, Id
+from ecshop.kernel.values import NOT_BLANK, SEEN, Id
 from ecshop.kernel.words import LINES, keep_name, refuse_invisible
 
 LONGEST_NAME: Final = 200
 LONGEST_CATEGORY: Final = 100
 
-_SEEN: Final = "Without control or invisible characters; blanks around it are not kept."
 Name = Annotated[
     str,
-    Meta(min_length=1, max_length=LONGEST_NAME, pattern=NOT_BLANK, description=_SEEN, examples=["Green tea"]),
+    Meta(min_length=1, max_length=LONGEST_NAME, pattern=NOT_BLANK, description=SEEN, examples=["Green tea"]),
 ]
 Detail = Annotated[
     str, Meta(max_length=4000, description="Without control or invisible characters.", examples=["First flush, 100 g"])
@@ -37,7 +36,7 @@ class CategoryBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Another category's name is taken in any case and width, and with any blanks; accents make another name."""
 
     name: Annotated[
-        str, Meta(min_length=1, max_length=LONGEST_CATEGORY, pattern=NOT_BLANK, description=_SEEN, examples=["Tea"])
+        str, Meta(min_length=1, max_length=LONGEST_CATEGORY, pattern=NOT_BLANK, description=SEEN, examples=["Tea"])
     ]
 
     def __post_init__(self) -> None:

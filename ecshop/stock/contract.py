@@ -11,26 +11,15 @@ from msgspec import Meta, Struct
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.validation import Wrong
-from ecshop.kernel.values import NOT_BLANK, Id
+from ecshop.kernel.values import LONGEST_REASON, Id, Reason
 from ecshop.kernel.words import keep_name
 
 MAX_UNITS: Final = 10**12
 MAX_QUANTITY: Final = 10_000
-_LONGEST_REASON: Final = 200
 
 Units = Annotated[int, Meta(ge=0, le=MAX_UNITS, examples=[5])]
 Delta = Annotated[int, Meta(ge=-MAX_UNITS, le=MAX_UNITS, description="Not 0.", examples=[5])]
 Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, examples=[1])]
-Reason = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=_LONGEST_REASON,
-        pattern=NOT_BLANK,
-        description="Without control or invisible characters; blanks around it are not kept.",
-        examples=["delivery"],
-    ),
-]
 
 
 class NewStock(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +38,7 @@ class Adjustment(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.delta == 0:
             raise Wrong("delta", "must not be 0")
-        keep_name(self, "reason", _LONGEST_REASON)
+        keep_name(self, "reason", LONGEST_REASON)
 
 
 class StockItem(Struct, frozen=True):

@@ -41,11 +41,15 @@ class ReservationRow(Base):
 
     The `attempt` that holds it alone may withdraw it, and another one may then hold units again; 0 when attempts share
     it.
+
+    Units of a cancelled order that do not come back are written off, whether it was held or committed before.
     """
 
     __tablename__ = "reservation"
     __table_args__ = (
-        CheckConstraint("state IN ('held', 'withdrawn', 'committed', 'released', 'returned')", name="known_state"),
+        CheckConstraint(
+            "state IN ('held', 'withdrawn', 'committed', 'released', 'returned', 'written_off')", name="known_state"
+        ),
     )
 
     order_id: Mapped[UUID] = mapped_column(primary_key=True)

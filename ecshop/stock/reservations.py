@@ -25,7 +25,7 @@ from ecshop.stock.levels import Levels
 from ecshop.stock.models import ReservationLineRow, ReservationRow
 
 HELD, WITHDRAWN = "held", "withdrawn"
-COMMITTED, RELEASED, RETURNED = "committed", "released", "returned"
+COMMITTED, RELEASED, RETURNED, WRITTEN_OFF = "committed", "released", "returned", "written_off"
 ASK_AGAIN: Final = timedelta(seconds=60)
 _ASK_AT_ONCE: Final = 500
 
@@ -156,7 +156,7 @@ def _may_hold_again(one: Wanted, earlier: _Known) -> bool:
 
 
 def _repeat(one: Wanted, state: str, lines: dict[int, int]) -> Reservation | EcshopError:
-    if state in (RELEASED, RETURNED, WITHDRAWN):
+    if state in (WITHDRAWN, RELEASED, RETURNED, WRITTEN_OFF):
         return ReservationReleased("the order was given up; place it again as a new one")
     if lines != _units(one.lines):
         return ReservationConflict("other lines are held for this order")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, update
@@ -14,7 +14,19 @@ from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
 from ecshop.stock.levels import Levels
 from ecshop.stock.models import ReservationRow
-from ecshop.stock.reservations import ADD, COMMITTED, HELD, RELEASED, RETURNED, WITHDRAWN, lines_of, states_of
+from ecshop.stock.reservations import (
+    ADD,
+    COMMITTED,
+    HELD,
+    RELEASED,
+    RETURNED,
+    WITHDRAWN,
+    WRITTEN_OFF,
+    lines_of,
+    states_of,
+)
+
+ORDERED, CANCELLED, NOT_RESTOCKED = "ordered", "order cancelled", "not restocked"
 
 _ROW: Final = ReservationRow.__table__.c
 _SET_STATE: Final = (
@@ -22,6 +34,26 @@ _SET_STATE: Final = (
     .where(_ROW.order_id.in_(bindparam("orders", expanding=True)))
     .values(state=bindparam("becomes"))
 )
+
+
+class _End(NamedTuple):
+    state: str
+    moves: Sequence[tuple[int, str]]
+    """The lines of the ledger: the sign of the units, and the reason."""
+
+
+_LOST: Final = ((1, CANCELLED), (-1, NOT_RESTOCKED))
+_ENDS: Final[Mapping[tuple[str, bool], _End]] = {
+    (HELD, True): _End(RELEASED, ()),
+    (WITHDRAWN, True): _End(RELEASED, ()),
+    (COMMITTED, True): _End(RETURNED, ((1, CANCELLED),)),
+    (HELD, False): _End(WRITTEN_OFF, ((-1, ORDERED), *_LOST)),
+    (COMMITTED, False): _End(WRITTEN_OFF, _LOST),
+}
+"""Of a reservation whose order is cancelled, by its state and whether its units are restocked.
+
+Units that are not leave the stock in either state, with the same lines: a cancellation may be heard before the order.
+"""
 
 
 def commit(session: Session, events: Sequence[OrderConfirmed]) -> list[str]:
@@ -37,42 +69,42 @@ def commit(session: Session, events: Sequence[OrderConfirmed]) -> list[str]:
     for order_id, units in lines.items():
         for product, quantity in units.items():
             levels.hold(product, -quantity)
-            levels.move(product, -quantity, "ordered", order_id, requests[order_id])
+            levels.move(product, -quantity, ORDERED, order_id, requests[order_id])
     _set_state(session, held, COMMITTED)
     levels.save()
     return ["committed" if states[event.order_id] == HELD else f"ignored: {states[event.order_id]}" for event in events]
 
 
 def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
-    """The orders are off: what they held is free again, what they took comes back.
+    """The orders are off: what they held is free again, what they took comes back, unless it is not to be restocked.
 
     An order that never reserved gets a released reservation, so that a reserve which was overtaken is refused.
     """
     states = states_of(session, {event.order_id for event in events})
-    held = [order_id for order_id, state in states.items() if state in (HELD, WITHDRAWN)]
-    taken = [order_id for order_id, state in states.items() if state == COMMITTED]
+    known = [event for event in events if event.order_id in states]
+    ends = {one.order_id: end for one in known if (end := _ENDS.get((states[one.order_id], one.restock)))}
     unknown = list(dict.fromkeys(event.order_id for event in events if event.order_id not in states))
-    lines = lines_of(session, [*held, *taken])
+    lines = lines_of(session, ends)
     levels = Levels(session, (product for units in lines.values() for product in units))
     requests = {event.order_id: event.request_id for event in events}
     for order_id, units in lines.items():
         for product, quantity in units.items():
             if states[order_id] == HELD:
                 levels.hold(product, -quantity)
-            else:
-                levels.move(product, quantity, "order cancelled", order_id, requests[order_id])
-    _set_state(session, held, RELEASED)
-    _set_state(session, taken, RETURNED)
+            for sign, reason in ends[order_id].moves:
+                levels.move(product, sign * quantity, reason, order_id, requests[order_id])
+    for state in (RELEASED, RETURNED, WRITTEN_OFF):
+        _set_state(session, [order_id for order_id, end in ends.items() if end.state == state], state)
     if unknown:
         session.connection().execute(ADD, [_tombstone(order_id) for order_id in unknown])
     levels.save()
-    outcomes = {
-        HELD: "released",
-        WITHDRAWN: "withdrawn before",
-        COMMITTED: "returned",
-        None: "released before it was reserved",
-    }
-    return [outcomes.get(state, f"ignored: {state}") for state in (states.get(event.order_id) for event in events)]
+    return [_outcome(states.get(event.order_id), ends.get(event.order_id)) for event in events]
+
+
+def _outcome(state: str | None, end: _End | None) -> str:
+    if state is None:
+        return "released before it was reserved"
+    return end.state if end else f"ignored: {state}"
 
 
 def _set_state(session: Session, orders: Sequence[UUID], state: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.tables import DeadLetter, Outbox
@@ -20,10 +20,20 @@ from entrypoints.settings import Settings
 Units = Mapping[int, int]
 """By product."""
 
-_STATES: Final = {"confirmed": {"committed"}, "fulfilled": {"committed"}, "cancelled": {"released", "returned"}}
+_NOT_RESTOCKED: Final = "cancelled, not restocked"
+_STATES: Final = {
+    "confirmed": {"committed"},
+    "fulfilled": {"committed"},
+    "cancelled": {"released", "returned"},
+    _NOT_RESTOCKED: {"written_off"},
+}
 """Of an order, what its reservation must be in the end."""
 _ON_ITS_WAY: Final = {"held", "withdrawn"}
 """Of a reservation, without an order: it may be recorded yet, or expires; or its attempt came to nothing."""
+_OUT: Final = {"committed", "written_off"}
+"""Reservations whose units have left the stock."""
+_BACK: Final = {"returned", "written_off"}
+"""Reservations whose units came back, if only on paper."""
 
 
 class Finding(NamedTuple):
@@ -46,6 +56,8 @@ class _Stock(NamedTuple):
     ledger: Units
     moved: Mapping[UUID, Units]
     """What the ledger says of each order; taken out and brought back make 0."""
+    back: frozenset[UUID]
+    """The orders of which the ledger says that something came back."""
     states: Mapping[UUID, str]
     reserved: Mapping[UUID, Units]
 
@@ -96,12 +108,12 @@ def _units(stock: _Stock) -> Iterator[Finding]:
 def _reservations(stock: _Stock) -> Iterator[Finding]:
     for order, state in stock.states.items():
         units = stock.reserved.get(order, {})
-        out = {product: -quantity if state == "committed" else 0 for product, quantity in units.items()}
+        out = {product: -quantity if state in _OUT else 0 for product, quantity in units.items()}
         moved = {product: stock.moved.get(order, {}).get(product, 0) for product in units}
         if moved != out:
             yield Finding("movements", f"order {order}", f"{state}, and its ledger makes {moved}")
-        if state == "returned" and not stock.moved.get(order):
-            yield Finding("movements", f"order {order}", "returned, and no line of the ledger says so")
+        if state in _BACK and order not in stock.back:
+            yield Finding("movements", f"order {order}", f"{state}, and no line of the ledger says so")
 
 
 def _orders(order: _Order, stock: _Stock) -> Iterator[Finding]:
@@ -132,11 +144,13 @@ def _stock(session: Session) -> _Stock:
         .where(MovementRow.reference.is_not(None))
         .group_by(MovementRow.reference, MovementRow.product_id)
     )
+    back = select(MovementRow.reference).where(MovementRow.reference.is_not(None), MovementRow.delta > 0)
     lines = select(ReservationLineRow.order_id, ReservationLineRow.product_id, ReservationLineRow.quantity)
     return _Stock(
         {row.product_id: _Item(row.on_hand, row.reserved, row.is_open) for row in items},
         {product: int(units) for product, units in session.execute(ledger)},
         _by_order(session.execute(of_orders)),
+        frozenset(session.scalars(back)),
         dict(session.execute(select(ReservationRow.order_id, ReservationRow.state)).all()),
         _by_order(session.execute(lines)),
     )
@@ -144,7 +158,8 @@ def _stock(session: Session) -> _Stock:
 
 def _order(session: Session) -> _Order:
     lines = select(OrderLineRow.order_id, OrderLineRow.product_id, OrderLineRow.quantity)
-    statuses = session.execute(select(OrderRow.id, OrderRow.status))
+    status = case((OrderRow.restock, OrderRow.status), else_=_NOT_RESTOCKED)
+    statuses = session.execute(select(OrderRow.id, status))
     return _Order(dict(statuses.all()), _by_order(session.execute(lines)))
 
 

@@ -7,8 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from ecshop.kernel.errors import Forbidden
 from ecshop.kernel.identity import Role
 from ecshop.order.contract import (
+    Cancellation,
     IdempotencyKeyReused,
     MixedCurrencies,
     NewOrder,
@@ -95,3 +97,25 @@ async def test_cancelling_twice_is_cancelling_once(doors: Doors) -> None:
     first = await doors.order.cancel(buyer, order.id)
     assert first.status == "cancelled"
     assert await doors.order.cancel(buyer, order.id) == first
+
+
+async def test_an_order_is_cancelled_with_a_reason_by_whoever_cancels_it(doors: Doors) -> None:
+    buyer, product = doors.actor(), await doors.stocked(5)
+    for actor, who in ((buyer, "customer"), (doors.actor(Role.STAFF), "staff")):
+        order = await doors.order.place(buyer, of(product))
+        assert (order.cancelled_by, order.reason, order.updated_at) == (None, None, order.placed_at)
+        cancelled = await doors.order.cancel(actor, order.id, Cancellation("ordered twice"))
+        assert (cancelled.cancelled_by, cancelled.reason) == (who, "ordered twice")
+        assert order.updated_at < cancelled.updated_at == cancelled.cancelled_at
+        assert await doors.order.cancel(actor, order.id, Cancellation("no tea")) == cancelled
+        assert await doors.order.get(buyer, order.id) == cancelled
+
+
+async def test_only_staff_may_say_that_units_do_not_come_back(doors: Doors) -> None:
+    buyer, lost = doors.actor(), Cancellation(restock=False)
+    order = await doors.order.place(buyer, of(await doors.stocked(5)))
+    with pytest.raises(Forbidden):
+        await doors.order.cancel(buyer, order.id, lost)
+    assert await doors.order.get(buyer, order.id) == order
+    cancelled = await doors.order.cancel(doors.actor(Role.STAFF), order.id, lost)
+    assert (cancelled.status, cancelled.reason) == ("cancelled", None)

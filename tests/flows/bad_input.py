@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.shops import RunningShop
+from tests.waiting import eventually
 
 JSON: Final = {"content-type": "application/json"}
 FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
@@ -48,6 +49,7 @@ class Target:
     category: int
     name: str
     buyer: str
+    order: str
 
     def send(
         self, operation: str, content: str | bytes | Iterable[bytes], headers: Mapping[str, str] = JSON
@@ -64,7 +66,10 @@ class Target:
 def untouched(shop: RunningShop) -> Iterator[Target]:
     """Fails when anything is different afterwards."""
     name = f"user-{uuid4()}"
-    target = Target(shop, shop.new_product(stock=5), shop.new_product(), shop.new_category(), name, shop.new_customer())
+    product, buyer = shop.new_product(stock=6), shop.new_customer()
+    order = shop.order(product, 1, buyer).json()["id"]
+    eventually(lambda: (shop.units(product), shop.product(product)["in_stock"]), ((5, 0), True))
+    target = Target(shop, product, shop.new_product(), shop.new_category(), name, buyer, order)
     before = _all_that_could_change(target)
     yield target
     assert _all_that_could_change(target) == before
@@ -91,6 +96,7 @@ def lines(*written: str) -> str:
 GOOD_ORDER: Final = lines(line())
 GOOD: Final = {
     "POST /orders": GOOD_ORDER,
+    "POST /orders/{order}/cancel": '{"reason": "ordered twice"}',
     "POST /products": '{"name": "Tea", "price": 1200}',
     "PUT /products/{product}": '{"price": 1}',
     "POST /categories": '{"name": "Tea"}',
@@ -102,6 +108,11 @@ GOOD: Final = {
     "POST /auth/login": '{"username": "USER", "password": "correct horse battery"}',
 }
 """For every operation that reads a body, one that it would take."""
+TAKES_LESS: Final[Mapping[str, tuple[str, ...]]] = {
+    "PUT /products/{product}": ("{}",),
+    "POST /orders/{order}/cancel": ("{}", ""),
+}
+"""What an operation takes that changes nothing, or is satisfied with; an empty text is no body at all."""
 
 
 def ids(value: object) -> str:

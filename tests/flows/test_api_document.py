@@ -111,6 +111,11 @@ def test_who_reads_a_body_tells_what_can_be_wrong_with_it(operations: list[Opera
         assert ("requestBody" in operation.told) == (wrong <= operation.codes()), operation.name
 
 
+def test_a_body_is_required_unless_the_operation_does_without(operations: list[Operation]) -> None:
+    bodies = {one.name: one.told["requestBody"] for one in operations if "requestBody" in one.told}
+    assert {name for name, body in bodies.items() if not body["required"]} == {"POST /orders/{order_id}/cancel"}
+
+
 def test_a_filter_by_time_or_user_says_how_it_is_written(operations: list[Operation]) -> None:
     [listing] = [one for one in operations if one.name == "GET /orders"]
     formats = {one["name"]: one["schema"].get("format") for one in listing.told["parameters"]}

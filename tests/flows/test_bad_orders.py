@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 import pytest
@@ -12,7 +13,9 @@ from tests.flows.bad_input import (
     JSON,
     MALFORMED,
     NOT_INT64,
+    NOT_TEXT,
     NOT_WHOLE_NUMBERS,
+    cases,
     ids,
     line,
     lines,
@@ -98,6 +101,21 @@ def test_a_one_line_order_that_is_not_one_is_refused(shop: RunningShop, query: s
     with untouched(shop) as target:
         path = f"/order?{query.replace('PRODUCT', str(target.product))}"
         assert_refused(shop.call("POST", path, target.buyer), *INVALID)
+
+
+CANCELLATIONS: Final = cases(
+    {"reason": "ordered twice", "restock": True},
+    reason=(*NOT_TEXT, '""', '" "', '"\\u3000\\n"', json.dumps("x" * 201)),
+    restock=("null", "0", "1", '"true"', '"false"'),
+    status=('"cancelled"',),
+    cancelled_by=('"shop"',),
+)
+
+
+@pytest.mark.parametrize("content", CANCELLATIONS, ids=ids)
+def test_a_cancellation_that_is_not_one_is_refused(shop: RunningShop, content: str) -> None:
+    with untouched(shop) as target:
+        assert_refused(target.send("POST /orders/{order}/cancel", content), *INVALID)
 
 
 @pytest.mark.parametrize("path", ["/orders", "/order?product_id=PRODUCT&quantity=1"])

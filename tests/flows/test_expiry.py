@@ -13,13 +13,14 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, ReservationExpired
-from ecshop.events.envelope import seal, to_bytes
+from ecshop.events.envelope import from_bytes, opened, seal, to_bytes
 from ecshop.events.tables import Outbox
 from ecshop.kernel.clock import now
 from ecshop.order import records
-from ecshop.order.contract import OrderExpired
+from ecshop.order.contract import Cancellation, OrderExpired, OrderFilter
+from ecshop.order.models import OrderRow
 from ecshop.stock.contract import Line, ReservationReleased
-from tests.flows.house import BUYER, PATIENCE, House, Stalling, five_of
+from tests.flows.house import BUYER, PATIENCE, STAFF, House, Stalling, five_of
 
 pytestmark = pytest.mark.anyio
 
@@ -120,6 +121,33 @@ async def test_a_cancellation_that_is_asked_for_again_is_the_same_event(house: H
 
     ids = await order.read(told)
     assert (len(ids), len(set(ids))) == (3, 1)
+
+
+async def test_a_cancellation_that_is_asked_for_again_still_restocks_nothing(house: House) -> None:
+    product = await house.stocked()
+    service = house.order_service(house.stock)
+    placed = await service.place(BUYER, five_of(product), "key")
+    await service.cancel(STAFF, placed.id, Cancellation(restock=False))
+    order = house.database("order")
+    await order.write(records.give_up, [ReservationExpired(placed.id)])
+
+    def told(session: Session) -> list[bytes]:
+        return list(session.scalars(select(Outbox.body).where(Outbox.type == OrderCancelled.type)))
+
+    events = [opened(from_bytes(body)) for body in await order.read(told)]
+    assert [isinstance(event, OrderCancelled) and event.restock for event in events] == [False, False]
+
+
+async def test_an_order_that_was_given_up_is_cancelled_by_the_shop_and_in_no_list(house: House) -> None:
+    order_id = uuid4()
+    order = house.database("order")
+    await order.write(records.give_up, [ReservationExpired(order_id)])
+
+    def canceller(session: Session) -> str | None:
+        return session.get_one(OrderRow, order_id).cancelled_by
+
+    assert await order.read(canceller) == "shop"
+    assert (await order.read(records.list_orders, STAFF, OrderFilter(), None, 100)).items == ()
 
 
 async def test_nothing_is_released_by_the_clock_alone(house: House) -> None:

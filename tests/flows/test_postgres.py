@@ -102,6 +102,14 @@ def test_keys_are_sorted_by_code_points_whatever_the_database_sorts_by(
     assert collations == {"category": "C", "product": "C"}
 
 
+def test_a_cancelled_order_that_is_not_restocked_is_lost(postgres_shop: RunningShop) -> None:
+    product = postgres_shop.new_product(stock=5)
+    order = postgres_shop.order(product, 2).json()
+    body = {"reason": "broken in the store", "restock": False}
+    postgres_shop.call("POST", f"/orders/{order['id']}/cancel", postgres_shop.staff, json=body).raise_for_status()
+    eventually(lambda: postgres_shop.units(product), (3, 0))
+
+
 def test_lists_are_filtered(postgres_shop: RunningShop) -> None:
     products, buyer = [postgres_shop.new_product(stock=5) for _ in range(2)], postgres_shop.new_customer()
     first, second = (postgres_shop.order(product, 1, buyer).json() for product in products)

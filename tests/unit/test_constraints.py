@@ -32,6 +32,17 @@ BROKEN: dict[str, tuple[str, str, Rows]] = {
         lambda: [_order(user_id=None, status="fulfilled")],
     ),
     "an order is in no known status": ("order", "known_status", lambda: [_order(status="lost")]),
+    "an order is cancelled by nobody": (
+        "order",
+        "cancelled_by_somebody",
+        lambda: [_order(status="cancelled", cancelled_by=None)],
+    ),
+    "an order stands and is cancelled": ("order", "cancelled_by_somebody", lambda: [_order(cancelled_by="staff")]),
+    "an order is cancelled by a stranger": (
+        "order",
+        "known_canceller",
+        lambda: [_order(status="cancelled", cancelled_by="ghost")],
+    ),
     "an order costs less than nothing": ("order", "total_not_negative", lambda: [_order(total=-1)]),
     "an order line orders nothing": ("order", "quantity_positive", lambda: _order_line(0)),
     "a product costs less than nothing": ("product", "price_not_negative", lambda: [_product(-1)]),
@@ -40,7 +51,8 @@ BROKEN: dict[str, tuple[str, str, Rows]] = {
 SOUND: dict[str, tuple[str, Rows]] = {
     "every unit is promised": ("stock", lambda: [_item(on_hand=4, reserved=4)]),
     "a reservation holds a unit": ("stock", lambda: _reservation_line(1)),
-    "a tombstone has no user": ("order", lambda: [_order(user_id=None, status="cancelled")]),
+    "a reservation is written off": ("stock", lambda: _reservation_line(1, state="written_off")),
+    "a tombstone has no user": ("order", lambda: [_order(user_id=None, status="cancelled", cancelled_by="shop")]),
     "an order has a line": ("order", lambda: _order_line(1)),
     "a product is free": ("product", lambda: [_product(0)]),
     "a user is an admin": ("auth", lambda: [_account("admin")]),

@@ -28,6 +28,7 @@ from ecshop.events.envelope import from_bytes, seal, to_bytes
 EXAMPLES: list[Event] = [
     OrderConfirmed(uuid7(), 1, uuid7(), (OrderedUnits(7, 2), OrderedUnits(9, 1)), 4700, "EUR"),
     OrderCancelled(uuid7(), 2),
+    OrderCancelled(uuid7(), 2, restock=False),
     OrderFulfilled(uuid7(), 2),
     ProductDeleted(7),
     StockDepleted(7, 12),
@@ -59,6 +60,15 @@ def test_ids_begin_with_the_time_of_the_fact() -> None:
     moment = datetime(2026, 1, 2, tzinfo=UTC)
     id_ = UUID(seal(OrderCancelled(uuid7(), 2, happened_at=moment)).id)
     assert id_.int >> 80 == int(moment.timestamp() * 1000)
+
+
+def test_a_cancellation_restocks_unless_it_says_otherwise() -> None:
+    """As those did that were told before it could say so."""
+    order = uuid7()
+    told = json.loads(to_bytes(seal(OrderCancelled(order, 2))))["data"]
+    assert told == {"order_id": str(order), "version": 2}
+    assert msgspec.convert(told, OrderCancelled).restock
+    assert json.loads(to_bytes(seal(OrderCancelled(order, 2, restock=False))))["data"] == told | {"restock": False}
 
 
 def test_there_is_an_example_of_every_event() -> None:

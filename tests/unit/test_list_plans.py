@@ -76,7 +76,7 @@ def test_much_is_found_as_little_is(few: int, migrated: MigratedEngine, monkeypa
 def placed(session: Session, moment: Any, product: int) -> Any:
     """An order of that product and of number 99."""
     lines = tuple(OrderLine(id_, "Tea", 1, 10, 10) for id_ in (product, 99))
-    order = Order(uuid4(), "confirmed", BUYER.user_id, lines, 20, "JPY", moment, moment, None, None)
+    order = Order(uuid4(), "confirmed", BUYER.user_id, lines, 20, "JPY", moment, moment, None, None, None, None)
     records.record(session, [records.Placement(order, None)])
     return order.id
 

@@ -29,7 +29,7 @@ from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
 from ecshop.order import models as order_models
 from ecshop.order import records
-from ecshop.order.contract import Order, OrderLine
+from ecshop.order.contract import Cancellation, Order, OrderLine
 from ecshop.order.models import OrderRow
 from ecshop.stock import items, reservations, settlement
 from ecshop.stock import models as stock_models
@@ -83,8 +83,8 @@ class Protocol(RuleBasedStateMachine):
         order_id, lines = data.draw(st.sampled_from(self.reserved))
         bought = tuple(OrderLine(line.product_id, "Tea", line.quantity, 10, 10 * line.quantity) for line in lines)
         total = sum(line.subtotal for line in bought)
-        moment = now()
-        order = Order(order_id, "confirmed", BUYER.user_id, bought, total, "JPY", moment, moment, None, None)
+        moment, ends = now(), (None, None, None, None)
+        order = Order(order_id, "confirmed", BUYER.user_id, bought, total, "JPY", moment, moment, *ends)
         with self.unit("order") as session:
             records.record(session, [records.Placement(order, None)])
 
@@ -92,8 +92,9 @@ class Protocol(RuleBasedStateMachine):
     def an_order_is_cancelled(self, data: st.DataObject) -> None:
         if self.reserved:
             order_id, _ = data.draw(st.sampled_from(self.reserved))
+            cancellation = Cancellation(restock=data.draw(st.booleans()))
             with suppress(EcshopError), self.unit("order") as session:
-                records.cancel(session, BUYER, order_id)
+                records.cancel(session, STAFF, order_id, cancellation)
 
     @rule(data=st.data())
     def events_are_delivered_late_twice_or_out_of_order(self, data: st.DataObject) -> None:
@@ -122,17 +123,20 @@ class Protocol(RuleBasedStateMachine):
             self.time_runs_out()
         self._deliver(self._told())
         with self.unit("order") as session:
-            orders = session.scalars(select(OrderRow).where(OrderRow.status == "confirmed")).all()
-            sold = Counter[int]()
+            orders = session.scalars(select(OrderRow)).all()
+            confirmed = {order.id for order in orders if order.status == "confirmed"}
+            lost = {order.id for order in orders if not order.restock}
+            gone = Counter[int]()
             for order in orders:
-                sold.update({line.product_id: line.quantity for line in order.lines})
-            confirmed = {order.id for order in orders}
+                if order.id in confirmed | lost:
+                    gone.update({line.product_id: line.quantity for line in order.lines})
         with self.unit("stock") as session:
             states = {row.order_id: row.state for row in session.scalars(select(ReservationRow))}
             assert "held" not in states.values()
             assert {order for order, state in states.items() if state == "committed"} == confirmed
+            assert {order for order, state in states.items() if state == "written_off"} == lost
             for item in session.scalars(select(ItemRow)):
-                assert (item.on_hand + sold[item.product_id], item.reserved) == (UNITS, 0)
+                assert (item.on_hand + gone[item.product_id], item.reserved) == (UNITS, 0)
 
     def _reserve(self, order_id: UUID, lines: tuple[Line, ...]) -> None:
         wanted = reservations.Wanted(order_id, lines, self.moment + timedelta(minutes=1))

@@ -51,7 +51,10 @@ PRODUCT: Final = {
     **{"detail": "", "search_text": "", "price": 1200, "currency": "JPY"},
     **{"on_sale": True, "in_stock": True, "stock_version": 0, "updated_at": 1},
 }
-ORDER: Final = {"status": "confirmed", "version": 1, "total": 1200, "currency": "JPY", "placed_at": 1, "updated_at": 1}
+ORDER: Final = {
+    **{"status": "confirmed", "version": 1, "total": 1200, "currency": "JPY"},
+    **{"placed_at": 1, "updated_at": 1, "restock": True},
+}
 LINE: Final = {"product_id": 1, "name": "Green tea", "unit_price": 1200}
 
 EXAMPLES: Final[Mapping[str, Example]] = {

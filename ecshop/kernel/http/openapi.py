@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from litestar import Request, Response
 from litestar.enums import OpenAPIMediaType
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, OpenAPIType, Reference, Schema, SecurityScheme, Tag
@@ -57,7 +58,8 @@ class TidyDocument(OpenAPIRenderPlugin):
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         if not self._rendered:
-            document = tidied(openapi_schema, _schemas(_types(request.app.routes)))
+            handlers = _handlers(request.app.routes)
+            document = tidied(openapi_schema, _schemas(_types(handlers)), _optional_bodies(handlers))
             self._rendered = msgspec.json.encode(document)
         return self._rendered
 
@@ -79,7 +81,7 @@ def openapi(title: str, description: str, tags: Mapping[str, str], with_services
     )
 
 
-def tidied(document: dict[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
+def tidied(document: dict[str, Any], schemas: Mapping[str, Any], optional_bodies: set[str]) -> dict[str, Any]:
     """Structs as msgspec describes them, whole numbers as such, alternatives in one list, an example for every body."""
     components = {**document["components"], "schemas": schemas}
     tidy: dict[str, Any] = _tidy(_renamed({**document, "components": components}))
@@ -87,16 +89,29 @@ def tidied(document: dict[str, Any], schemas: Mapping[str, Any]) -> dict[str, An
     for operation in _operations(tidy):
         for parameter in operation.get("parameters", ()):
             parameter["schema"] = _without_null(parameter["schema"])
+        if operation.get("operationId") in optional_bodies:
+            operation["requestBody"]["required"] = False
         for content in operation.get("requestBody", {}).get("content", {}).values():
             content.setdefault("example", _example(content["schema"], tidy))
     return tidy
 
 
-def _types(routes: Iterable[BaseRoute]) -> set[Any]:
-    """What the documented operations read and answer."""
+def _handlers(routes: Iterable[BaseRoute]) -> list[HTTPRouteHandler]:
+    """Of the documented operations."""
     handlers = [handler for route in routes if isinstance(route, HTTPRoute) for handler in route.route_handlers]
-    shown = [handler for handler in handlers if handler.include_in_schema is not False]
-    fields = [field for handler in shown for field in (handler.parsed_data_field, handler.parsed_return_field) if field]
+    return [handler for handler in handlers if handler.include_in_schema is not False]
+
+
+def _optional_bodies(handlers: Iterable[HTTPRouteHandler]) -> set[str]:
+    """The operations that do without theirs, which Litestar documents as required all the same."""
+    return {one.handler_name for one in handlers if one.parsed_data_field and not one.parsed_data_field.is_required}
+
+
+def _types(handlers: Iterable[HTTPRouteHandler]) -> set[Any]:
+    """What operations read and answer."""
+    fields = [
+        field for handler in handlers for field in (handler.parsed_data_field, handler.parsed_return_field) if field
+    ]
     return {field.annotation for field in fields if not isinstance(field.annotation, str)} | {Problem}
 
 

@@ -23,10 +23,15 @@ def upgrade() -> None:
         sa.Column("updated_at", Instant, nullable=False),
         sa.Column("fulfilled_at", Instant),
         sa.Column("cancelled_at", Instant),
+        sa.Column("cancelled_by", sa.String(16)),
+        sa.Column("reason", sa.String(200)),
+        sa.Column("restock", sa.Boolean, nullable=False),
         sa.Column("fingerprint", sa.String(64)),
         sa.CheckConstraint("status IN ('confirmed', 'fulfilled', 'cancelled')", name="known_status"),
         sa.CheckConstraint("status = 'cancelled' OR user_id IS NOT NULL", name="only_a_tombstone_has_no_user"),
         sa.CheckConstraint("total >= 0", name="total_not_negative"),
+        sa.CheckConstraint("cancelled_by IN ('customer', 'staff', 'shop')", name="known_canceller"),
+        sa.CheckConstraint("(status = 'cancelled') = (cancelled_by IS NOT NULL)", name="cancelled_by_somebody"),
     )
     op.create_index("orders_of_user", "orders", ["user_id", "placed_at", "id"])
     op.create_index("orders_by_time", "orders", ["placed_at", "id"])

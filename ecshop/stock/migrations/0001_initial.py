@@ -30,7 +30,9 @@ def upgrade() -> None:
         sa.Column("attempt", sa.BigInteger, nullable=False),
         sa.Column("expires_at", Instant, nullable=False),
         sa.Column("asked_at", Instant),
-        sa.CheckConstraint("state IN ('held', 'withdrawn', 'committed', 'released', 'returned')", name="known_state"),
+        sa.CheckConstraint(
+            "state IN ('held', 'withdrawn', 'committed', 'released', 'returned', 'written_off')", name="known_state"
+        ),
     )
     held = sa.text("state = 'held'")
     op.create_index("reservation_held", "reservation", ["expires_at"], sqlite_where=held, postgresql_where=held)
