@@ -34,7 +34,7 @@ from ecshop.kernel.tokens import ALGORITHM, ISSUER, SHOP, TOKEN_TYPE, Jwk, JwkSe
 log = structlog.get_logger("auth")
 
 FILE: Final = "signing-key.pem"
-_LOOK_EVERY: Final = 1.0  # seconds
+_LOOK_EVERY: Final = 0.5  # seconds
 _MEND: Final = "bring back the right one, or move it away and a new one is made (everybody has to log in again)"
 
 

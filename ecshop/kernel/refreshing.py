@@ -49,7 +49,9 @@ class Refreshing(Generic[T]):
         """The value; None when there is none that is still good. Only one that does not suit is waited for."""
         held = self._good()
         if held is None or not suits(held.value):
-            await self._try()
+            pause = self._first_pause if self._held is None else self._pause
+            if self._trying is not None or time.monotonic() - self._tried > pause:
+                await self._try()
             held = self._good()
         return None if held is None else held.value
 
@@ -57,9 +59,11 @@ class Refreshing(Generic[T]):
         """Renew what was fetched once, before anybody has to wait for it, until cancelled."""
         while True:
             held = self._held
-            await asyncio.sleep(self._pause if held is None else max(self._pause, held.renew_at - time.monotonic()))
-            if held is not None:
-                await self._try()
+            if held is None:
+                await asyncio.sleep(self._first_pause)
+                continue
+            await asyncio.sleep(max(held.renew_at, self._tried + self._pause) - time.monotonic())
+            await self._try()
 
     def _good(self) -> _Held[T] | None:
         held = self._held
@@ -68,8 +72,6 @@ class Refreshing(Generic[T]):
     async def _try(self) -> None:
         """It is not the caller's own: whoever comes meanwhile waits for it too, and it outlives those who leave."""
         if self._trying is None:
-            if time.monotonic() - self._tried <= (self._first_pause if self._held is None else self._pause):
-                return
             self._trying = asyncio.create_task(self._renew(), context=Context())
         await asyncio.shield(self._trying)
 

@@ -25,7 +25,7 @@ SHOP: Final = "ecshop"
 TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - the media type of an access token, RFC 9068 section 2.1
 ALGORITHM: Final = "EdDSA"
 
-_CHECK_EVERY: Final = 3.0  # seconds until a key that was withdrawn is noticed; unknown key ids ask no more often
+_CHECK_EVERY: Final = 2.0  # seconds until a key that was withdrawn is noticed; unknown key ids ask no more often
 _FIRST_PAUSE: Final = 1.0
 _CLOCK_SKEW: Final = 30  # seconds by which auth's clock may be ahead of ours
 
