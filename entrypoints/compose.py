@@ -27,6 +27,7 @@ from ecshop.stock.contract import StockClient
 from ecshop.stock.http import HttpStockClient
 from entrypoints.contexts import ALL, CONTEXTS
 from entrypoints.databases import database_of
+from entrypoints.identity import Identity
 from entrypoints.neighbours import GRANTS, Neighbours
 from entrypoints.settings import BadSetting, Settings
 from entrypoints.shop import Clients, Shop
@@ -52,7 +53,7 @@ def compose(
     HTTP. Raises `BadSetting`, `FileUnusable`, `SigningKeyUnusable` or `RedisUnusable`.
     """
     databases = {name: database_of(settings, name) for name in here - {*(databases or {})}} | {**(databases or {})}
-    neighbours = Neighbours(settings, here)
+    identity, neighbours = Identity(settings), Neighbours(settings, here)
     placed: list[Context[Any]] = []
 
     if "auth" in here:
@@ -93,9 +94,10 @@ def compose(
     return Shop(
         placed,
         Clients(auth, product, stock, order),
-        bus or _bus(settings, here),
+        bus or _bus(settings, here, identity.id),
         Verifier(auth.jwks, callees=here),
         neighbours,
+        identity.admit,
         request_seconds=settings.request_seconds,
         with_internal=here != ALL,
     )
@@ -115,11 +117,11 @@ def _place(placed: list[Context[Any]], context: Context[C]) -> C:
     return context.client
 
 
-def _bus(settings: Settings, here: frozenset[str]) -> EventBus:
+def _bus(settings: Settings, here: frozenset[str], shop_id: str) -> EventBus:
     if here == ALL:
         return MemoryBus()
     if not settings.redis_url:
         raise BadSetting("a service of its own needs a Redis for its events: set REDIS_URL=redis://host:6379/0")
     from ecshop.events.buses.redis import RedisBus  # noqa: PLC0415 - the one-process shop starts faster without it
 
-    return RedisBus(settings.redis_url, listeners())
+    return RedisBus(settings.redis_url, listeners(), shop_id=shop_id)

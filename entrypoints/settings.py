@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, field
 
 from ecshop.kernel.errors import EcshopError
-from ecshop.kernel.validation import invalid
+from ecshop.kernel.validation import invalid, rule
 from entrypoints.contexts import CONTEXTS, NAMES
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -28,6 +28,7 @@ _OPTIONS: Final = {"base_port": "port"}
 _HOST: Final = r"([\w.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
 _URL: Final = re.compile(rf"https?://{_HOST}(/[\w./~-]*)?", re.IGNORECASE)
 _REDIS_URL: Final = re.compile(rf"rediss?://([^@/?#\s]*@)?{_HOST}(/\d*)?(\?\S*)?|unix://\S+", re.IGNORECASE)
+_SHOP_ID: Final = rule(r"^[a-z0-9-]{0,40}$", "of at most 40 small letters, digits and hyphens")
 _SECRET: Final = re.compile(r"([a-z_]+):(\S+)")
 
 
@@ -43,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: Given = "data"
     database_url: str = ""
     """A database server instead of files, with `{context}` in it: postgresql+psycopg://shop@db/ecshop_{context}"""
+    shop_id: Annotated[str, Meta(pattern=_SHOP_ID)] = ""
+    """What tells this shop's streams from another one's on the same broker; made once where it is not given."""
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
     redis_url: str = ""
     reservation_seconds: Seconds = 60

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from ecshop.context import Context
 from ecshop.events.buses.base import EventBus
 from ecshop.events.consumer import Consumer
 from ecshop.events.relay import Relay
+from ecshop.kernel.db.database import Database
 from ecshop.kernel.http.app import create_app
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
@@ -47,12 +48,14 @@ class Shop:
         bus: EventBus,
         verifier: Verifier,
         neighbours: Neighbours,
+        admit: Callable[[Mapping[str, Database]], Awaitable[None]],
         *,
         request_seconds: float,
         with_internal: bool,
     ) -> None:
         self.contexts, self.clients = contexts, clients
         self._bus, self._verifier, self._neighbours = bus, verifier, neighbours
+        self._admit = admit
         self._request_seconds, self._with_internal = request_seconds, with_internal
 
     def app(self) -> ASGIApp:
@@ -75,7 +78,7 @@ class Shop:
     async def running(self) -> AsyncIterator[None]:
         """Open and migrate the databases, relay and consume events; undo all of it in the opposite order.
 
-        Raises `FileInUse`, `FileUnusable` or `DatabaseUnusable`.
+        Raises `FileInUse`, `FileUnusable`, `LogLost`, `DatabaseUnusable`, `DatabaseLost` or `DatabaseForeign`.
         """
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._neighbours.close)
@@ -83,6 +86,7 @@ class Shop:
             stack.push_async_callback(self._close_databases)
             for context in self.contexts:
                 await asyncio.to_thread(context.database.open, context.migrations)
+            await self._admit({context.name: context.database for context in self.contexts})
             await stack.enter_async_context(_at_work(self._jobs()))
             yield
 

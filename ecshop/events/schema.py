@@ -10,6 +10,12 @@ from ecshop.kernel.db.columns import CountedKey, Instant
 
 def create_event_tables() -> None:
     op.create_table(
+        "shop",
+        sa.Column("id", sa.String(40), primary_key=True),
+        sa.Column("generation", sa.BigInteger, nullable=False),
+        sa.Column("made_at", Instant, nullable=False),
+    )
+    op.create_table(
         "outbox",
         sa.Column("seq", CountedKey, primary_key=True),
         sa.Column("event_id", sa.String(80), nullable=False),

@@ -1,4 +1,4 @@
-"""The tables of outbox, inbox, dead letters and relay, the same in every context's database."""
+"""The tables of outbox, inbox and dead letters, and whose they are: the same in every context's database."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey
 
 class Base(DeclarativeBase):
     type_annotation_map = COLUMN_TYPES
+
+
+class Shop(Base):
+    """One row: the shop that this database belongs to. Each time that a lost database is begun anew, it is another
+    `generation` of it: versions that were counted before do not come again.
+    """
+
+    __tablename__ = "shop"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    generation: Mapped[int]
+    made_at: Mapped[datetime]
 
 
 class Outbox(Base):

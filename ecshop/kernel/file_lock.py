@@ -28,6 +28,8 @@ class FileUnusable(EcshopError, code="file.unusable", status=503):
 def file_lock(file: Path) -> Iterator[int]:
     """Own a file of the data folder; gives the descriptor of the lock, which a child process may inherit.
 
+    The lock file holds the owner's process id until it ends in peace.
+
     Raises `FileInUse` when another process owns it, `FileUnusable` when its folder cannot be written.
     """
     name = Path(f"{file}.lock")
@@ -41,7 +43,7 @@ def file_lock(file: Path) -> Iterator[int]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            owner = lock.read().strip() or "unknown"
+            owner = next(iter(lock.read().split()), "unknown")
             raise FileInUse(
                 f"{file} is in use by the server with process id {owner} or by what it left running; "
                 "stop that, or choose another --data-dir"
@@ -50,3 +52,4 @@ def file_lock(file: Path) -> Iterator[int]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield lock.fileno()
+        lock.truncate(0)

@@ -30,7 +30,7 @@ from ecshop.stock.contract import (
     StockNotFound,
     StockReserved,
 )
-from ecshop.stock.levels import OPEN, Level, Levels
+from ecshop.stock.levels import OPEN, Level, Levels, first_version
 from ecshop.stock.models import ItemRow, MovementRow
 
 REGISTERED, SET, REMOVED, DELETED = "registered", "set", "removed", "deleted"
@@ -66,8 +66,7 @@ def register(session: Session, actor: Actor, new: NewStock) -> StockItem:
     """Also for a product that was kept before: its units are added to what orders have given back since."""
     row = session.get(ItemRow, new.product_id, with_for_update=True)
     if row is None:
-        row = ItemRow(product_id=new.product_id, on_hand=0, reserved=0, version=0)
-        session.add(row)
+        row = _new_item(session, new.product_id, OPEN)
     elif row.state == OPEN:
         raise StockExists(f"stock of product {new.product_id} is registered already; adjust it instead")
     elif row.state == DELETED:
@@ -105,12 +104,20 @@ def forget_deleted(session: Session, events: Sequence[ProductDeleted]) -> list[s
 def _forget(session: Session, product_id: int) -> str:
     row = session.get(ItemRow, product_id, with_for_update=True)
     if row is None:
-        session.add(ItemRow(product_id=product_id, on_hand=0, reserved=0, version=0, state=DELETED))
+        session.add(
+            ItemRow(product_id=product_id, on_hand=0, reserved=0, version=first_version(session), state=DELETED)
+        )
         return "closed before it was registered"
     if row.state == OPEN:
         _close(session, row, DELETED)
     row.state = DELETED
     return "closed"
+
+
+def _new_item(session: Session, product_id: int, state: str) -> ItemRow:
+    row = ItemRow(product_id=product_id, on_hand=0, reserved=0, version=first_version(session), state=state)
+    session.add(row)
+    return row
 
 
 def _close(session: Session, row: ItemRow, state: str, actor: UUID | None = None) -> None:

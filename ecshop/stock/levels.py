@@ -13,11 +13,14 @@ from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event, StockDepleted, StockReplenished
 from ecshop.events.outbox import record
+from ecshop.events.tables import Shop
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
 from ecshop.stock.models import ItemRow, MovementRow
 
 OPEN: Final = "open"
+_GENERATION: Final = 2**40
+"""More changes than any item sees; 8,000 generations of it are below 2**53."""
 
 _ITEM: Final = ItemRow.__table__.c
 _LOCKED: Final = (
@@ -118,6 +121,12 @@ class Levels:
             level.version += 1
             level.updated_at = self._moment
         return level
+
+
+def first_version(session: Session) -> int:
+    """Of an item that begins: above all that were counted in an earlier generation of this database."""
+    generation = session.scalar(select(Shop.generation)) or 1
+    return (generation - 1) * _GENERATION
 
 
 def _row(level: Level) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import rich_click as click
 
 from ecshop import __version__
+from entrypoints.cli.data import data
 from entrypoints.cli.dlq import dlq
 from entrypoints.cli.doctor import doctor
 from entrypoints.cli.keys import keys
@@ -25,5 +26,5 @@ def main(context: click.Context) -> None:
         context.invoke(up)
 
 
-for _command in (up, serve, worker, migrate, token, user, keys, dlq, doctor):
+for _command in (up, serve, worker, migrate, token, user, keys, data, dlq, doctor):
     main.add_command(_command)

@@ -34,7 +34,7 @@ from entrypoints.contexts import NAMES
 from entrypoints.serve import listening_socket
 from entrypoints.settings import Settings
 from entrypoints.shop import Clients, Shop
-from tests.contract.wires import Wire, prefix_in
+from tests.contract.wires import Wire, shop_id_in
 
 SECRET = "orders-secret-for-the-contract-tests"
 
@@ -134,7 +134,7 @@ async def _served(app: Any, listening: socket.socket) -> AsyncIterator[None]:
 async def wire(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Wire]:
     def over_redis() -> EventBus:
         url = request.getfixturevalue("redis_url")
-        return RedisBus(url, {"order": ["stock"]}, prefix=prefix_in(tmp_path))
+        return RedisBus(url, {"order": ["stock"]}, shop_id=shop_id_in(tmp_path))
 
     wire = Wire(tmp_path, {"memory": MemoryBus, "redis": over_redis}[request.param])
     async with AsyncExitStack() as stack:

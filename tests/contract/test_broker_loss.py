@@ -102,7 +102,7 @@ async def test_what_one_group_was_set_past_is_sent_again_though_another_group_is
     stream = f"{wire.prefix}:order"
 
     def two_groups() -> RedisBus:
-        return RedisBus(redis_url, {"order": ["stock", "slow"]}, prefix=wire.prefix)
+        return RedisBus(redis_url, {"order": ["stock", "slow"]}, shop_id=wire.shop_id)
 
     wire.bus = two_groups
     async with wire.relaying("order", wire.order), Redis.from_url(redis_url) as redis:
@@ -154,7 +154,7 @@ async def test_a_redis_that_may_forget_is_named_at_the_start(
         async with Redis.from_url(url) as redis:
             for name, value in settings.items():
                 await redis.config_set(name, value)
-        bus = RedisBus(url, {"order": ["stock"]})
+        bus = RedisBus(url, {"order": ["stock"]}, shop_id="test")
         with capture_logs() as logs:
             running = asyncio.create_task(bus.run())
             if advice:

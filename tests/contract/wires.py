@@ -28,7 +28,8 @@ class Wire:
     def __init__(self, folder: Path, bus: Callable[[], EventBus]) -> None:
         self.order = Database(f"sqlite:///{folder}/order.db", synchronous="NORMAL")
         self.stock = Database(f"sqlite:///{folder}/stock.db", synchronous="NORMAL")
-        self.bus, self.prefix = bus, prefix_in(folder)
+        self.bus, self.shop_id = bus, shop_id_in(folder)
+        self.prefix = f"ecshop:{self.shop_id}"
         self.heard: list[UUID] = []
 
     @asynccontextmanager
@@ -84,6 +85,6 @@ def count_rows(session: Session, table: type[Any], *where: ColumnElement[bool]) 
     return session.scalar(select(func.count()).select_from(table).where(*where)) or 0
 
 
-def prefix_in(folder: Path) -> str:
+def shop_id_in(folder: Path) -> str:
     """Of the names that a test's events have in Redis, which all tests share."""
     return f"test-{folder.name}"

@@ -21,6 +21,7 @@ from tests.shops import RunningShop, need_redis, shop_apart
 from tests.waiting import eventually
 
 UNITS = 10**6
+STREAM = "ecshop:faulty:order"
 
 
 class RedisProcess:
@@ -42,7 +43,7 @@ class RedisProcess:
 
     def holds(self, subject: str) -> bool:
         with redis.Redis(port=self.port) as client:
-            return any(subject.encode() in fields[b"ce"] for _, fields in client.xrange("ecshop:order"))
+            return any(subject.encode() in fields[b"ce"] for _, fields in client.xrange(STREAM))
 
     def wipe(self) -> None:
         self.do("FLUSHALL")
@@ -62,7 +63,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
 
 @pytest.fixture(scope="module")
 def faulty(broker: RedisProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    with shop_apart(tmp_path_factory.mktemp("faults"), REDIS_URL=broker.url) as shop:
+    with shop_apart(tmp_path_factory.mktemp("faults"), REDIS_URL=broker.url, ECSHOP_SHOP_ID="faulty") as shop:
         yield shop
 
 
@@ -115,7 +116,7 @@ def test_orders_go_on_when_redis_is_wiped(faulty: RunningShop, broker: RedisProc
 
 @pytest.mark.parametrize(
     "loss",
-    ["FLUSHALL", "DEL ecshop:order", "XTRIM ecshop:order MAXLEN 0", "XGROUP SETID ecshop:order stock $"],
+    ["FLUSHALL", f"DEL {STREAM}", f"XTRIM {STREAM} MAXLEN 0", f"XGROUP SETID {STREAM} stock $"],
 )
 def test_what_redis_lost_is_sent_again_although_younger_events_were_heard(
     faulty: RunningShop, broker: RedisProcess, loss: str

@@ -31,6 +31,7 @@ log = structlog.get_logger("events")
 
 _TIMEOUT: Final = 3.0  # seconds; a stopped Redis would else hold a call for a minute
 _TRIM_EVERY: Final = 30.0
+_PREFIX: Final = "ecshop"
 
 
 class RedisUnusable(EcshopError, code="bus.redis_unusable", status=500):
@@ -38,11 +39,14 @@ class RedisUnusable(EcshopError, code="bus.redis_unusable", status=500):
 
 
 class RedisBus:
-    """`groups` names the listeners of each publisher, so that none misses what is published before its first start."""
+    """`groups` names the listeners of each publisher, so that none misses what is published before its first start.
 
-    def __init__(self, url: str, groups: Mapping[str, Sequence[str]], *, prefix: str = "ecshop") -> None:
+    The streams of a shop have its id in their names; those of others on the same Redis are left alone.
+    """
+
+    def __init__(self, url: str, groups: Mapping[str, Sequence[str]], *, shop_id: str) -> None:
         self._redis = _connected_to(url)
-        self._groups, self._prefix = groups, prefix
+        self._groups, self._prefix = groups, f"{_PREFIX}:{shop_id}"
         self._consumers: list[Group] = []
         self._strangers: set[str] = set()
 
@@ -88,8 +92,9 @@ class RedisBus:
             return gone + await self._passed_by(outbox, there)
 
     async def run(self) -> None:
-        with suppress(Unavailable):
-            await self._on_redis(self._warn)()
+        for warn in (self._warn, self._name_others):
+            with suppress(Unavailable):
+                await self._on_redis(warn)()
         async with asyncio.TaskGroup() as tasks:
             for group in self._consumers:
                 tasks.create_task(repeat(self._on_redis(group.read), f"the consumer {group.name}"))
@@ -189,6 +194,15 @@ class RedisBus:
         wrong = [setting for setting, is_wrong in advice.items() if is_wrong]
         if wrong:
             log.warning("Redis may forget events, which then come late; set it right", settings=", ".join(wrong))
+
+    async def _name_others(self) -> None:
+        found: set[str] = set()
+        keys = self._redis.scan_iter(f"{_PREFIX}:*", count=1000, _type="stream")
+        async for key in keys:
+            found.add(key.decode(errors="replace").rpartition(":")[0])
+        others = sorted(found - {self._prefix})
+        if others:
+            log.warning("other shops use this Redis too; their streams are left alone", shops=", ".join(others)[:500])
 
     async def _trim(self) -> None:
         """Drop what every group that we know has acknowledged; a stranger's group holds up the memory of nobody."""

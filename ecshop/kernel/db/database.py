@@ -11,7 +11,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 from sqlalchemy import URL, make_url
 from sqlalchemy.orm import Session
 
-from ecshop.kernel.db.engine import open_engine, ownership, shown, try_to_read, try_to_write, writing
+from ecshop.kernel.db.engine import LogLost, open_engine, ownership, shown, try_to_read, try_to_write, writing
 from ecshop.kernel.db.file_guard import FileGuard
 from ecshop.kernel.db.lane import Lane
 from ecshop.kernel.db.migration import migrate
@@ -60,9 +60,11 @@ class Database:
     def open(self, versions: Path) -> None:
         """Own the file, bring it to the newest of the schema `versions`, and start the threads.
 
-        A guest owns nothing and migrates nothing. Raises `FileInUse`, `FileUnusable` or `DatabaseUnusable`.
+        A guest owns nothing and migrates nothing. Raises `FileInUse`, `FileUnusable`, `LogLost` or `DatabaseUnusable`.
         """
         if not self._guest:
+            if self._file.has_lost_its_log():
+                raise LogLost.of(self.url)
             self._held.enter_context(ownership(self.url))
             migrate(self.engine, versions)
             self._file.remember()

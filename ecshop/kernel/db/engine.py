@@ -35,6 +35,17 @@ class DatabaseUnusable(EcshopError, code="database.unusable", status=503):
         return cls(f"the database {shown(url)} cannot be used: {str(cause.orig).splitlines()[0]}")
 
 
+class LogLost(EcshopError, code="database.log_lost", status=503):
+    """A SQLite file without the write-ahead log that its last server left: what that held is lost."""
+
+    @classmethod
+    def of(cls, url: URL) -> Self:
+        return cls(
+            f"{url.database} has lost its log {url.database}-wal, and with it what was written last: bring it back, "
+            f"or accept the loss with `ecshop data accept {Path(str(url.database)).stem}`"
+        )
+
+
 def shown(url: URL) -> str:
     """How messages name a database: by its file, or by its address without the password."""
     return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string()

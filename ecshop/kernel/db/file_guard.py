@@ -1,8 +1,15 @@
-"""A database file that is deleted or replaced under a running shop: what is written to it then would exist nowhere."""
+"""The files of a SQLite database under a running shop, and what became of them while it rested.
+
+What is written to a file that was deleted or replaced would exist nowhere; a server whose lock file is gone may not be
+the only one; and a write-ahead log that is removed takes the last commits along.
+"""
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import structlog
 from sqlalchemy import URL
@@ -11,33 +18,61 @@ from ecshop.kernel.errors import Aborted
 
 log = structlog.get_logger("database")
 
+_OPEN: Final = " open"
+"""What stands in a lock file, after the process id, from the opening of its database to the end of its owner."""
+
+Inode = tuple[int, int]
+
 
 class FileGuard:
-    """Knows a SQLite file by its device and inode (stat(2)); of any other database it knows nothing, and is content."""
+    """Knows files by their device and inode (stat(2)); of any other database it knows nothing, and is content."""
 
     def __init__(self, url: URL) -> None:
-        self._file = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
-        self._known: tuple[int, int] | None = None
+        on_sqlite = url.get_backend_name() == "sqlite" and bool(url.database)
+        self._files = [Path(f"{url.database}{suffix}") for suffix in ("", ".lock")] if on_sqlite else []
+        self._known: list[Inode | None] = []
         self._said = False
 
+    def has_lost_its_log(self) -> bool:
+        """Whether its last owner was killed, and its log is gone without having been folded into the file since.
+
+        To be asked before the file is owned again. While it is open each transaction touches the lock file, so that
+        a file which was written later has got the log by somebody else, as by `sqlite3`.
+        """
+        if not self._files or not all(file.exists() for file in self._files):
+            return False
+        file, lock = self._files
+        was_open = lock.read_text().endswith(_OPEN)
+        is_older = file.stat().st_mtime_ns < lock.stat().st_mtime_ns
+        return was_open and is_older and not Path(f"{file}-wal").exists()
+
     def remember(self) -> None:
-        """From now on the file that is there is the right one."""
-        self._known = self._found()
+        """From now on the files that are there are the right ones."""
+        for lock in self._files[1:]:
+            with lock.open("a") as opened:
+                opened.write(_OPEN)
+        self._known = [_inode(file) for file in self._files]
 
     def check(self) -> None:
-        """Raises `Aborted` when the file is gone, or another one is in its place."""
-        if self._known is None or self._found() == self._known:
+        """Raises `Aborted` when a file is gone, or another one is in its place."""
+        if not self._known:
             return
+        for file, known in zip(self._files, self._known, strict=True):
+            if _inode(file) != known:
+                self._say(file)
+                raise Aborted("a database of the shop is gone; its operator has to bring it back")
+        with suppress(OSError):
+            os.utime(self._files[-1])
+
+    def _say(self, file: Path) -> None:
         if not self._said:
             self._said = True
-            log.error("the database file was deleted or replaced; stop the shop, bring it back", file=str(self._file))
-        raise Aborted("a database of the shop is gone; its operator has to bring it back")
+            log.error("a file was deleted or replaced; stop the shop, bring it back", file=str(file))
 
-    def _found(self) -> tuple[int, int] | None:
-        if self._file is None:
-            return None
-        try:
-            found = self._file.stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+
+def _inode(file: Path) -> Inode | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
