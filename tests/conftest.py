@@ -1,13 +1,23 @@
-"""What all tests share: one event loop each, a Redis of one's own, and shops in both shapes."""
+"""What all tests share: one event loop each, a Redis and a PostgreSQL, and shops in all shapes."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from entrypoints.local.redis_server import redis_server
+from tests.databases import Databases, Files, OnPostgres, PostgresServer, postgres_server
 from tests.shops import RunningShop, need_redis, shop_apart, shop_together
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What needs databases runs on both kinds, unless it is marked `sqlite_only`."""
+    if "dbms" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("sqlite_only")
+        metafunc.parametrize("dbms", ["sqlite"] if only else ["sqlite", "postgres"])
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +31,36 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     need_redis()
     with redis_server(tmp_path_factory.mktemp("redis")) as url:
         yield url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def named_server() -> str:
+    """It goes out of the environment: a shop refuses a variable that it does not know."""
+    return os.environ.pop("ECSHOP_TEST_DATABASE_URL", "")
+
+
+@pytest.fixture(scope="session")
+def postgres(named_server: str) -> Iterator[PostgresServer]:
+    """A real PostgreSQL for this test process."""
+    with postgres_server(named_server) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where SQLite files wait to be copied."""
+    return tmp_path_factory.mktemp("templates")
+
+
+@pytest.fixture
+def databases(dbms: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databases]:
+    """Of this test alone."""
+    if dbms == "sqlite":
+        yield Files(tmp_path, request.getfixturevalue("templates"))
+        return
+    made = OnPostgres(request.getfixturevalue("postgres"))
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.catalog import ReservationExpired
 from ecshop.events.outbox import is_on_its_way, record
 from ecshop.kernel.db.columns import table_of
+from ecshop.kernel.db.transaction import Overtaken
 from ecshop.kernel.errors import EcshopError
 from ecshop.stock.contract import (
     InsufficientStock,
@@ -31,12 +32,12 @@ _ASK_AT_ONCE: Final = 500
 
 _ROW: Final = ReservationRow.__table__.c
 _LINE: Final = ReservationLineRow.__table__.c
-_KNOWN: Final = (
+_KNOWN_NOW: Final = (
     select(_ROW.order_id, _ROW.state, _ROW.attempt)
     .where(_ROW.order_id.in_(bindparam("orders", expanding=True)))
     .order_by(_ROW.order_id)
-    .with_for_update()
 )
+_KNOWN: Final = _KNOWN_NOW.with_for_update()
 _LINES: Final = select(_LINE.order_id, _LINE.product_id, _LINE.quantity).where(
     _LINE.order_id.in_(bindparam("orders", expanding=True))
 )
@@ -94,6 +95,7 @@ def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Reservation | Ec
             known[one.order_id], repeated[one.order_id] = _Known(HELD, one.attempt), _units(one.lines)
             (granted if earlier is None else again).append(one)
             outcomes.append(Reservation(one.order_id, one.lines))
+    _look_again(session, [one.order_id for one in wanted if one.order_id not in known])
     _add(session, granted, again)
     if shared:
         session.connection().execute(_SHARE, [{"order": order_id} for order_id in shared])
@@ -153,6 +155,16 @@ def ask_about_expired(session: Session, moment: datetime, longest: timedelta) ->
 
 def _may_hold_again(one: Wanted, earlier: _Known) -> bool:
     return earlier.state == WITHDRAWN and earlier.attempt != one.attempt
+
+
+def _look_again(session: Session, refused: Sequence[UUID]) -> None:
+    """An order that found too little may have lost it to itself: to a repeat that committed while this one waited.
+
+    Raises `Overtaken`. Nothing is locked for it: whoever settles a reservation holds its row before the items, which
+    are locked already.
+    """
+    if refused and session.connection().execute(_KNOWN_NOW, {"orders": sorted(refused)}).first() is not None:
+        raise Overtaken
 
 
 def _repeat(one: Wanted, state: str, lines: dict[int, int]) -> Reservation | EcshopError:

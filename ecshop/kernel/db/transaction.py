@@ -24,6 +24,10 @@ TOO_LATE: Final = "its time was over before it could be begun; try again"
 AWAY: Final = "the database does not answer; try again"
 
 
+class Overtaken(Exception):
+    """Raised by what has seen too late what another writer has committed: it is served again, and sees it in time."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Work:
     """Items for `run`. What is `shared` and waits for the same `run` goes to it in one call and one transaction.
@@ -54,8 +58,8 @@ class Served(NamedTuple):
 def serve(session: Session, run: Run, asked: Sequence[Asked], *, again: bool = True) -> Served:
     """One transaction for all; when it fails, one for each, so that none fails for a neighbour's sake.
 
-    What nobody waits for any more once the transaction has begun is `Aborted`. A single item that meets a row which
-    another writer has just added is tried again: now it sees the row.
+    What nobody waits for any more once the transaction has begun is `Aborted`. A single item that was `Overtaken`, or
+    meets a row which another writer has just added, is tried again: now it sees the row.
     """
     committing = False
     try:
@@ -69,7 +73,7 @@ def serve(session: Session, run: Run, asked: Sequence[Asked], *, again: bool = T
             return Served([failed(error, committing)] * len(asked), is_down=True)
         if len(asked) > 1:
             return _one_by_one(session, run, asked)
-        if again and isinstance(error, IntegrityError):
+        if again and isinstance(error, IntegrityError | Overtaken):
             return serve(session, run, asked, again=False)
         return Served([failed(error, committing)])
     finally:

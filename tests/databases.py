@@ -1,0 +1,168 @@
+"""Databases of a test's own, in files or on a PostgreSQL: copies of one that was migrated once."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Final, LiteralString, Protocol
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import URL, make_url
+
+from ecshop.kernel.db.engine import open_engine
+from ecshop.kernel.db.migration import migrate
+
+_SETTINGS: Final = {"max_connections": 300, "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+"""Of the server that the tests start: many shops at a time, and nothing that has to outlive them."""
+
+_MEMORY: Final = Path("/dev/shm")
+_ROOM: Final = 4 * 2**30  # bytes
+
+
+class Databases(Protocol):
+    setting: str
+    """What `ECSHOP_DATABASE_URL` says for a shop on these; it is empty for files, which lie in the test's folder."""
+
+    def url(self, name: str, versions: Path | None = None) -> URL:
+        """The database of that name, at the newest of the schema `versions`, or empty; the same one each time."""
+
+
+class Files:
+    """SQLite; `templates` is a folder that tests share."""
+
+    setting = ""
+
+    def __init__(self, folder: Path, templates: Path) -> None:
+        self._folder, self._templates = folder, templates
+
+    def url(self, name: str, versions: Path | None = None) -> URL:
+        file = self._folder / f"{name}.db"
+        if versions is not None and not file.exists():
+            shutil.copyfile(self._template(versions), file)
+        return URL.create("sqlite", database=str(file))
+
+    def _template(self, versions: Path) -> Path:
+        file = self._templates / f"{'-'.join(versions.parts[-2:])}.db"
+        if not file.exists():
+            _migrated(URL.create("sqlite", database=str(file)), versions)
+        return file
+
+
+class PostgresServer:
+    """A server whose databases are cheap: each is a copy, made in some milliseconds."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._run = f"test_{uuid4().hex[:12]}"
+        self._groups = 0
+        self._templates: dict[Path, str] = {}
+        libpq = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._connection = psycopg.connect(libpq, autocommit=True)
+
+    def url(self, database: str) -> URL:
+        return self._url.set(database=database)
+
+    def new_group(self) -> str:
+        """A prefix for names that no other run on this server has."""
+        self._groups += 1
+        return f"{self._run}_{self._groups}"
+
+    def create(self, database: str, template: str = "template1") -> None:
+        self.do("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", database, template)
+
+    def drop(self, database: str) -> None:
+        self.do("DROP DATABASE {} WITH (FORCE)", database)
+
+    def template(self, versions: Path) -> str:
+        if versions not in self._templates:
+            name = f"{self.new_group()}_template"
+            self.create(name)
+            self._templates[versions] = name
+            _migrated(self.url(name), versions)
+        return self._templates[versions]
+
+    def do(self, statement: LiteralString, *names: str) -> None:
+        self._connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def close(self) -> None:
+        for name in self._templates.values():
+            self.drop(name)
+        self._connection.close()
+
+
+class OnPostgres:
+    """Databases that are gone when they are closed."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server, self._group = server, server.new_group()
+        self._made: set[str] = set()
+        any_of_them = server.url(f"{self._group}_context").render_as_string(hide_password=False)
+        self.setting = any_of_them.replace(f"{self._group}_context", f"{self._group}_{{context}}")
+
+    def url(self, name: str, versions: Path | None = None) -> URL:
+        database = f"{self._group}_{name}"
+        if database not in self._made:
+            self._server.create(database, "template1" if versions is None else self._server.template(versions))
+            self._made.add(database)
+        return self._server.url(database)
+
+    def close(self) -> None:
+        for database in self._made:
+            self._server.drop(database)
+
+
+@contextmanager
+def postgres_server(url: str) -> Iterator[PostgresServer]:
+    """The one behind `url`, or, where that is empty, one of the test process's own."""
+    with nullcontext(url) if url else _own_server() as address:
+        server = PostgresServer(make_url(address).set(drivername="postgresql+psycopg"))
+        try:
+            yield server
+        finally:
+            server.close()
+
+
+@contextmanager
+def _own_server() -> Iterator[str]:
+    """Its data is in no folder of pytest's: a second run closes those for the user that the server runs as."""
+    pgserver = pytest.importorskip("pgserver", reason="its wheel with a PostgreSQL exists for Linux and Python < 3.13")
+    with tempfile.TemporaryDirectory(prefix="ecshop-postgres-", dir=_memory()) as folder:
+        with _one_at_a_time():
+            server = pgserver.get_server(Path(folder, "data"))
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            for name, value in _SETTINGS.items():
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value))
+        server.cleanup()
+        server = pgserver.get_server(Path(folder, "data"))
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+def _memory() -> str | None:
+    """Where a copied database costs a tenth of what it does on a slow disk."""
+    return str(_MEMORY) if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM else None
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Else two test processes of root both make the user that a server runs as."""
+    with Path(tempfile.gettempdir(), "ecshop-postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _migrated(url: URL, versions: Path) -> None:
+    engine = open_engine(url, synchronous="OFF")
+    try:
+        migrate(engine, versions)
+    finally:
+        engine.dispose()
