@@ -18,7 +18,7 @@ from entrypoints.local.redis_server import redis_server
 from tests.contract.wires import Wire
 from tests.waiting import eventually_async
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("wire", ["redis"], indirect=True)]
+pytestmark = [pytest.mark.anyio, pytest.mark.sqlite_only, pytest.mark.parametrize("wire", ["redis"], indirect=True)]
 
 Loss = Callable[[Any, str], Awaitable[Any]]
 

@@ -164,6 +164,7 @@ async def test_an_event_that_always_fails_becomes_a_dead_letter(wire: Wire) -> N
     assert str(poison).encode() in letter.body
 
 
+@pytest.mark.sqlite_only
 async def test_a_database_that_is_away_is_nobodys_failed_attempt(wire: Wire) -> None:
     order, tries = uuid4(), iter(range(9))  # more than an event that fails would get
 

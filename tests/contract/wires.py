@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import URL, ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.buses.base import EventBus
@@ -25,11 +25,11 @@ BACKOFF = tuple(timedelta(milliseconds=ms) for ms in (10, 20, 40))
 
 
 class Wire:
-    def __init__(self, folder: Path, bus: Callable[[], EventBus]) -> None:
-        self.order = Database(f"sqlite:///{folder}/order.db", synchronous="NORMAL")
-        self.stock = Database(f"sqlite:///{folder}/stock.db", synchronous="NORMAL")
-        self.bus, self.shop_id = bus, shop_id_in(folder)
-        self.prefix = f"ecshop:{self.shop_id}"
+    def __init__(self, order: URL, stock: URL, shop_id: str, bus: Callable[[], EventBus]) -> None:
+        self.order = Database(order, synchronous="NORMAL")
+        self.stock = Database(stock, synchronous="NORMAL")
+        self.bus, self.shop_id = bus, shop_id
+        self.prefix = f"ecshop:{shop_id}"
         self.heard: list[UUID] = []
 
     @asynccontextmanager
