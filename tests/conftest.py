@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from entrypoints.contexts import NAMES
 from entrypoints.local.redis_server import redis_server
 from tests.databases import Databases, Files, OnPostgres, PostgresServer, postgres_server
 from tests.shops import RunningShop, need_redis, shop_apart, shop_together
@@ -78,8 +79,12 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
         yield running
 
 
-@pytest.fixture(scope="session", params=["together", "apart"])
-def shop(request: pytest.FixtureRequest) -> RunningShop:
-    """Both shapes of the shop, one after the other."""
-    running: RunningShop = request.getfixturevalue(request.param)
-    return running
+@pytest.fixture(scope="session")
+def on_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+    """The whole shop in one process, with its databases on a server, empty when it starts."""
+    databases = OnPostgres(postgres)
+    for name in NAMES:
+        databases.url(name)
+    with shop_together(tmp_path_factory.mktemp("on-postgres"), ECSHOP_DATABASE_URL=databases.setting) as running:
+        yield running
+    databases.close()

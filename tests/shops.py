@@ -20,6 +20,7 @@ from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
 from entrypoints.contexts import NAMES
 from entrypoints.local.redis_server import NoRedis, redis_executable
+from entrypoints.settings import Settings
 from tests.invariants import all_is_well
 
 _PREFIXES = {
@@ -35,8 +36,9 @@ _PREFIXES = {
 class RunningShop:
     """Requests go to whichever process serves their path: the same tests run on both shapes of the shop."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, database_url: str = "") -> None:
         self.server, self.folder = server, server.folder
+        self.settings = Settings(data_dir=str(server.folder), database_url=database_url)
         self._key = signing_key_in(server.folder)
         self.staff, self.customer = self._new_token(Role.STAFF), self.new_customer()
         self._http = httpx.Client(timeout=30)
@@ -127,11 +129,11 @@ def shop_apart(folder: Path, **environment: str) -> Iterator[RunningShop]:
 @contextmanager
 def _shop(folder: Path, command: tuple[str, ...], environment: dict[str, str]) -> Iterator[RunningShop]:
     with running(folder, *command, contexts=NAMES, **environment) as server:
-        shop = RunningShop(server)
+        shop = RunningShop(server, environment.get("ECSHOP_DATABASE_URL", ""))
         try:
             yield shop
             if server.process.poll() != -signal.SIGKILL:  # what a killed one has left is examined when it runs again
-                all_is_well(folder, environment.get("ECSHOP_DATABASE_URL", ""))
+                all_is_well(folder, shop.settings.database_url)
         finally:
             shop.close()
 

@@ -35,7 +35,7 @@ NO_NAMES: Final = tuple(
 )
 """What a name is not made of, and what no column holds when it is written out."""
 
-one_shape_is_enough: Final = pytest.mark.parametrize("shop", ["together"], indirect=True)
+one_shape_is_enough: Final = pytest.mark.one_shape
 """What reads a request is the same code in both shapes of the shop."""
 
 

@@ -11,6 +11,22 @@ import pytest
 from tests.flows.operations import METHODS, Operation
 from tests.shops import RunningShop
 
+SHAPES = ("together", "apart", "on_postgres")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What needs a shop runs on each shape of it, unless its marks leave some out."""
+    if "shop" in metafunc.fixturenames:
+        marks = {mark.name for mark in metafunc.definition.iter_markers()}
+        number = 1 if "one_shape" in marks else 2 if "sqlite_only" in marks else 3
+        metafunc.parametrize("shop", SHAPES[:number], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def shop(request: pytest.FixtureRequest) -> RunningShop:
+    running: RunningShop = request.getfixturevalue(request.param)
+    return running
+
 
 @pytest.fixture(scope="module")
 def http() -> Iterator[httpx.Client]:

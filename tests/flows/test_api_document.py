@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, Final
 
 import jsonschema
+import pytest
 from openapi_spec_validator import validate
 
 from ecshop import __version__
@@ -14,6 +15,8 @@ from ecshop.kernel.errors import EcshopError, Unauthenticated
 from ecshop.kernel.http.problems import MEDIA_TYPE
 from entrypoints.contexts import NAMES
 from tests.flows.operations import FIRST_FAILURE, Operation, examples
+
+pytestmark = pytest.mark.sqlite_only
 
 for module in ("kernel.http.app", *(f"{context}.contract" for context in NAMES)):
     import_module(f"ecshop.{module}")  # registers its errors

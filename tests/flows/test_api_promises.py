@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import jsonschema
+import pytest
 
 from tests.flows.operations import Operation
 from tests.shops import RunningShop
+
+pytestmark = pytest.mark.sqlite_only
 
 NEED_NOTHING: Final = {"health", "live", "jwks"}
 """Operations that touch no database and no neighbour."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+import subprocess
 from uuid import UUID
+
+from sqlalchemy import select
 
 from ecshop.events.catalog import OrderCancelled
 from ecshop.events.dead_letters import keep
 from ecshop.events.envelope import Envelope, seal, to_bytes
-from ecshop.events.tables import DeadLetter
+from ecshop.events.tables import DeadLetter, Inbox
 from ecshop.kernel.clock import now
 from entrypoints.operations.shop_data import beside_the_shop
-from entrypoints.settings import Settings
 from tests.flows.test_commands import ecshop
 from tests.shops import RunningShop
 from tests.waiting import eventually
@@ -32,16 +32,21 @@ def buried(shop: RunningShop, body: bytes = b"") -> Envelope:
         attempts=6,
         failed_at=now(),
     )
-    beside_the_shop(Settings(data_dir=str(shop.folder)), "stock", lambda session: keep(session, letter))
+    beside_the_shop(shop.settings, "stock", lambda session: keep(session, letter))
     return envelope
 
 
+def dlq(shop: RunningShop, *arguments: str) -> subprocess.CompletedProcess[str]:
+    where = {"ECSHOP_DATABASE_URL": shop.settings.database_url}
+    return ecshop("dlq", *arguments, "--data-dir", str(shop.folder), **where)
+
+
 def listed(shop: RunningShop) -> str:
-    return ecshop("dlq", "list", "--data-dir", str(shop.folder)).stdout
+    return dlq(shop, "list").stdout
 
 
 def settle(shop: RunningShop, verdict: str, event_id: str) -> tuple[int, str]:
-    done = ecshop("dlq", verdict, "stock", event_id, "--data-dir", str(shop.folder))
+    done = dlq(shop, verdict, "stock", event_id)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -72,6 +77,5 @@ def test_a_letter_that_is_not_there_is_told(shop: RunningShop) -> None:
 
 
 def applied(shop: RunningShop, envelope: Envelope) -> bool:
-    with closing(sqlite3.connect(f"file:{shop.folder}/stock.db?mode=ro", uri=True)) as connection:
-        found = connection.execute("SELECT 1 FROM inbox WHERE event_id = ?", (envelope.id,)).fetchone()
-    return found is not None
+    query = select(Inbox).where(Inbox.event_id == envelope.id)
+    return beside_the_shop(shop.settings, "stock", lambda session: session.scalar(query)) is not None

@@ -13,6 +13,8 @@ import pytest
 
 import ecshop.kernel.http
 
+pytestmark = pytest.mark.sqlite_only
+
 ASSETS: Final = Path(ecshop.kernel.http.__file__).parent / "vendor" / "swagger-ui"
 
 

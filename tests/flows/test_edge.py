@@ -13,6 +13,8 @@ import pytest
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.sqlite_only
+
 PROBLEM = "application/problem+json"
 NAME = "must be text of 1 to 200 characters, not only spaces"
 

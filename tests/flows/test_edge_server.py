@@ -17,6 +17,8 @@ from ecshop.kernel.file_lock import file_lock
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.sqlite_only
+
 NO_HTTP = {
     "an unknown method": b"FOO /products HTTP/1.1\r\nhost: x\r\n\r\n",
     "no path": b"GET products HTTP/1.1\r\nhost: x\r\n\r\n",

@@ -16,6 +16,8 @@ from tests.flows.refusals import assert_refused, assert_unauthenticated
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.sqlite_only
+
 PUBLIC_ON_PURPOSE: Final = {
     "POST /auth/signup",
     "POST /auth/login",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from sqlite3 import connect
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import select
+
+from ecshop.events.tables import Outbox
+from entrypoints.operations.shop_data import beside_the_shop
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
@@ -37,9 +39,9 @@ def applied(shop: RunningShop, request_id: str) -> list[dict[str, Any]]:
 
 def recorded(shop: RunningShop, context: str, request_id: str) -> list[str]:
     """The types of the events in a context's outbox whose envelopes name the request."""
-    with closing(connect(f"file:{shop.folder / context}.db?mode=ro", uri=True)) as database:
-        bodies = [json.loads(body) for (body,) in database.execute("SELECT body FROM outbox ORDER BY seq")]
-    return [body["type"] for body in bodies if body.get("requestid") == request_id]
+    query = select(Outbox.body).order_by(Outbox.seq)
+    found = beside_the_shop(shop.settings, context, lambda session: list(session.scalars(query)))
+    return [body["type"] for body in map(json.loads, found) if body.get("requestid") == request_id]
 
 
 def test_the_line_of_a_request_names_the_order_that_it_placed(shop: RunningShop) -> None:

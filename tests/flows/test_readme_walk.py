@@ -16,6 +16,8 @@ import pytest
 from tests.architecture.tools import ROOT
 from tests.shops import RunningShop
 
+pytestmark = pytest.mark.sqlite_only
+
 READMES = ("README.md", "README.ja.md")
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 

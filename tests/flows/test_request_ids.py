@@ -9,6 +9,8 @@ import pytest
 
 from ecshop.kernel.http.problems import MEDIA_TYPE
 
+pytestmark = pytest.mark.sqlite_only
+
 
 @pytest.mark.parametrize("path", ["/doc", "/docs/nothing", "/docs/assets/nothing.js", "/openapi.json", "/internal"])
 def test_a_path_to_nothing_answers_with_a_problem(addresses: list[str], http: httpx.Client, path: str) -> None:

@@ -18,6 +18,8 @@ from tests.flows.refusals import assert_refused, assert_unauthenticated
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.sqlite_only
+
 SECRET: Final = "a-secret-of-the-order-service"
 GRANT: Final = {
     "grant_type": "client_credentials",
