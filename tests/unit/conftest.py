@@ -1,4 +1,4 @@
-"""Databases in files of the test's own, and an auth that signs its tokens."""
+"""Databases of the test's own, and an auth that signs its tokens."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from ecshop.kernel.db.database import Database
 from ecshop.kernel.db.engine import open_engine, writing
 from ecshop.kernel.db.migration import migrate
 from ecshop.kernel.tokens import Verifier
+from tests.databases import Databases
 from tests.unit.issuer import Issuer, KeySource
 from tests.unit.notes import MIGRATIONS, OpenDatabase
 from tests.unit.schema import MigratedEngine, versions
 
 
 @pytest.fixture
-async def open_database(tmp_path: Path) -> AsyncIterator[OpenDatabase]:
+async def open_database(databases: Databases) -> AsyncIterator[OpenDatabase]:
     """Opens the database of that name, with a table for notes and those of the events; the test's end closes it."""
     opened: list[Database] = []
 
     def open_(name: str = "shop", *, guest: bool = False) -> Database:
-        database = Database(f"sqlite:///{tmp_path / name}.db", guest=guest)
+        database = Database(databases.url(name, None if guest else MIGRATIONS), guest=guest)
         opened.append(database)
         database.open(MIGRATIONS)
         return database
@@ -39,10 +40,9 @@ def database(open_database: OpenDatabase) -> Database:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(databases: Databases) -> Iterator[Engine]:
     """The same tables without the threads around them."""
-    engine = open_engine(f"sqlite:///{tmp_path}/shop.db")
-    migrate(engine, MIGRATIONS)
+    engine = open_engine(databases.url("shop", MIGRATIONS))
     yield writing(engine)
     engine.dispose()
 

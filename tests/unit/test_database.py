@@ -51,9 +51,13 @@ async def test_writes_that_come_together_are_transactions_of_their_own(database:
     assert await database.read(texts) == ["Tea"]
 
 
-async def test_a_database_that_fails_is_unavailable(database: Database) -> None:
+async def test_a_database_that_fails_is_unavailable_and_asked_again_the_next_time(
+    database: Database, dbms: str
+) -> None:
+    failing = {"sqlite": "SELECT * FROM nowhere", "postgres": "SELECT pg_terminate_backend(pg_backend_pid())"}[dbms]
     with pytest.raises(Unavailable):
-        await database.read(lambda session: session.execute(text("SELECT * FROM nowhere")))
+        await database.read(lambda session: session.execute(text(failing)))
+    assert await database.read(texts) == []
 
 
 async def test_a_commit_is_told_to_those_who_wait_for_it(database: Database) -> None:
@@ -97,6 +101,7 @@ async def test_items_that_are_written_each_have_an_outcome_each_errors_too(datab
     assert await database.write_each(halving, []) == []
 
 
+@pytest.mark.sqlite_only
 async def test_sqlite_is_set_up_to_lose_nothing(database: Database) -> None:
     def pragmas(session: Session) -> list[object]:
         return [
@@ -125,6 +130,7 @@ async def test_a_closed_database_is_unavailable(open_database: OpenDatabase) -> 
             await ask
 
 
+@pytest.mark.sqlite_only
 async def test_a_closed_database_has_folded_its_log_into_the_file(open_database: OpenDatabase, tmp_path: Path) -> None:
     database = open_database()
     await database.write(add, "Tea")

@@ -9,7 +9,7 @@ import pytest
 from ecshop.kernel.errors import Unavailable
 from tests.unit.notes import OpenDatabase, add, texts
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sqlite_only]
 
 
 async def test_what_is_written_to_a_deleted_file_is_refused(open_database: OpenDatabase, tmp_path: Path) -> None:

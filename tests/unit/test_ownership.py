@@ -19,7 +19,7 @@ from ecshop.kernel.file_lock import FileInUse
 from tests.unit.notes import OpenDatabase, add, texts
 from tests.waiting import DEADLINE, eventually_async
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sqlite_only]
 
 
 async def test_a_second_owner_is_refused_and_told_of_the_first(open_database: OpenDatabase, tmp_path: Path) -> None:
