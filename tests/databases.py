@@ -134,7 +134,8 @@ def _own_server() -> Iterator[str]:
     """Its data is in no folder of pytest's: a second run closes those for the user that the server runs as."""
     pgserver = pytest.importorskip("pgserver", reason="its wheel with a PostgreSQL exists for Linux and Python < 3.13")
     with tempfile.TemporaryDirectory(prefix="ecshop-postgres-", dir=_memory()) as folder:
-        with _one_at_a_time():
+        with _one_at_a_time(), pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LC_ALL", "C.UTF-8")  # by which it knows small letters from large ones
             server = pgserver.get_server(Path(folder, "data"))
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             for name, value in _SETTINGS.items():

@@ -6,16 +6,17 @@ Hypothesis drives stock's and order's own functions on real databases, and deliv
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from sqlalchemy import Engine, create_engine, select, update
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy import Engine, create_engine, delete, select, update
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import StaticPool
 
@@ -25,6 +26,7 @@ from ecshop.events.envelope import Envelope, from_bytes, opened
 from ecshop.events.inbox import once
 from ecshop.events.tables import Outbox
 from ecshop.kernel.clock import now
+from ecshop.kernel.db.engine import open_engine
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
 from ecshop.order import models as order_models
@@ -35,6 +37,8 @@ from ecshop.stock import items, reservations, settlement
 from ecshop.stock import models as stock_models
 from ecshop.stock.contract import Line, NewStock, Reservation
 from ecshop.stock.models import ItemRow, MovementRow, ReservationRow
+from tests.databases import Databases
+from tests.unit.schema import versions
 
 PRODUCTS, UNITS = (1, 2), 6
 BUYER, STAFF = Actor(uuid4(), Role.CUSTOMER), Actor(uuid4(), Role.STAFF)
@@ -43,22 +47,29 @@ HANDLERS: dict[type[Event], tuple[str, Callable[[Session, Sequence[Any]], list[s
     OrderCancelled: ("stock", settlement.release),
     ReservationExpired: ("order", records.give_up),
 }
+BASES: dict[str, type[DeclarativeBase]] = {"stock": stock_models.Base, "order": order_models.Base}
+SETTINGS = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
 
 
 class Protocol(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    def __init__(self, engines: Mapping[str, Engine]) -> None:
         super().__init__()
-        self.engines = {"stock": _engine(stock_models.Base), "order": _engine(order_models.Base)}
+        self.engines = engines
         self.moment = now()
         self.tried: list[tuple[UUID, tuple[Line, ...]]] = []
         self.reserved: list[tuple[UUID, tuple[Line, ...]]] = []
+        for context, base in BASES.items():
+            with self.unit(context) as session:
+                for table in reversed([*base.metadata.sorted_tables, *tables.Base.metadata.sorted_tables]):
+                    session.execute(delete(table))
         with self.unit("stock") as session:
             for product in PRODUCTS:
                 items.register(session, STAFF, NewStock(product, UNITS))
 
     def teardown(self) -> None:
-        for engine in self.engines.values():
-            engine.dispose()
+        self.settle()
 
     @contextmanager
     def unit(self, context: str) -> Iterator[Session]:
@@ -167,22 +178,28 @@ class Protocol(RuleBasedStateMachine):
                 )
 
 
-def _engine(base: type[DeclarativeBase]) -> Engine:
+@pytest.fixture
+def engines(dbms: str, databases: Databases) -> Iterator[Mapping[str, Engine]]:
+    """SQLite's are in memory."""
+    engines = {
+        context: _in_memory(base) if dbms == "sqlite" else open_engine(databases.url(context, versions(context)))
+        for context, base in BASES.items()
+    }
+    yield engines
+    for engine in engines.values():
+        engine.dispose()
+
+
+def _in_memory(base: type[DeclarativeBase]) -> Engine:
     engine = create_engine("sqlite://", poolclass=StaticPool)
     for metadata in (base.metadata, tables.Base.metadata):
         metadata.create_all(engine)
     return engine
 
 
-class SettledProtocol(Protocol):
-    def teardown(self) -> None:
-        try:
-            self.settle()
-        finally:
-            super().teardown()
+def test_no_sequence_of_events_oversells_or_loses_an_order(engines: Mapping[str, Engine]) -> None:
+    class Here(Protocol):
+        def __init__(self) -> None:
+            super().__init__(engines)
 
-
-TestTheOrderProtocol = SettledProtocol.TestCase
-TestTheOrderProtocol.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+    run_state_machine_as_test(Here, settings=SETTINGS)
