@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.contexts import NAMES
 from entrypoints.local.redis_server import redis_server
-from tests.databases import Databases, Files, OnPostgres, PostgresServer, postgres_server
+from tests.databases import Databases, Files, OnPostgres, PostgresServer, for_a_shop, postgres_server
 from tests.shops import RunningShop, need_redis, shop_apart, shop_together
 
 
@@ -83,8 +82,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
 def on_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
     """The whole shop in one process, with its databases on a server, empty when it starts."""
     databases = OnPostgres(postgres)
-    for name in NAMES:
-        databases.url(name)
-    with shop_together(tmp_path_factory.mktemp("on-postgres"), ECSHOP_DATABASE_URL=databases.setting) as running:
+    setting = for_a_shop(databases, migrated=False)
+    with shop_together(tmp_path_factory.mktemp("on-postgres"), ECSHOP_DATABASE_URL=setting) as running:
         yield running
     databases.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final, LiteralString, Protocol
@@ -18,6 +18,7 @@ from sqlalchemy import URL, make_url
 
 from ecshop.kernel.db.engine import open_engine
 from ecshop.kernel.db.migration import migrate
+from entrypoints.contexts import CONTEXTS
 
 _SETTINGS: Final = {"max_connections": 300, "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 """Of the server that the tests start: many shops at a time, and nothing that has to outlive them."""
@@ -33,6 +34,9 @@ class Databases(Protocol):
     def url(self, name: str, versions: Path | None = None) -> URL:
         """The database of that name, at the newest of the schema `versions`, or empty; the same one each time."""
 
+    def copy(self, name: str, of: URL) -> URL:
+        """The database of that name, as a copy of one that nobody uses."""
+
 
 class Files:
     """SQLite; `templates` is a folder that tests share."""
@@ -47,6 +51,10 @@ class Files:
         if versions is not None and not file.exists():
             shutil.copyfile(self._template(versions), file)
         return URL.create("sqlite", database=str(file))
+
+    def copy(self, name: str, of: URL) -> URL:
+        shutil.copyfile(str(of.database), self._folder / f"{name}.db")
+        return self.url(name)
 
     def _template(self, versions: Path) -> Path:
         file = self._templates / f"{'-'.join(versions.parts[-2:])}.db"
@@ -74,7 +82,7 @@ class PostgresServer:
         self._groups += 1
         return f"{self._run}_{self._groups}"
 
-    def create(self, database: str, template: str = "template1") -> None:
+    def create(self, database: str, template: str) -> None:
         self.do("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", database, template)
 
     def drop(self, database: str) -> None:
@@ -83,7 +91,7 @@ class PostgresServer:
     def template(self, versions: Path) -> str:
         if versions not in self._templates:
             name = f"{self.new_group()}_template"
-            self.create(name)
+            self.create(name, "template1")
             self._templates[versions] = name
             _migrated(self.url(name), versions)
         return self._templates[versions]
@@ -107,15 +115,28 @@ class OnPostgres:
         self.setting = any_of_them.replace(f"{self._group}_context", f"{self._group}_{{context}}")
 
     def url(self, name: str, versions: Path | None = None) -> URL:
-        database = f"{self._group}_{name}"
-        if database not in self._made:
-            self._server.create(database, "template1" if versions is None else self._server.template(versions))
-            self._made.add(database)
-        return self._server.url(database)
+        return self._made_of(name, lambda: "template1" if versions is None else self._server.template(versions))
+
+    def copy(self, name: str, of: URL) -> URL:
+        return self._made_of(name, lambda: str(of.database))
 
     def close(self) -> None:
         for database in self._made:
             self._server.drop(database)
+
+    def _made_of(self, name: str, template: Callable[[], str]) -> URL:
+        database = f"{self._group}_{name}"
+        if database not in self._made:
+            self._server.create(database, template())
+            self._made.add(database)
+        return self._server.url(database)
+
+
+def for_a_shop(databases: Databases, *, migrated: bool) -> str:
+    """Makes those of all contexts, and returns the setting."""
+    for context in CONTEXTS:
+        databases.url(context.name, context.module.MIGRATIONS if migrated else None)
+    return databases.setting
 
 
 @contextmanager

@@ -23,19 +23,20 @@ from ecshop.events.buses.redis import RedisBus
 from ecshop.events.consumer import Consumer
 from ecshop.events.outbox import Outgoing, Receipt, Taken
 from ecshop.kernel.identity import Actor, Role
+from ecshop.order.module import MIGRATIONS as TELLING
 from ecshop.product.contract import NewProduct
 from ecshop.product.service import ProductService
 from ecshop.stock.contract import NewStock
+from ecshop.stock.module import MIGRATIONS as LISTENING
 from ecshop.stock.service import StockService
 from entrypoints.compose import compose
-from entrypoints.contexts import CONTEXTS, NAMES
+from entrypoints.contexts import NAMES
 from entrypoints.serve import listening_socket
 from entrypoints.settings import Settings
 from entrypoints.shop import Clients, Shop
 from tests.contract.wires import Wire, shop_id_in
-from tests.databases import Databases
+from tests.databases import Databases, for_a_shop
 
-MIGRATIONS = {context.name: context.module.MIGRATIONS for context in CONTEXTS}
 SECRET = "orders-secret-for-the-contract-tests"
 
 
@@ -89,11 +90,9 @@ class Forgetful:
 
 @pytest.fixture(params=["local", "http"])
 async def doors(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> AsyncIterator[Doors]:
-    for name, versions in MIGRATIONS.items():
-        databases.url(name, versions)
     settings = Settings(
         data_dir=str(tmp_path),
-        database_url=databases.setting,
+        database_url=for_a_shop(databases, migrated=True),
         synchronous="NORMAL",
         client_secret=SECRET,
         client_secrets=f"order:{SECRET}",
@@ -142,11 +141,10 @@ async def wire(request: pytest.FixtureRequest, databases: Databases, tmp_path: P
         url = request.getfixturevalue("redis_url")
         return RedisBus(url, {"order": ["stock"]}, shop_id=shop_id_in(tmp_path))
 
-    telling, listening = MIGRATIONS["order"], MIGRATIONS["stock"]
-    urls = databases.url("order", telling), databases.url("stock", listening)
+    urls = databases.url("order", TELLING), databases.url("stock", LISTENING)
     wire = Wire(*urls, shop_id_in(tmp_path), {"memory": MemoryBus, "redis": over_redis}[request.param])
     async with AsyncExitStack() as stack:
-        for database, versions in ((wire.order, telling), (wire.stock, listening)):
+        for database, versions in ((wire.order, TELLING), (wire.stock, LISTENING)):
             stack.push_async_callback(database.close)
             database.open(versions)
         yield wire

@@ -20,6 +20,7 @@ from ecshop.order import records
 from ecshop.order.contract import Cancellation, OrderExpired, OrderFilter
 from ecshop.order.models import OrderRow
 from ecshop.stock.contract import Line, ReservationReleased
+from tests.databases import Databases, for_a_shop
 from tests.flows.house import BUYER, PATIENCE, STAFF, House, Stalling, five_of
 
 pytestmark = pytest.mark.anyio
@@ -28,8 +29,8 @@ SOON = timedelta(seconds=20)
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = House(tmp_path, quote_seconds=60)
+async def house(tmp_path: Path, databases: Databases) -> AsyncIterator[House]:
+    house = House(tmp_path, database_url=for_a_shop(databases, migrated=True), quote_seconds=60)
     async with house.shop.running():
         yield house
 
