@@ -9,14 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
 from bench.load import Request
 from ecshop.kernel.db.engine import open_engine
-from tests.shops import RunningShop
+from tests.databases import OnPostgres, PostgresServer, for_a_shop
+from tests.shops import RunningShop, need_redis, shop_apart
 from tests.waiting import eventually
 
 BUYERS, UNITS = 300, 50
@@ -41,33 +41,27 @@ def _heeds_sigterm(pid: int) -> bool:
     return caught is not None and bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
+def _sell_out(shop: RunningShop) -> None:
+    product = shop.new_product(stock=UNITS)
+    requests = [Request("POST", f"/order?product_id={product}&quantity=1", shop.customer)]
+    answers = shop.server.load("order", requests, clients=BUYERS, seconds=30, most=BUYERS).answers
+    assert answers == {201: UNITS, 409: BUYERS - UNITS}
+    eventually(lambda: shop.units(product), (0, 0))
+    eventually(lambda: shop.product(product)["status"], False)
+
+
 @pytest.mark.parametrize("_round", range(3))
 def test_many_buyers_share_fifty_units(on_postgres: RunningShop, worker: subprocess.Popen[bytes], _round: int) -> None:
-    product = on_postgres.new_product(stock=UNITS)
-    requests = [Request("POST", f"/order?product_id={product}&quantity=1", on_postgres.customer)]
-    answers = on_postgres.server.load("order", requests, clients=BUYERS, seconds=30, most=BUYERS).answers
-    assert answers == {201: UNITS, 409: BUYERS - UNITS}
-    eventually(lambda: on_postgres.units(product), (0, 0))
-    eventually(lambda: on_postgres.product(product)["status"], False)
+    _sell_out(on_postgres)
     assert worker.poll() is None
 
 
-def test_the_same_key_places_one_order(on_postgres: RunningShop) -> None:
-    product, key = on_postgres.new_product(stock=5), str(uuid4())
-    path = f"/order?product_id={product}&quantity=1"
-    placed = [on_postgres.call("POST", path, on_postgres.customer, headers={"idempotency-key": key}) for _ in "ab"]
-    assert placed[0].json() == placed[1].json()
-    eventually(lambda: on_postgres.units(product), (4, 0))
-
-
-def test_a_cancelled_order_gives_its_units_back(on_postgres: RunningShop) -> None:
-    product = on_postgres.new_product(stock=5)
-    order = on_postgres.order(product, 5).json()
-    eventually(lambda: on_postgres.product(product)["status"], False)
-    on_postgres.call("POST", f"/orders/{order['id']}/cancel", on_postgres.customer).raise_for_status()
-    eventually(lambda: on_postgres.units(product), (5, 0))
-    listed = on_postgres.call("GET", "/orders", on_postgres.customer, params={"limit": 1}).json()
-    assert listed["items"][0]["id"] == order["id"]
+def test_many_buyers_share_fifty_units_of_a_shop_as_services(postgres: PostgresServer, tmp_path: Path) -> None:
+    need_redis()
+    databases = OnPostgres(postgres)
+    with shop_apart(tmp_path, ECSHOP_DATABASE_URL=for_a_shop(databases, migrated=False)) as shop:
+        _sell_out(shop)
+    databases.close()
 
 
 def test_keys_are_sorted_by_code_points_whatever_the_database_sorts_by(on_postgres: RunningShop) -> None:
