@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from entrypoints.local.redis_server import redis_server
-from tests.databases import Databases, Files, OnPostgres, PostgresServer, for_a_shop, postgres_server
+from tests.databases import Databases, OnPostgres, PostgresServer, databases_on, for_a_shop, postgres_server
 from tests.shops import RunningShop, need_redis, shop_apart, shop_together
 
 
@@ -17,7 +17,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What needs databases runs on both kinds, unless it is marked `sqlite_only`."""
     if "dbms" in metafunc.fixturenames:
         only = metafunc.definition.get_closest_marker("sqlite_only")
-        metafunc.parametrize("dbms", ["sqlite"] if only else ["sqlite", "postgres"])
+        metafunc.parametrize("dbms", ["sqlite"] if only else ["sqlite", "postgres"], scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -55,12 +55,8 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def databases(dbms: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databases]:
     """Of this test alone."""
-    if dbms == "sqlite":
-        yield Files(tmp_path, request.getfixturevalue("templates"))
-        return
-    made = OnPostgres(request.getfixturevalue("postgres"))
-    yield made
-    made.close()
+    with databases_on(dbms, tmp_path, request) as databases:
+        yield databases
 
 
 @pytest.fixture(scope="session")

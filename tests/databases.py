@@ -132,6 +132,17 @@ class OnPostgres:
         return self._server.url(database)
 
 
+@contextmanager
+def databases_on(dbms: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[Databases]:
+    """On `sqlite`, in that folder, or on `postgres`."""
+    if dbms == "sqlite":
+        yield Files(folder, request.getfixturevalue("templates"))
+        return
+    made = OnPostgres(request.getfixturevalue("postgres"))
+    yield made
+    made.close()
+
+
 def for_a_shop(databases: Databases, *, migrated: bool) -> str:
     """Makes those of all contexts, and returns the setting."""
     for context in CONTEXTS:

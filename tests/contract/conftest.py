@@ -35,7 +35,7 @@ from entrypoints.serve import listening_socket
 from entrypoints.settings import Settings
 from entrypoints.shop import Clients, Shop
 from tests.contract.wires import Wire, shop_id_in
-from tests.databases import Databases, for_a_shop
+from tests.databases import Databases, databases_on, for_a_shop
 
 SECRET = "orders-secret-for-the-contract-tests"
 
@@ -88,16 +88,21 @@ class Forgetful:
         pass
 
 
-@pytest.fixture(params=["local", "http"])
-async def doors(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> AsyncIterator[Doors]:
-    settings = Settings(
-        data_dir=str(tmp_path),
-        database_url=for_a_shop(databases, migrated=True),
-        synchronous="NORMAL",
-        client_secret=SECRET,
-        client_secrets=f"order:{SECRET}",
-    )
+@pytest.fixture(scope="module", params=["local", "http"])
+async def doors(
+    request: pytest.FixtureRequest, dbms: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Doors]:
+    """They serve all tests of a file: each makes products and buyers of its own."""
+    folder = tmp_path_factory.mktemp("doors")
     async with AsyncExitStack() as stack:
+        databases = stack.enter_context(databases_on(dbms, folder, request))
+        settings = Settings(
+            data_dir=str(folder),
+            database_url=for_a_shop(databases, migrated=True),
+            synchronous="NORMAL",
+            client_secret=SECRET,
+            client_secrets=f"order:{SECRET}",
+        )
         yield await (_together(stack, settings) if request.param == "local" else _apart(stack, settings))
 
 

@@ -30,8 +30,8 @@ async def test_a_product_is_what_was_created(doors: Doors) -> None:
 
 async def test_an_unknown_product_is_named(doors: Doors) -> None:
     with pytest.raises(ProductNotFound) as refusal:
-        await doors.product.get(7)
-    assert refusal.value.fields == {"product_ids": [7]}
+        await doors.product.get(7_000)
+    assert refusal.value.fields == {"product_ids": [7_000]}
 
 
 async def test_quotes_come_in_the_order_that_was_asked_for(doors: Doors) -> None:
@@ -44,8 +44,8 @@ async def test_quotes_come_in_the_order_that_was_asked_for(doors: Doors) -> None
 async def test_a_quote_needs_every_product_to_exist(doors: Doors) -> None:
     tea = await doors.catalogue.create(NewProduct("Tea", 1200))
     with pytest.raises(ProductNotFound) as refusal:
-        await doors.product.quote([8, tea.id, 9])
-    assert refusal.value.fields == {"product_ids": [8, 9]}
+        await doors.product.quote([8_000, tea.id, 9_000])
+    assert refusal.value.fields == {"product_ids": [8_000, 9_000]}
 
 
 async def test_a_quote_needs_every_product_to_be_on_sale(doors: Doors) -> None:

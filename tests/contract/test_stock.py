@@ -40,7 +40,7 @@ async def test_what_is_reserved_is_on_hand_but_not_available(doors: Doors) -> No
 
 async def test_a_product_without_stock_is_not_found(doors: Doors) -> None:
     with pytest.raises(StockNotFound):
-        await doors.stock.get(7)
+        await doors.stock.get(7_000)
 
 
 async def test_a_repeat_of_the_same_order_holds_once(doors: Doors) -> None:
