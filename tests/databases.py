@@ -71,6 +71,7 @@ class PostgresServer:
         self._run = f"test_{uuid4().hex[:12]}"
         self._groups = 0
         self._templates: dict[Path, str] = {}
+        self._made: set[str] = set()
         libpq = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._connection = psycopg.connect(libpq, autocommit=True)
 
@@ -83,10 +84,12 @@ class PostgresServer:
         return f"{self._run}_{self._groups}"
 
     def create(self, database: str, template: str) -> None:
-        self.do("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", database, template)
+        self._do("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", database, template)
+        self._made.add(database)
 
     def drop(self, database: str) -> None:
-        self.do("DROP DATABASE {} WITH (FORCE)", database)
+        self._do("DROP DATABASE {} WITH (FORCE)", database)
+        self._made.remove(database)
 
     def template(self, versions: Path) -> str:
         if versions not in self._templates:
@@ -96,13 +99,14 @@ class PostgresServer:
             _migrated(self.url(name), versions)
         return self._templates[versions]
 
-    def do(self, statement: LiteralString, *names: str) -> None:
-        self._connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
-
     def close(self) -> None:
-        for name in self._templates.values():
-            self.drop(name)
+        """Drops what is left, also by a test that failed."""
+        for database in list(self._made):
+            self.drop(database)
         self._connection.close()
+
+    def _do(self, statement: LiteralString, *names: str) -> None:
+        self._connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 class OnPostgres:
