@@ -80,7 +80,10 @@ def test_what_was_made_is_found_at_its_location(together: RunningShop) -> None:
         found = together.call("GET", made.headers["location"], together.customer)
         assert found.status_code == 200, made.headers["location"]
         moved_on = {name for name, value in found.json().items() if made.json()[name] != value}
-        follows_events = {product: {"in_stock"}, stock: {"available", "reserved", "stock", "version"}}
+        follows_events = {
+            product: {"in_stock", "updated_at"},
+            stock: {"available", "reserved", "stock", "updated_at", "version"},
+        }
         assert moved_on <= follows_events.get(made, set())
     moved = together.call(
         "POST", f"/stock/{product.json()['id']}/adjustments", together.staff, json={"delta": 1, "reason": "delivery"}
@@ -112,7 +115,7 @@ def test_an_unknown_parameter_is_refused_by_every_operation(together: RunningSho
 
 def test_a_refused_parameter_is_told_with_those_that_are_known(http: httpx.Client) -> None:
     message = errors_of(http.get("/products?colour=green"))["colour"]
-    assert message == "is not known here; known are: name, q, category_id, in_stock, sort, cursor, limit"
+    assert message == "is not known here; known are: name, q, category_id, in_stock, updated_after, sort, cursor, limit"
     assert errors_of(http.get("/health?deep=1")) == {"deep": "is not known here; this operation takes none"}
 
 
@@ -161,7 +164,7 @@ BODIES: dict[str, tuple[str, object, dict[str, str]]] = {
     "a code that is none": (
         "/products",
         {"name": "Tea", "price": 1, "currency": "yen"},
-        {"currency": "must be text of at most 3 characters, an ISO 4217 code in capitals like JPY"},
+        {"currency": "must be text of at most 3 characters, the ISO 4217 code of a currency in use, like JPY"},
     ),
     "a number as text": (
         "/products",

@@ -54,7 +54,11 @@ FOR_STAFF: Final = {
     "GET /stock/{product_id}/movements",
     "POST /orders/{order_id}/fulfil",
 }
-FOR_SERVICES: Final = {"GET /internal/quotes", "PUT /internal/reservations/{order_id}"}
+FOR_SERVICES: Final = {
+    "GET /internal/quotes",
+    "PUT /internal/reservations/{order_id}",
+    "DELETE /internal/reservations/{order_id}",
+}
 BY_CLIENT_SECRET: Final = {"POST /auth/token"}
 
 

@@ -27,9 +27,9 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    """Its databases wait for a lock no longer than 0.2 s, its quotes hold no longer than the blink of an eye."""
+    """Its databases wait for a lock no longer than 0.2 s, its quotes do not hold."""
     monkeypatch.setattr(engines, "_BUSY_TIMEOUT", 200)
-    house = House(tmp_path, quote_seconds=0.01)
+    house = House(tmp_path, quote_seconds=0)
     async with house.shop.running():
         yield house
 
