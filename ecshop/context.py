@@ -41,7 +41,8 @@ class Context(Generic[C]):
         return newest_version(self.migrations)
 
     async def probe(self) -> None:
-        """Raises `NotReady` when the database is not at the schema version that the code expects."""
+        """Raises `NotReady` for a schema that the code does not expect, `Aborted` when the database takes no write."""
         found = await self.database.read(lambda session: schema_version(session.connection()))
         if found != self.schema:
-            raise NotReady(f"{self.name}: schema {found}, expected {self.schema}; run `ecshop migrate`")
+            raise NotReady(f"schema {found}, expected {self.schema}; run `ecshop migrate`")
+        await self.database.check_write()

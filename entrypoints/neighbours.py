@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final
 
@@ -10,6 +13,7 @@ import httpx
 
 from ecshop.auth.contract import AuthClient, ServiceTokenRequest
 from ecshop.kernel.errors import Unavailable
+from ecshop.kernel.http.health import OK
 from ecshop.kernel.http.remote import Credentials, Remote
 from ecshop.kernel.refreshing import Fresh, Refreshing
 from ecshop.product.http import QUOTE
@@ -21,6 +25,8 @@ GRANTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
 }
 """Which service may call which, and what for."""
 
+_ALIVE_WITHIN: Final = 1.0  # seconds
+_REMEMBER: Final = 2.0  # seconds
 _PAUSE: Final = 1.0  # seconds after a refusal in which auth is not asked again
 _RENEW_BEFORE: Final = 60.0  # seconds of a token's life that are never used
 
@@ -30,7 +36,8 @@ class Neighbours:
 
     def __init__(self, settings: Settings, here: Collection[str]) -> None:
         self._settings, self._here = settings, here
-        self._open: list[httpx.AsyncClient] = []
+        self._open: dict[str, httpx.AsyncClient] = {}
+        self._report: tuple[float, dict[str, str]] = (-math.inf, {})
         self._tokens: list[ServiceToken] = []
 
     def remote(self, name: str, auth: AuthClient | None = None) -> Remote:
@@ -41,7 +48,7 @@ class Neighbours:
         limits = httpx.Limits(max_connections=200, keepalive_expiry=30)
         transport = AiohttpTransport(verify=_certificates(url), limits=limits)
         http = httpx.AsyncClient(base_url=url, transport=transport, trust_env=False)
-        self._open.append(http)
+        self._open[name] = http
         return Remote(http, self._credentials(name, auth) if auth else None)
 
     @property
@@ -49,8 +56,17 @@ class Neighbours:
         """What keeps the tokens fresh."""
         return [token.keep_fresh for token in self._tokens]
 
+    async def report(self) -> dict[str, str]:
+        """Whether the other services are alive, by their names; remembered for a while."""
+        asked_at, report = self._report
+        if time.monotonic() - asked_at > _REMEMBER:
+            found = await asyncio.gather(*(_is_alive(http) for http in self._open.values()))
+            report = dict(zip(self._open, found, strict=True))
+            self._report = (time.monotonic(), report)
+        return report
+
     async def close(self) -> None:
-        for http in self._open:
+        for http in self._open.values():
             await http.aclose()
 
     def _credentials(self, callee: str, auth: AuthClient) -> Credentials | None:
@@ -60,6 +76,14 @@ class Neighbours:
                 self._tokens.append(ServiceToken(auth, caller, secret, callee, scopes))
                 return self._tokens[-1]
         return None
+
+
+async def _is_alive(http: httpx.AsyncClient) -> str:
+    try:
+        answer = await http.get("/health/live", timeout=_ALIVE_WITHIN)
+    except httpx.TransportError:
+        return "does not answer"
+    return OK if answer.is_success else f"answers {answer.status_code}"
 
 
 class ServiceToken:

@@ -18,6 +18,8 @@ from ecshop.events.consumer import Consumer
 from ecshop.events.relay import Relay
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.http.app import create_app
+from ecshop.kernel.http.health import OK
+from ecshop.kernel.telemetry.troubles import troubles
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
 from ecshop.product.contract import ProductClient
@@ -66,7 +68,8 @@ class Shop:
         names = [context.name for context in self.contexts]
         return create_app(
             routes,
-            [context.probe for context in self.contexts],
+            {f"{context.name} database": context.probe for context in self.contexts},
+            self._report,
             self._verifier,
             title=f"ecshop: {names[0]}" if len(names) == 1 else "ecshop",
             tags={entry.name: entry.about for entry in CONTEXTS if entry.name in names},
@@ -89,6 +92,11 @@ class Shop:
             await self._admit({context.name: context.database for context in self.contexts})
             await stack.enter_async_context(_at_work(self._jobs()))
             yield
+
+    async def _report(self) -> dict[str, str]:
+        """Relays and neighbours always, other background work when it waits for something."""
+        relays = {f"the relay of {context.name}": OK for context in self.contexts}
+        return {**relays, **await self._neighbours.report(), **troubles}
 
     async def _close_databases(self) -> None:
         await asyncio.gather(*(context.database.close() for context in self.contexts))

@@ -91,6 +91,16 @@ class PostgresServer:
         self._do("DROP DATABASE {} WITH (FORCE)", database)
         self._made.remove(database)
 
+    @contextmanager
+    def refusing(self, database: str) -> Iterator[None]:
+        """It ends the connections to this database and takes no others while the context lasts."""
+        self._do("ALTER DATABASE {} ALLOW_CONNECTIONS false", database)
+        self._connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database]
+        )
+        yield
+        self._do("ALTER DATABASE {} ALLOW_CONNECTIONS true", database)
+
     def template(self, versions: Path) -> str:
         if versions not in self._templates:
             name = f"{self.new_group()}_template"

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from ecshop.kernel.errors import Unavailable
+from ecshop.kernel.telemetry.troubles import in_trouble, well_again
 
 log = structlog.get_logger("events")
 
@@ -30,11 +31,13 @@ async def repeat(step: Callable[[], Awaitable[None]], who: str) -> None:
                 log.error("failed; will be tried again", who=who, exc_info=cause)
             elif not pause:
                 log.warning("waiting until it answers; nothing is lost", who=who, error=cause.detail)
+            in_trouble(who, cause.detail if isinstance(cause, Unavailable) else f"{type(cause).__name__}; see the log")
             pause = min(_LONGEST, pause * 2 or _SHORTEST)
             await asyncio.sleep(pause)
         else:
             if pause:
                 log.info("going on", who=who)
+                well_again(who)
             pause = 0.0
 
 

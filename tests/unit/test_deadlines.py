@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -20,12 +20,15 @@ from ecshop.kernel.db import lane as lanes
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.deadline import Deadline, deadline
 from ecshop.kernel.errors import Aborted, Unavailable
-from tests.unit.notes import Halving, OpenDatabase, add, texts
+from tests.databases import OnPostgres, PostgresServer
+from tests.unit.notes import MIGRATIONS, Halving, OpenDatabase, add, texts
 from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.anyio
+on_sqlite = pytest.mark.sqlite_only
 
 SHORT = 0.2  # seconds
+WRITERS = 4  # of PostgreSQL; SQLite has one
 
 
 @pytest.fixture
@@ -51,6 +54,7 @@ async def _within(seconds: float, database: Database, note: str) -> None:
         deadline.reset(token)
 
 
+@on_sqlite
 async def test_what_nobody_waits_for_any_more_is_not_begun(database: Database, tmp_path: Path) -> None:
     with locked(tmp_path):
         late = asyncio.ensure_future(_within(SHORT, database, "late"))
@@ -62,6 +66,7 @@ async def test_what_nobody_waits_for_any_more_is_not_begun(database: Database, t
     assert await database.read(texts) == ["patient"]
 
 
+@on_sqlite
 async def test_of_a_batch_only_what_is_waited_for_is_done(database: Database, tmp_path: Path) -> None:
     halving, until = Halving(), Deadline(60)
 
@@ -79,6 +84,7 @@ async def test_of_a_batch_only_what_is_waited_for_is_done(database: Database, tm
     assert await database.read(texts) == ["2", "6"]
 
 
+@on_sqlite
 async def test_a_database_that_is_known_not_to_answer_refuses_at_once_and_is_back_when_it_answers(
     impatient: Database, tmp_path: Path
 ) -> None:
@@ -103,6 +109,7 @@ async def test_a_database_that_is_known_not_to_answer_refuses_at_once_and_is_bac
     assert await impatient.read(texts) == ["again"]
 
 
+@on_sqlite
 async def test_reading_goes_on_while_writing_is_refused(impatient: Database, tmp_path: Path) -> None:
     await impatient.write(add, "Tea")
     with locked(tmp_path):
@@ -111,6 +118,7 @@ async def test_reading_goes_on_while_writing_is_refused(impatient: Database, tmp
         assert await impatient.read(texts) == ["Tea"]
 
 
+@on_sqlite
 async def test_a_closed_database_does_not_wait_for_one_that_is_away(impatient: Database, tmp_path: Path) -> None:
     with locked(tmp_path):
         with pytest.raises(Aborted):
@@ -119,12 +127,14 @@ async def test_a_closed_database_does_not_wait_for_one_that_is_away(impatient: D
             await impatient.close()
 
 
+@on_sqlite
 async def test_one_statement_that_fails_refuses_nobody_else(database: Database) -> None:
     with pytest.raises(Unavailable):
         await database.write(lambda session: session.execute(text("SELECT * FROM nowhere")))
     await database.write(add, "Tea")
 
 
+@on_sqlite
 async def test_only_so_many_requests_wait_and_background_work_is_not_counted_out(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,15 +156,19 @@ async def test_a_transaction_that_does_not_end_makes_nobody_wait_behind_it(
 ) -> None:
     monkeypatch.setattr(lanes, "_STUCK", SHORT)
     go_on = threading.Event()
-    hanging = asyncio.ensure_future(database.write(lambda _: go_on.wait(10)))
+    hanging = []
+    for _ in range(WRITERS):
+        hanging.append(asyncio.ensure_future(database.write(lambda _: go_on.wait(10))))
+        await asyncio.sleep(SHORT / 2)
     await asyncio.sleep(2 * SHORT)
     with pytest.raises(Aborted):
         await database.write(add, "Tea")
     go_on.set()
-    assert await hanging
+    assert all(await asyncio.gather(*hanging))
     await database.write(add, "Tea")
 
 
+@on_sqlite
 async def test_of_a_commit_that_fails_nobody_says_that_it_was_not_done(database: Database) -> None:
     def fail(_: object) -> None:
         event.remove(Engine, "commit", fail)
@@ -166,6 +180,7 @@ async def test_of_a_commit_that_fails_nobody_says_that_it_was_not_done(database:
     assert not isinstance(raised.value, Aborted)
 
 
+@on_sqlite
 async def test_what_fails_before_its_commit_was_not_done(database: Database) -> None:
     def fails(session: Session) -> None:
         add(session, "Tea")
@@ -174,3 +189,38 @@ async def test_what_fails_before_its_commit_was_not_done(database: Database) -> 
     with pytest.raises(Aborted):
         await database.write(fails)
     assert await database.read(texts) == []
+
+
+@pytest.fixture
+async def served(postgres: PostgresServer) -> AsyncIterator[Database]:
+    """On a server, which other tests use too."""
+    databases = OnPostgres(postgres)
+    database = Database(databases.url("shop", MIGRATIONS))
+    database.open(MIGRATIONS)
+    yield database
+    await database.close()
+    databases.close()
+
+
+async def test_a_server_that_is_gone_refuses_at_once_and_is_back_when_it_answers(
+    served: Database, postgres: PostgresServer
+) -> None:
+    await served.write(add, "Tea")
+    with postgres.refusing(str(served.url.database)):
+        with pytest.raises(Unavailable):
+            await served.write(add, "Coffee")
+        began = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(Unavailable):
+                await served.write(add, "Coffee")
+        assert time.monotonic() - began < 1
+
+    async def written() -> bool:
+        try:
+            await served.write(add, "Cocoa")
+        except Unavailable:
+            return False
+        return True
+
+    await eventually_async(written, True)
+    assert await served.read(texts) == ["Tea", "Cocoa"]

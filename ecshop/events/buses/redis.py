@@ -26,6 +26,7 @@ from ecshop.events.catalog import source_of
 from ecshop.events.consumer import Consumer
 from ecshop.events.outbox import Outgoing, Receipt, Taken
 from ecshop.kernel.errors import EcshopError, Unavailable
+from ecshop.kernel.telemetry.troubles import in_trouble
 
 log = structlog.get_logger("events")
 
@@ -194,6 +195,7 @@ class RedisBus:
         wrong = [setting for setting, is_wrong in advice.items() if is_wrong]
         if wrong:
             log.warning("Redis may forget events, which then come late; set it right", settings=", ".join(wrong))
+            in_trouble("Redis", f"may forget events; set {', '.join(wrong)}")
 
     async def _name_others(self) -> None:
         found: set[str] = set()

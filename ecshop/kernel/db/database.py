@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from contextvars import Context, copy_context
 from pathlib import Path
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar, cast
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.orm import Session
 
-from ecshop.kernel.db.engine import LogLost, open_engine, ownership, shown, try_to_read, try_to_write, writing
+from ecshop.kernel.db.engine import (
+    LogLost,
+    fold_large_log,
+    open_engine,
+    ownership,
+    shown,
+    try_to_read,
+    try_to_write,
+    writing,
+)
 from ecshop.kernel.db.file_guard import FileGuard
 from ecshop.kernel.db.lane import Lane
 from ecshop.kernel.db.migration import migrate
-from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.db.transaction import AWAY
+from ecshop.kernel.errors import Aborted, EcshopError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
+
+_WRITE_WITHIN: Final = 1.0  # seconds
+_REMEMBER_A_WRITE: Final = 2.0
 
 SetWise = Callable[[Session, Sequence[Item]], Sequence[Outcome | EcshopError]]
 """Serves many items at once and returns an outcome for each, in their order."""
@@ -54,8 +70,10 @@ class Database:
             check=self._file.check,
             probe=try_to_write,
             committed=self._committed,
+            upkeep=fold_large_log if on_sqlite else None,
         )
         self._held = ExitStack()
+        self._written_at = -math.inf
 
     def open(self, versions: Path) -> None:
         """Own the file, bring it to the newest of the schema `versions`, and start the threads.
@@ -88,6 +106,17 @@ class Database:
     async def write_each(self, fn: SetWise[Item, Outcome], items: Sequence[Item]) -> Sequence[Outcome | Exception]:
         """`write_many` for items that come together; an error is an outcome here, whichever it is."""
         return await self._writers.submit(fn, items, shared=True) if items else []
+
+    async def check_write(self) -> None:
+        """Raises `Aborted` when no commit comes to be within a second; one that did is remembered for a while."""
+        if time.monotonic() - self._written_at < _REMEMBER_A_WRITE:
+            return
+        try:
+            async with asyncio.timeout(_WRITE_WITHIN):
+                await self.write(try_to_write)
+        except TimeoutError as cause:
+            raise Aborted(AWAY) from cause
+        self._written_at = time.monotonic()
 
     async def close(self) -> None:
         """Finish what waits; the writer goes last, so that SQLite folds its log back into the file.

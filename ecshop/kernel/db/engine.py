@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+import structlog
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.file_lock import file_lock
+
+log = structlog.get_logger("database")
 
 _BUSY_TIMEOUT: Final = 5000  # milliseconds
 _LARGEST_LOG: Final = 16 * 2**20  # bytes that a write-ahead log keeps once the reader that held it up is gone
@@ -111,6 +114,21 @@ def try_to_read(session: Session) -> None:
 def try_to_write(session: Session) -> None:
     """A real commit that changes nothing: SQLite writes its header anew, PostgreSQL counts a transaction."""
     session.execute(_SAME_HEADER if session.get_bind().dialect.name == "sqlite" else _TRANSACTION)
+
+
+def fold_large_log(connection: Connection) -> None:
+    """Fold a write-ahead log that has grown, as behind a long reader, into its file, and give its space back."""
+    log_file = Path(f"{connection.engine.url.database}-wal")
+    if not log_file.exists() or log_file.stat().st_size <= _LARGEST_LOG:
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute("PRAGMA busy_timeout=0")
+    [is_held_up, _, _] = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    driver.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT}")
+    if is_held_up:
+        megabytes = round(log_file.stat().st_size / 2**20)
+        log.warning("somebody reads for long and holds up a database's log", log=str(log_file), megabytes=megabytes)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ _MOST_WAITING: Final = 2000
 """How much of the requests may wait; background work has no end, and is not counted out."""
 _STUCK: Final = 8.0  # seconds of one transaction; a database that is there has answered or refused by then
 _PROBE_EVERY: Final = 0.2  # seconds
+_KEEP_UP_EVERY: Final = 10.0  # seconds
 _CLOSE: Final = 2.0  # seconds that the threads have to finish
 
 Group = list[Work]
@@ -48,9 +49,12 @@ class Lane:
         check: Callable[[], None],
         probe: Callable[[Session], None],
         committed: Callable[[], None] | None = None,
+        upkeep: Callable[[Connection], None] | None = None,
     ) -> None:
+        """`upkeep` is done now and then, between two transactions."""
         self._name, self._engine = name, engine
-        self._check, self._probe, self._committed = check, probe, committed
+        self._check, self._probe, self._committed, self._upkeep = check, probe, committed, upkeep
+        self._kept_up = time.monotonic()
         self._gathered: list[Work] = []
         self._waiting: queue.SimpleQueue[list[Work] | None] = queue.SimpleQueue()
         self._unanswered = 0
@@ -106,18 +110,20 @@ class Lane:
     def _serve(self, thread: _Thread) -> None:
         """Outlives whatever goes wrong: a thread that ends would leave its callers waiting for ever."""
         connected = _Connected(self._engine)
-        while works := self._take():
+        while (works := self._take()) is not None:
             found_down = False
             for group in _groups(works):
                 asked = [Asked(item, work.deadline) for work in group for item in work.items]
                 thread.began = time.monotonic()
                 served = self._served(connected, group[0].run, asked)
                 thread.began = math.inf
-                if served.is_down and not self._is_down:
+                if served.is_down and not self._is_down and not self._was_one_connection(connected):
                     self._is_down = found_down = True
                 self._answer(group, served)
             if found_down:
                 self._wait_until_it_answers(connected)
+            elif self._upkeep and time.monotonic() - self._kept_up > _KEEP_UP_EVERY:
+                self._keep_up(connected, self._upkeep)
         connected.close()
 
     def _served(self, connected: _Connected, run: Run, asked: Sequence[Asked]) -> Served:
@@ -133,18 +139,31 @@ class Lane:
             whole = isinstance(error, DBAPIError) and is_down(error)
             return Served([failed(error)] * len(asked), is_down=whole)
 
+    def _keep_up(self, connected: _Connected, upkeep: Callable[[Connection], None]) -> None:
+        self._kept_up = time.monotonic()
+        try:
+            upkeep(connected.connection())
+        except DBAPIError as error:
+            connected.close()
+            log.warning("the database cannot be kept up", lane=self._name, error=str(error.orig))
+
     def _wait_until_it_answers(self, connected: _Connected) -> None:
         since = time.monotonic()
         log.error("the database is away: what needs it is refused", lane=self._name)
-        connected.close()
+        self._refuse_what_waits()
         while self._open and not self._answers(connected):
+            self._refuse_what_waits()
             time.sleep(_PROBE_EVERY)
         self._is_down = False
         if self._open:
             log.info("the database is back", lane=self._name, seconds=round(time.monotonic() - since, 1))
 
+    def _was_one_connection(self, connected: _Connected) -> bool:
+        """A server may end a connection and answer the next one; a file is the same for all."""
+        connected.close()
+        return self._engine.dialect.name != "sqlite" and self._answers(connected)
+
     def _answers(self, connected: _Connected) -> bool:
-        self._refuse_what_waits()
         try:
             self._check()
             with connected.session().begin():
@@ -168,10 +187,13 @@ class Lane:
             for work in works:
                 self._answer([work], Served([Aborted(AWAY)] * len(work.items)))
 
-    def _take(self) -> list[Work]:
-        """All that waits, at least one; nothing once the lane is closed."""
+    def _take(self) -> list[Work] | None:
+        """All that waits; nothing when nothing comes for a while, None once the lane is closed."""
         works: list[Work] = []
-        more = self._waiting.get()
+        try:
+            more = self._waiting.get(timeout=_KEEP_UP_EVERY if self._upkeep else None)
+        except queue.Empty:
+            return works
         while more is not None:
             works += more
             try:
@@ -180,7 +202,7 @@ class Lane:
                 return works
         if works:
             self._waiting.put(None)
-        return works
+        return works or None
 
     def _answer(self, group: Group, served: Served) -> None:
         def deliver() -> None:
@@ -215,10 +237,14 @@ class _Connected:
         self._connection: Connection | None = None
         self._session: Session | None = None
 
+    def connection(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
     def session(self) -> Session:
         if self._session is None:
-            self._connection = self._engine.connect()
-            self._session = Session(self._connection, expire_on_commit=False)
+            self._session = Session(self.connection(), expire_on_commit=False)
         return self._session
 
     def close(self) -> None:

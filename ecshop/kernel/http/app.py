@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.http.docs import pages
 from ecshop.kernel.http.edge import Edge
-from ecshop.kernel.http.health import Probe, health, live, readiness
+from ecshop.kernel.http.health import Probe, Report, health, live, readiness
 from ecshop.kernel.http.methods import answer_options
 from ecshop.kernel.http.openapi import VariadicTuples, openapi
 from ecshop.kernel.http.operation import ADMITS, Admission
@@ -33,7 +33,8 @@ taken over. What an operation does not know, a parameter or a field, it refuses.
 
 def create_app(
     routes: Sequence[ControllerRouterHandler],
-    probes: Sequence[Probe],
+    probes: Mapping[str, Probe],
+    report: Report,
     verifier: Verifier,
     *,
     title: str,
@@ -41,14 +42,14 @@ def create_app(
     request_seconds: float,
     with_services: bool = False,
 ) -> ASGIApp:
-    """Serve the routes, documented under `tags`, and health, which is what all `probes` say.
+    """Serve the routes, documented under `tags`, and health: what all `probes` say, and besides the `report`.
 
     No request takes longer than `request_seconds`.
 
     `with_services` documents how services prove themselves, for an app whose routes ask them to.
     """
     app = Litestar(
-        [*routes, health, live, readiness(probes), *pages()],
+        [*routes, health, live, readiness(probes, report), *pages()],
         before_request=_gate(verifier),
         dto=StrictBody,
         plugins=[VariadicTuples()],

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, Final
 
 from litestar import get
+from msgspec import Meta, Struct
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.http.operation import operation
 
 Probe = Callable[[], Awaitable[None]]
-"""Raises `NotReady`, or whatever else keeps the process from serving."""
+"""Raises what keeps the process from serving."""
+
+Report = Callable[[], Awaitable[Mapping[str, str]]]
+"""What the process would rather have: by its name `OK`, or what is wrong with it."""
+
+OK: Final = "ok"
 
 
-class NotReady(EcshopError, code="health.not_ready", status=503):
-    """A database does not answer or is not at the schema version that the code expects."""
+class NotReady(
+    EcshopError, code="health.not_ready", status=503, example={"checks": {"stock database": "it does not answer"}}
+):
+    """A database takes no writes or is not at the schema version that the code expects; `checks` says which."""
+
+
+class Readiness(Struct, frozen=True):
+    """A process that is ready serves; of the `checks`, those that are not ok only make something late."""
+
+    status: Annotated[str, Meta(examples=["ready"])]
+    checks: Annotated[dict[str, str], Meta(examples=[{"order database": OK, "the relay of order": OK, "stock": OK}])]
 
 
 @get("/health/live", tags=["health"], **operation("Is the process alive?", needs_nothing=True))
@@ -30,12 +45,23 @@ async def health() -> dict[str, str]:
     return {"status": "alive"}
 
 
-def readiness(probes: Sequence[Probe]) -> Any:
+def readiness(probes: Mapping[str, Probe], report: Report) -> Any:
     @get("/health/ready", tags=["health"], **operation("Can the process serve?", NotReady))
-    async def ready() -> dict[str, str]:
-        """Asks each database of this process for its schema version."""
-        for probe in probes:
-            await probe()
-        return {"status": "ready"}
+    async def ready() -> Readiness:
+        """Writes to each database of this process, at most every 2 seconds, and tells of relays and neighbours."""
+        checks = {name: await _found(probe) for name, probe in probes.items()}
+        wrong = {name: found for name, found in checks.items() if found != OK}
+        checks |= await report()
+        if wrong:
+            raise NotReady("; ".join(f"{name}: {found}" for name, found in wrong.items()), checks=checks)
+        return Readiness("ready", checks)
 
     return ready
+
+
+async def _found(probe: Probe) -> str:
+    try:
+        await probe()
+    except EcshopError as error:
+        return error.detail
+    return OK
