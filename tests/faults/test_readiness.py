@@ -1,0 +1,58 @@
+"""Readiness tells the truth: whether a write would come to be, and what makes events or orders late."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from entrypoints.local.redis_server import free_port, start_redis
+from tests.faults.test_time import locked
+from tests.shops import RunningShop, need_redis, shop_apart, shop_together
+from tests.waiting import eventually
+
+
+def _ready(shop: RunningShop, context: str) -> tuple[int, dict[str, Any]]:
+    answer = httpx.get(f"{shop.server.url(context)}/health/ready", timeout=10)
+    return answer.status_code, answer.json()
+
+
+def test_a_database_that_takes_no_write_is_not_ready(tmp_path: Path) -> None:
+    with shop_together(tmp_path) as shop:
+        status, told = _ready(shop, "stock")
+        assert (status, told["status"], told["checks"]["stock database"]) == (200, "ready", "ok")
+        with locked(tmp_path, "stock"):
+            eventually(lambda: _ready(shop, "stock")[0], 503)
+            _, told = _ready(shop, "stock")
+            assert told["code"] == "health.not_ready"
+            assert told["checks"]["order database"] == "ok"
+            assert told["checks"]["stock database"].startswith("the database does not answer")
+        eventually(lambda: _ready(shop, "stock")[0], 200)
+
+
+def test_what_makes_orders_or_events_late_is_named_and_the_service_is_ready(tmp_path: Path) -> None:
+    need_redis()
+    port = free_port()
+    (tmp_path / "redis").mkdir()
+    redis = start_redis(tmp_path / "redis", port)
+    with shop_apart(tmp_path / "shop", REDIS_URL=f"redis://127.0.0.1:{port}/0") as shop:
+        product = shop.new_product(stock=5)
+        status, told = _ready(shop, "order")
+        assert (status, told["checks"]["product"], told["checks"]["stock"]) == (200, "ok", "ok")
+        assert told["checks"]["the relay of order"] == "ok"
+        shop.server.signal("stock", signal.SIGSTOP)
+        eventually(lambda: _ready(shop, "order")[1]["checks"]["stock"], "does not answer")
+        shop.server.signal("stock", signal.SIGCONT)
+        eventually(lambda: _ready(shop, "order")[1]["checks"]["stock"], "ok")
+        redis.kill()
+        redis.wait()
+        shop.order(product, 1).raise_for_status()
+        eventually(lambda: "Redis does not answer" in _ready(shop, "order")[1]["checks"]["the relay of order"], True)
+        assert _ready(shop, "order")[0] == 200
+        redis = start_redis(tmp_path / "redis", port)
+        eventually(lambda: _ready(shop, "order")[1]["checks"]["the relay of order"], "ok")
+        eventually(lambda: shop.units(product), (4, 0))
+    redis.kill()
+    redis.wait()
