@@ -23,8 +23,8 @@ from sqlalchemy.orm import Session
 from ecshop.events.tables import Shop
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
-from ecshop.kernel.db.engine import DatabaseUnusable
-from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.db.engine import DatabaseUnusable, shown
+from ecshop.kernel.errors import EcshopError, Unavailable
 from ecshop.kernel.file_lock import FileUnusable
 from entrypoints.contexts import NAMES
 from entrypoints.operations.shop_data import beside_the_shop
@@ -63,11 +63,19 @@ class Identity:
         self.id = settings.shop_id or (_id_of(settings.database_url) if settings.database_url else self._own_id())
 
     async def admit(self, databases: Mapping[str, Database]) -> None:
-        """Raises `DatabaseLost` or `DatabaseForeign` when a database is not the one that the shop has had."""
+        """Raises `DatabaseLost` or `DatabaseForeign` when a database is not the one that the shop has had.
+
+        Raises `DatabaseUnusable` when it does not answer.
+        """
         rows = [await database.read(_row) for database in databases.values()]
         is_old = any(row is not None and now() - row.made_at > _FIRST_START for row in rows)
         for context, database in databases.items():
-            await database.write(self._admit, context, beside_old_ones=is_old)
+            try:
+                await database.write(self._admit, context, beside_old_ones=is_old)
+            except Unavailable as cause:
+                raise DatabaseUnusable(
+                    f"the database {shown(database.url)} does not answer: does another program hold it locked?"
+                ) from cause
 
     def accept(self, session: Session, context: str) -> int:
         """Take a database for the shop's own from now on, whatever it has lost; returns its generation."""

@@ -94,6 +94,16 @@ def test_a_data_folder_where_nothing_can_be_made() -> None:
     assert_one_line(ecshop(*UP, folder=Path("/proc/nothing/here")), "/proc/nothing", "--data-dir")
 
 
+def test_a_database_that_another_program_holds_locked(tmp_path: Path) -> None:
+    ecshop("migrate", folder=tmp_path)
+    with closing(sqlite3.connect(tmp_path / "stock.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = ecshop(*UP, folder=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stderr.startswith(f"ecshop: the database {tmp_path / 'stock.db'} does not answer: does another program")
+
+
 @pytest.mark.parametrize("spoil", [has_an_empty_key, has_a_key_of_another_kind, has_a_folder_for_a_key])
 def test_a_key_that_cannot_be_used_makes_no_token_either(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     spoil(tmp_path / "data")
