@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import gc
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, cast
 
 import uvicorn
@@ -17,12 +16,12 @@ from litestar.types import ASGIApp
 
 from ecshop.kernel.errors import EcshopError
 from entrypoints.compose import compose
+from entrypoints.drain import DrainingServer
 from entrypoints.protocol import ProblemProtocol
 from entrypoints.settings import Settings
 
 _KEEP_ALIVE = 75  # seconds; longer than our own clients keep a connection, so that none is closed under a request
 _BACKLOG = 2048
-_GRACE = 3  # seconds that open requests have when the process is asked to stop
 LAST_STOP = 8  # seconds after which a process that was asked to stop is gone, whatever it hangs in
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -75,8 +74,9 @@ def stop_signal(*, within: int = 0) -> asyncio.Event:
     stop = asyncio.Event()
 
     def set_() -> None:
-        stop.set()
-        signal.alarm(within)
+        if not stop.is_set():
+            stop.set()
+            signal.alarm(within)
 
     for one in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(one, set_)
@@ -96,9 +96,8 @@ async def serve_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], 
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=_GRACE,
     )
-    server = _Server(config)
+    server = DrainingServer(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     stopping = asyncio.create_task(stop.wait())
     _tune_gc()
@@ -123,11 +122,3 @@ def _tune_gc() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-
-
-class _Server(uvicorn.Server):
-    """Leaves the signals to `stop_signal`: uvicorn's own handling would raise them again after the shutdown."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

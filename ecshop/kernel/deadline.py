@@ -21,6 +21,10 @@ class Deadline:
         """Seconds; negative when it has passed."""
         return self.ends - time.monotonic()
 
+    def shorten(self, seconds: float) -> None:
+        """Leave no more than that."""
+        self.ends = min(self.ends, time.monotonic() + seconds)
+
     def give_up(self) -> None:
         self.ends = -math.inf
 

@@ -138,7 +138,7 @@ async def test_what_keeps_no_deadline_by_itself_is_answered_soon_after_it() -> N
     start, body = exchange.sent
     assert (start["status"], json.loads(body["body"])["code"]) == (503, "unavailable")
     assert (b"retry-after", b"1") in start["headers"]
-    assert "did not end within 0.1 s" in json.loads(body["body"])["detail"]
+    assert "did not end in its time, at most 0.1 s" in json.loads(body["body"])["detail"]
 
 
 async def test_a_request_that_is_cancelled_is_answered_with_a_problem() -> None:

@@ -117,7 +117,8 @@ class Edge:
     def _why_cancelled(self, until: Deadline) -> str:
         if until.left > 0:
             return "the shop is stopping; try again"
-        return f"it did not end within {self._request_seconds:g} s; try again, an order with its Idempotency-Key"
+        most = f"at most {self._request_seconds:g} s"
+        return f"it did not end in its time, {most}; try again, an order with its Idempotency-Key"
 
 
 async def _send_problem(error: EcshopError, request_id: str, send: Send) -> None:
