@@ -11,6 +11,7 @@ from entrypoints.cli.doctor import doctor
 from entrypoints.cli.keys import keys
 from entrypoints.cli.migrate import migrate
 from entrypoints.cli.run import serve, up, worker
+from entrypoints.cli.stop import stop
 from entrypoints.cli.user import token, user
 
 
@@ -26,5 +27,5 @@ def main(context: click.Context) -> None:
         context.invoke(up)
 
 
-for _command in (up, serve, worker, migrate, token, user, keys, data, dlq, doctor):
+for _command in (up, serve, worker, stop, migrate, token, user, keys, data, dlq, doctor):
     main.add_command(_command)

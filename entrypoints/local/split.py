@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ import click
 
 from ecshop.kernel.file_lock import file_lock
 from entrypoints.contexts import NAMES
-from entrypoints.local import banner
+from entrypoints.local import REDIS, SUPERVISOR, banner
 from entrypoints.local.process import Process, say
 from entrypoints.local.redis_server import free_port, redis_command
 from entrypoints.neighbours import GRANTS
@@ -23,6 +24,7 @@ from entrypoints.serve import READY, address_of, listening_socket, stop_signal
 from entrypoints.settings import BadSetting, Settings
 
 _CRASHED: Final = 1
+_WAVE: Final = 3.0  # seconds that those who stop first have for themselves
 _LAST_PORT: Final = 65535
 
 
@@ -34,11 +36,12 @@ def run_split(settings: Settings) -> None:
     ports = _free_ports(settings)
     addresses = {name: address_of(settings.host, port) for name, port in ports.items()}
     with ExitStack() as held:
+        held.enter_context(file_lock(settings.folder / SUPERVISOR))
         redis_port = free_port()
         redis_url = settings.redis_url or f"redis://127.0.0.1:{redis_port}/0"
         processes = _services(settings, ports, addresses, redis_url)
         if not settings.redis_url:
-            folder = settings.folder / "redis"
+            folder = settings.folder / REDIS
             processes.insert(0, _redis(folder, redis_port, held.enter_context(file_lock(folder))))
         if not asyncio.run(_run(processes, banner.split(addresses, redis_url, settings))):
             sys.exit(_CRASHED)
@@ -77,7 +80,7 @@ def _services(
 
 def _redis(folder: Path, port: int, lock: int) -> Process:
     """It holds the folder's lock as long as it lives: should we be killed, no second one may write to its log."""
-    return Process("redis", redis_command(folder, port), dict(os.environ), keeps=(lock,))
+    return Process(REDIS, redis_command(folder, port), dict(os.environ), keeps=(lock,))
 
 
 async def _run(processes: Sequence[Process], welcome: str) -> bool:
@@ -88,9 +91,22 @@ async def _run(processes: Sequence[Process], welcome: str) -> bool:
     asked = stopping.done()
     for task in (stopping, opening, *keeping):
         task.cancel()
-    await asyncio.gather(*(process.stop() for process in processes))
+    await _stop(processes)
     say("ecshop", "all services have stopped")
     return asked
+
+
+async def _stop(processes: Sequence[Process]) -> None:
+    """Those who call others go before these, so that they can answer what they were asked; Redis goes last."""
+    stopping: list[asyncio.Task[None]] = []
+    for _, wave in groupby(sorted(processes, key=_turn), key=_turn):
+        stopping += [asyncio.create_task(process.stop()) for process in wave]
+        await asyncio.wait(stopping, timeout=_WAVE)
+    await asyncio.gather(*stopping)
+
+
+def _turn(process: Process) -> int:
+    return 0 if process.name in GRANTS else 2 if process.name == REDIS else 1
 
 
 def _environment(settings: Settings, addresses: Mapping[str, str], redis_url: str) -> dict[str, str]:
