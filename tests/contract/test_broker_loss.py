@@ -167,6 +167,25 @@ async def test_a_redis_that_may_forget_is_named_at_the_start(
         await bus.close()
 
 
+async def test_a_redis_that_refuses_to_make_a_group_is_waited_for(wire: Wire, tmp_path: Path) -> None:
+    """Nobody asks it over and over without a pause; once it lets itself be written to, the events arrive."""
+    structlog.reset_defaults()
+    with redis_server(tmp_path / "redis") as url:
+        wire.bus = lambda: RedisBus(url, {"order": ["stock"]})
+        async with Redis.from_url(url) as redis:
+            await redis.config_set("maxmemory", 1)
+            with capture_logs() as logs:
+                async with wire.listening():
+                    await wire.tell(uuid4())
+                    await eventually_async(lambda: _waits(logs, "the consumer stock"), True)
+                    await redis.config_set("maxmemory", 0)
+                    await eventually_async(wire.unheard, 0)
+
+
+async def _waits(logs: list[Any], who: str) -> bool:
+    return any(line.get("who") == who and "maxmemory" in line.get("error", "") for line in logs)
+
+
 async def _said(logs: list[Any]) -> list[str]:
     return [line["settings"] for line in logs if "settings" in line]
 

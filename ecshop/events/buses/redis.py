@@ -179,8 +179,11 @@ class RedisBus:
     async def _declare(self) -> None:
         for source, groups in self._groups.items():
             for group in groups:
-                with suppress(ResponseError):  # BUSYGROUP: it exists
+                try:
                     await self._redis.xgroup_create(self._stream(source), group, id="0", mkstream=True)
+                except ResponseError as cause:
+                    if "BUSYGROUP" not in str(cause):  # that it exists
+                        raise
 
     async def _warn(self) -> None:
         """Nothing is lost by a Redis that forgets, but what it forgets comes late. A hosted one may not let us ask."""
