@@ -22,7 +22,7 @@ from entrypoints.settings import Settings
 
 _KEEP_ALIVE = 75  # seconds; longer than our own clients keep a connection, so that none is closed under a request
 _BACKLOG = 2048
-LAST_STOP = 8  # seconds after which a process that was asked to stop is gone, whatever it hangs in
+LAST_STOP = 6  # seconds after which a process that was asked to stop is gone, whatever it hangs in
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

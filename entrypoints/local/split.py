@@ -24,7 +24,7 @@ from entrypoints.serve import READY, address_of, listening_socket, stop_signal
 from entrypoints.settings import BadSetting, Settings
 
 _CRASHED: Final = 1
-_WAVE: Final = 3.0  # seconds that those who stop first have for themselves
+_WAVE: Final = 2.0  # seconds that those who stop first have for themselves
 _LAST_PORT: Final = 65535
 
 

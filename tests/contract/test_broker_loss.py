@@ -171,7 +171,7 @@ async def test_a_redis_that_refuses_to_make_a_group_is_waited_for(wire: Wire, tm
     """Nobody asks it over and over without a pause; once it lets itself be written to, the events arrive."""
     structlog.reset_defaults()
     with redis_server(tmp_path / "redis") as url:
-        wire.bus = lambda: RedisBus(url, {"order": ["stock"]})
+        wire.bus = lambda: RedisBus(url, {"order": ["stock"]}, shop_id=wire.shop_id)
         async with Redis.from_url(url) as redis:
             await redis.config_set("maxmemory", 1)
             with capture_logs() as logs:

@@ -28,7 +28,7 @@ _MOST_WAITING: Final = 2000
 _STUCK: Final = 8.0  # seconds of one transaction; a database that is there has answered or refused by then
 _PROBE_EVERY: Final = 0.2  # seconds
 _KEEP_UP_EVERY: Final = 10.0  # seconds
-_CLOSE: Final = 2.0  # seconds that the threads have to finish
+_CLOSE: Final = 0.8  # seconds that the threads have to finish
 
 Group = list[Work]
 

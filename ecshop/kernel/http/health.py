@@ -21,7 +21,7 @@ OK: Final = "ok"
 
 
 class NotReady(
-    EcshopError, code="health.not_ready", status=503, example={"checks": {"stock database": "it does not answer"}}
+    EcshopError, code="health.not_ready", status=503, example={"checks": {"order database": "the database does not answer"}}
 ):
     """A database takes no writes or is not at the schema version that the code expects; `checks` says which."""
 
@@ -30,7 +30,7 @@ class Readiness(Struct, frozen=True):
     """A process that is ready serves; of the `checks`, those that are not ok only make something late."""
 
     status: Annotated[str, Meta(examples=["ready"])]
-    checks: Annotated[dict[str, str], Meta(examples=[{"order database": OK, "the relay of order": OK, "stock": OK}])]
+    checks: Annotated[dict[str, str], Meta(examples=[{"order database": OK, "the relay of order": OK, "auth": OK}])]
 
 
 @get("/health/live", tags=["health"], **operation("Is the process alive?", needs_nothing=True))
