@@ -21,7 +21,7 @@ OK: Final = "ok"
 
 
 class NotReady(
-    EcshopError, code="health.not_ready", status=503, example={"checks": {"order database": "the database does not answer"}}
+    EcshopError, code="health.not_ready", status=503, example={"checks": {"order database": "it does not answer"}}
 ):
     """A database takes no writes or is not at the schema version that the code expects; `checks` says which."""
 
