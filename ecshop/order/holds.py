@@ -9,7 +9,7 @@ import secrets
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import islice
+from itertools import count, islice
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -39,10 +39,11 @@ class Holds:
         self._unused: deque[Hold] = deque(maxlen=_MOST)
         self._doubtful: deque[Hold] = deque(maxlen=_MOST)
         self._wake = asyncio.Event()
+        self._attempts = count(secrets.randbits(61) + 1)
 
     async def reserve(self, order_id: UUID, lines: Sequence[Line]) -> Hold:
         """Raises what stock raises; of what it did not answer the units are given back."""
-        hold = Hold(order_id, secrets.randbits(62) + 1, request_id.get())
+        hold = Hold(order_id, next(self._attempts), request_id.get())
         try:
             await self._stock.reserve(order_id, lines, hold.attempt)
         except Aborted:

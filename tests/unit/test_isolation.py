@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.engine import open_engine
-from ecshop.kernel.db.transaction import Asked, serve
+from ecshop.kernel.db.transaction import Work, serve
 from ecshop.kernel.deadline import FOREVER
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
@@ -44,8 +45,11 @@ def _while_the_first_is_open(
     stock: Engine, first: reservations.Wanted, second: reservations.Wanted
 ) -> tuple[Reservation | EcshopError, Reservation | EcshopError]:
     def reserve_second() -> Reservation | EcshopError:
+        loop = asyncio.new_event_loop()
+        work = Work(reservations.reserve, [second], True, loop.create_future(), FOREVER)
+        loop.close()
         with Session(stock) as session:
-            [outcome] = serve(session, reservations.reserve, [Asked(second, FOREVER)]).outcomes
+            [outcome] = serve(session, [work]).outcomes
         return cast(Reservation | EcshopError, outcome)
 
     with ThreadPoolExecutor(1) as another:

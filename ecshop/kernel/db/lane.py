@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.db.engine import is_down
-from ecshop.kernel.db.transaction import AWAY, TOO_LATE, Asked, Run, Served, Work, failed, serve
+from ecshop.kernel.db.transaction import AWAY, TOO_LATE, Group, Run, Served, Work, failed, refused, serve
 from ecshop.kernel.deadline import FOREVER, deadline
 from ecshop.kernel.errors import Aborted
 
@@ -29,8 +29,6 @@ _STUCK: Final = 8.0  # seconds of one transaction; a database that is there has 
 _PROBE_EVERY: Final = 0.2  # seconds
 _KEEP_UP_EVERY: Final = 10.0  # seconds
 _CLOSE: Final = 0.8  # seconds that the threads have to finish
-
-Group = list[Work]
 
 
 class Lane:
@@ -58,7 +56,10 @@ class Lane:
         self._gathered: list[Work] = []
         self._waiting: queue.SimpleQueue[list[Work] | None] = queue.SimpleQueue()
         self._unanswered = 0
-        self._threads = [_Thread(self._serve, f"{name}-{n}") for n in range(threads)]
+        self._began = [math.inf] * threads
+        self._threads = [
+            threading.Thread(target=self._serve, args=[n], name=f"{name}-{n}", daemon=True) for n in range(threads)
+        ]
         self._open = False
         self._is_down = False
 
@@ -104,19 +105,20 @@ class Lane:
             self._waiting.put(works)
 
     def _is_stuck(self) -> bool:
-        moment = time.monotonic()
-        return all(moment - thread.began > _STUCK for thread in self._threads)
+        return max(self._began) < time.monotonic() - _STUCK
 
-    def _serve(self, thread: _Thread) -> None:
-        """Outlives whatever goes wrong: a thread that ends would leave its callers waiting for ever."""
+    def _serve(self, n: int) -> None:
+        """Outlives whatever goes wrong: a thread that ends would leave its callers waiting for ever.
+
+        A daemon: what hangs in a database must not hold up the end of the process.
+        """
         connected = _Connected(self._engine)
         while (works := self._take()) is not None:
             found_down = False
             for group in _groups(works):
-                asked = [Asked(item, work.deadline) for work in group for item in work.items]
-                thread.began = time.monotonic()
-                served = self._served(connected, group[0].run, asked)
-                thread.began = math.inf
+                self._began[n] = time.monotonic()
+                served = self._served(connected, group)
+                self._began[n] = math.inf
                 if served.is_down and not self._is_down and not self._was_one_connection(connected):
                     self._is_down = found_down = True
                 self._answer(group, served)
@@ -126,18 +128,17 @@ class Lane:
                 self._keep_up(connected, self._upkeep)
         connected.close()
 
-    def _served(self, connected: _Connected, run: Run, asked: Sequence[Asked]) -> Served:
+    def _served(self, connected: _Connected, group: Group) -> Served:
         try:
             if self._is_down:
                 raise Aborted(AWAY)
             self._check()
-            if all(one.deadline.left < 0 for one in asked):
+            if all(work.deadline.left < 0 for work in group):
                 raise Aborted(TOO_LATE)
-            return serve(connected.session(), run, asked)
+            return serve(connected.session(), group)
         except Exception as error:
             connected.close()
-            whole = isinstance(error, DBAPIError) and is_down(error)
-            return Served([failed(error)] * len(asked), is_down=whole)
+            return refused(group, failed(error), is_down=isinstance(error, DBAPIError) and is_down(error))
 
     def _keep_up(self, connected: _Connected, upkeep: Callable[[Connection], None]) -> None:
         self._kept_up = time.monotonic()
@@ -185,7 +186,7 @@ class Lane:
                 self._waiting.put(None)
                 return
             for work in works:
-                self._answer([work], Served([Aborted(AWAY)] * len(work.items)))
+                self._answer([work], refused([work], Aborted(AWAY)))
 
     def _take(self) -> list[Work] | None:
         """All that waits; nothing when nothing comes for a while, None once the lane is closed."""
@@ -218,15 +219,6 @@ class Lane:
 
         with suppress(RuntimeError):  # the loop has ended meanwhile, and nobody waits
             group[0].answer.get_loop().call_soon_threadsafe(deliver)
-
-
-class _Thread(threading.Thread):
-    """A daemon: what hangs in a database must not hold up the end of the process."""
-
-    def __init__(self, serve: Callable[[_Thread], None], name: str) -> None:
-        super().__init__(target=serve, args=[self], name=name, daemon=True)
-        self.began = math.inf
-        """When its transaction began."""
 
 
 class _Connected:

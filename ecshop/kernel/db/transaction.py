@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -28,8 +28,7 @@ class Overtaken(Exception):
     """Raised by what has seen too late what another writer has committed: it is served again, and sees it in time."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Work:
+class Work(NamedTuple):
     """Items for `run`. What is `shared` and waits for the same `run` goes to it in one call and one transaction.
 
     The answer is an outcome for each item; that of an item that failed is the exception.
@@ -42,9 +41,8 @@ class Work:
     deadline: Deadline
 
 
-class Asked(NamedTuple):
-    item: Any
-    deadline: Deadline
+Group = list[Work]
+"""Of one `run`."""
 
 
 class Served(NamedTuple):
@@ -55,7 +53,11 @@ class Served(NamedTuple):
     is_down: bool = False
 
 
-def serve(session: Session, run: Run, asked: Sequence[Asked], *, again: bool = True) -> Served:
+def refused(group: Group, error: Exception, *, is_down: bool = False) -> Served:
+    return Served([error] * sum(len(work.items) for work in group), is_down=is_down)
+
+
+def serve(session: Session, group: Group, *, again: bool = True) -> Served:
     """One transaction for all; when it fails, one for each, so that none fails for a neighbour's sake.
 
     What nobody waits for any more once the transaction has begun is `Aborted`. A single item that was `Overtaken`, or
@@ -65,43 +67,45 @@ def serve(session: Session, run: Run, asked: Sequence[Asked], *, again: bool = T
     try:
         with session.begin():
             session.connection()
-            outcomes = _run(session, run, asked)
+            outcomes = _run(session, group)
             committing = True
         return Served(outcomes, committed=True)
     except Exception as error:
         if isinstance(error, DBAPIError) and is_down(error):
-            return Served([failed(error, committing)] * len(asked), is_down=True)
-        if len(asked) > 1:
-            return _one_by_one(session, run, asked)
+            return refused(group, failed(error, committing), is_down=True)
+        if len(group) > 1 or len(group[0].items) > 1:
+            return _one_by_one(session, group)
         if again and isinstance(error, IntegrityError | Overtaken):
-            return serve(session, run, asked, again=False)
+            return serve(session, group, again=False)
         return Served([failed(error, committing)])
     finally:
         session.expunge_all()
 
 
-def _run(session: Session, run: Run, asked: Sequence[Asked]) -> Sequence[Any]:
+def _run(session: Session, group: Group) -> Sequence[Any]:
     moment = time.monotonic()
-    items = [item for item, deadline in asked if deadline.ends > moment]
-    outcomes = run(session, items) if items else ()
+    in_time = [work for work in group if work.deadline.ends > moment]
+    items = [item for work in in_time for item in work.items]
+    outcomes = group[0].run(session, items) if items else ()
     if len(outcomes) != len(items):
         raise TypeError(f"{len(outcomes)} outcomes for {len(items)} items")
-    if len(items) == len(asked):
+    if len(in_time) == len(group):
         return outcomes
-    in_time = iter(outcomes)
-    return [next(in_time) if deadline.ends > moment else Aborted(TOO_LATE) for _, deadline in asked]
+    told, done = iter(outcomes), {id(work) for work in in_time}
+    return [next(told) if id(work) in done else Aborted(TOO_LATE) for work in group for _ in work.items]
 
 
-def _one_by_one(session: Session, run: Run, asked: Sequence[Asked]) -> Served:
+def _one_by_one(session: Session, group: Group) -> Served:
     """When the database does not answer one item, the others need not wait for their own time-out to hear it."""
+    waiting = deque(work._replace(items=[item]) for work in group for item in work.items)
     outcomes: list[Any] = []
     committed = False
-    for one in asked:
-        served = serve(session, run, [one])
+    while waiting:
+        served = serve(session, [waiting.popleft()])
         outcomes += served.outcomes
         committed |= served.committed
         if served.is_down or isinstance(outcomes[-1], Unavailable):
-            outcomes += [outcomes[-1]] * (len(asked) - len(outcomes))
+            outcomes += [outcomes[-1]] * len(waiting)
             return Served(outcomes, committed, served.is_down)
     return Served(outcomes, committed)
 

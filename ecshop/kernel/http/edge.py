@@ -25,6 +25,7 @@ DEADLINE: Final = "ecshop.deadline"
 """The key of a request's scope under which a server finds whom to tell that the client has gone."""
 PATIENCE: Final = "x-request-timeout-ms"
 """The header in which a caller says how long it waits; more than the shop's own limit counts for nothing."""
+_PATIENCE: Final = PATIENCE.encode()
 _MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
 _HEAD: Final = "HEAD"
 _LOOK_EVERY: Final = 0.25  # seconds
@@ -92,8 +93,8 @@ class Edge:
             log_request(scope, status, started, own_id, own_fields)
 
     def _patience(self, scope: Scope) -> float:
-        given = header(scope, PATIENCE.encode()) or ""
-        if _MILLISECONDS.fullmatch(given):
+        given = header(scope, _PATIENCE)
+        if given is not None and _MILLISECONDS.fullmatch(given):
             return min(self._request_seconds, int(given) / 1000)
         return self._request_seconds
 
