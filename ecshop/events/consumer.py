@@ -97,6 +97,7 @@ class Consumer:
         done: dict[str, str] = {}
         for type_, together in by_type.items():
             did = self._handlers[type_](session, [opened(envelope) for envelope in together])
+            session.flush()  # the next handler may read by statements that know nothing of the session's objects
             done |= zip((envelope.id for envelope in together), did, strict=True)
         return [done.pop(envelope.id, "ignored: applied before") for envelope in envelopes]
 

@@ -88,6 +88,22 @@ async def test_events_of_a_type_are_applied_together(database: Database) -> None
     assert await _effects(database) == ["1 depleted", "2 depleted", "3 depleted", "4 replenished"]
 
 
+async def test_what_one_handler_has_changed_is_there_for_the_next_one_of_the_batch(database: Database) -> None:
+    found: list[str] = []
+
+    def note(session: Session, events: Sequence[StockDepleted]) -> list[str]:
+        session.add(Note(text="noted"))
+        return ["noted"]
+
+    def look(session: Session, events: Sequence[StockReplenished]) -> list[str]:
+        found.extend(session.connection().scalars(select(Note.text)))
+        return ["seen"]
+
+    consumer = Consumer("shelf", database, {StockDepleted: note, StockReplenished: look})
+    await consumer.handle([_delivery(1), Delivery(to_bytes(seal(StockReplenished(1, 2))), 0)])
+    assert found == ["noted"]
+
+
 async def test_an_event_that_is_delivered_twice_is_applied_once(database: Database) -> None:
     shelf, delivery = Shelf(), _delivery(1)
     consumer = _consumer(database, shelf)
