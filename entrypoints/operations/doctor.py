@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, case, func, select
@@ -17,6 +17,7 @@ from entrypoints.contexts import NAMES
 from entrypoints.operations.shop_data import beside_the_shop
 from entrypoints.settings import Settings
 
+T = TypeVar("T")
 Units = Mapping[int, int]
 """By product."""
 
@@ -45,6 +46,12 @@ class Finding(NamedTuple):
         return f"{self.rule}: {self.subject}: {self.detail}"
 
 
+class Reader(Protocol):
+    """Reads a context's database, in one transaction."""
+
+    def __call__(self, context: str, fn: Callable[[Session], T], /) -> T: ...
+
+
 class _Item(NamedTuple):
     on_hand: int
     reserved: int
@@ -69,11 +76,24 @@ class _Order(NamedTuple):
 
 def examine(settings: Settings) -> list[Finding]:
     """What is wrong. Of a shop at work some of it is only on its way, and gone a moment later. Raises `NoShop`."""
-    events = [finding for name in NAMES for finding in beside_the_shop(settings, name, _Events(name))]
-    order = beside_the_shop(settings, "order", _order)
-    stock = beside_the_shop(settings, "stock", _stock)
-    in_stock = beside_the_shop(settings, "product", _in_stock)
+
+    def read(context: str, fn: Callable[[Session], T]) -> T:
+        return beside_the_shop(settings, context, fn)
+
+    return compare(read, NAMES)
+
+
+def compare(read: Reader, outboxes: Sequence[str]) -> list[Finding]:
+    """What the books say that cannot be true of each other; `outboxes` are the databases that have one."""
+    events = [finding for name in outboxes for finding in read(name, _Events(name))]
+    order, stock, in_stock = read("order", _order), read("stock", _stock), read("product", _in_stock)
     return [*events, *_units(stock), *_reservations(stock), *_orders(order, stock), *_products(in_stock, stock)]
+
+
+def compare_stock(read: Reader) -> list[Finding]:
+    """What must be true of stock's own books at any moment."""
+    stock = read("stock", _stock)
+    return [*_units(stock), *_reservations(stock)]
 
 
 class _Events:
