@@ -260,14 +260,14 @@ class ProtocolMachine(RuleBasedStateMachine):
 
 _HASTE: Final = (
     "a_buyer_orders",
-    "a_buyer_repeats_the_order_of_a_key",
-    "an_attempt_goes_on",
     "an_attempt_fails",
     "order_gives_back_what_came_to_nothing",
+    "a_reserve_comes_late_or_again",
 )
 _DELAYS: Final = (
+    "a_buyer_repeats_the_order_of_a_key",
+    "an_attempt_goes_on",
     "order_crashes",
-    "a_reserve_comes_late_or_again",
     "a_record_is_written_late",
     "what_is_on_its_way_arrives",
     "time_runs_out",
