@@ -155,9 +155,10 @@ def _add(session: Session, placements: Sequence[Placement]) -> None:
 
 
 def _order_values(placement: Placement) -> dict[str, Any]:
-    values = asdict(placement.order) | {"version": 1, "fingerprint": placement.fingerprint, "restock": True}
-    del values["lines"]
-    return values
+    """What is NULL stays unsaid: of a new order that is the same for all."""
+    said = {name: value for name, value in asdict(placement.order).items() if value is not None}
+    del said["lines"]
+    return said | {"version": 1, "restock": True, "fingerprint": placement.fingerprint}
 
 
 def _line_values(order: Order) -> Iterable[dict[str, Any]]:

@@ -140,7 +140,7 @@ def _move(
     if change:
         levels.move(product_id, change, reason)
         levels.save()
-    return _item(level)
+    return get(session, product_id)
 
 
 def _move_units(session: Session, row: ItemRow, delta: int, reason: str, actor: UUID | None) -> None:
@@ -166,7 +166,7 @@ def _check_limit(on_hand: int, delta: int) -> None:
         raise StockLimit(f"at most {MAX_UNITS} units can be on hand")
 
 
-def _item(item: ItemRow | Level) -> StockItem:
+def _item(item: ItemRow) -> StockItem:
     return struct_of(StockItem, item, stock=item.on_hand, available=item.on_hand - item.reserved)
 
 

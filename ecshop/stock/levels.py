@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,7 +23,7 @@ _GENERATION: Final = 2**40
 
 _ITEM: Final = ItemRow.__table__.c
 _LOCKED: Final = (
-    select(_ITEM.product_id, _ITEM.on_hand, _ITEM.reserved, _ITEM.version, _ITEM.state, _ITEM.updated_at)
+    select(_ITEM.product_id, _ITEM.on_hand, _ITEM.reserved, _ITEM.version, _ITEM.state)
     .where(_ITEM.product_id.in_(bindparam("products", expanding=True)))
     .order_by(_ITEM.product_id)
     .with_for_update()
@@ -49,7 +48,6 @@ class Level:
     reserved: int
     version: int
     state: str
-    updated_at: datetime
     before: int
     """What was on hand when the transaction began."""
     request_id: str = ""
@@ -107,7 +105,7 @@ class Levels:
         connection = self._session.connection()
         changed = [self._levels[product_id] for product_id in sorted(self._changed)]
         if changed:
-            connection.execute(_SAVE, [_row(level) for level in changed])
+            connection.execute(_SAVE, [_row(level) | {"moment": self._moment} for level in changed])
         if self._movements:
             connection.execute(_MOVE, self._movements)
         record(self._session, [news for level in changed if (news := _news(level)) is not None])
@@ -119,7 +117,6 @@ class Levels:
         if product_id not in self._changed:
             self._changed.add(product_id)
             level.version += 1
-            level.updated_at = self._moment
         return level
 
 
@@ -135,7 +132,6 @@ def _row(level: Level) -> dict[str, Any]:
         "units": level.on_hand,
         "promised": level.reserved,
         "count": level.version,
-        "moment": level.updated_at,
     }
 
 
