@@ -19,6 +19,7 @@ from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Aborted, EcshopError, Unavailable
 from ecshop.kernel.telemetry.logs import request_id
 from ecshop.order import records
+from ecshop.order.contract import Order
 from ecshop.stock.contract import Line, StockClient
 
 _AT_ONCE: Final = 100
@@ -62,11 +63,10 @@ class Holds:
             self._note(self._unused, hold)
             raise
 
-    @contextmanager
-    def recording(self, hold: Hold) -> Iterator[None]:
-        """Of a record that may have been written without an answer, order's own database decides."""
+    async def record(self, hold: Hold, placement: records.Placement) -> Order:
+        """Raises what recording raises. Of a record that may have been written, order's own database decides."""
         try:
-            yield
+            return await self._db.write_many(records.record, placement)
         except Aborted:
             self._note(self._unused, hold)
             raise

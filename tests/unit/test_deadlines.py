@@ -161,9 +161,12 @@ async def test_a_transaction_that_does_not_end_makes_nobody_wait_behind_it(
         hanging.append(asyncio.ensure_future(database.write(lambda _: go_on.wait(10))))
         await asyncio.sleep(SHORT / 2)
     await asyncio.sleep(2 * SHORT)
+    noticing = asyncio.ensure_future(database.write(add, "Coffee"))
+    await asyncio.sleep(SHORT)
     with pytest.raises(Aborted):
         await database.write(add, "Tea")
     go_on.set()
+    await noticing
     assert all(await asyncio.gather(*hanging))
     await database.write(add, "Tea")
 

@@ -6,7 +6,9 @@ the only one; and a write-ahead log that is removed takes the last commits along
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -21,6 +23,8 @@ log = structlog.get_logger("database")
 _OPEN: Final = " open"
 """What stands in a lock file, after the process id, from the opening of its database to the end of its owner."""
 
+_TOUCH_EVERY: Final = 0.05  # seconds
+
 Inode = tuple[int, int]
 
 
@@ -32,12 +36,13 @@ class FileGuard:
         self._files = [Path(f"{url.database}{suffix}") for suffix in ("", ".lock")] if on_sqlite else []
         self._known: list[tuple[str, Inode | None]] = []
         self._said = False
+        self._touched = -math.inf
 
     def has_lost_its_log(self) -> bool:
         """Whether its last owner was killed, and its log is gone without having been folded into the file since.
 
-        To be asked before the file is owned again. While it is open each transaction touches the lock file, so that
-        a file which was written later has got the log by somebody else, as by `sqlite3`.
+        To be asked before the file is owned again. While it is open the lock file is touched all the time, so that a
+        file which was written later has got the log by somebody else, as by `sqlite3`.
         """
         if not self._files or not all(file.exists() for file in self._files):
             return False
@@ -54,15 +59,22 @@ class FileGuard:
         self._known = [(str(file), _inode(str(file))) for file in self._files]
 
     def check(self) -> None:
-        """Raises `Aborted` when a file is gone, or another one is in its place."""
+        """Raises `Aborted` when a file is gone, or another one is in its place. Asked before each transaction."""
         if not self._known:
             return
-        for file, known in self._known:
-            if _inode(file) != known:
-                self._say(file)
-                raise Aborted("a database of the shop is gone; its operator has to bring it back")
-        with suppress(OSError):
-            os.utime(self._known[-1][0])
+        database, *lock = self._known
+        self._compare(*database)
+        if time.monotonic() > self._touched + _TOUCH_EVERY:
+            for file, inode in lock:
+                self._compare(file, inode)
+                with suppress(OSError):
+                    os.utime(file)
+            self._touched = time.monotonic()
+
+    def _compare(self, file: str, known: Inode | None) -> None:
+        if _inode(file) != known:
+            self._say(file)
+            raise Aborted("a database of the shop is gone; its operator has to bring it back")
 
     def _say(self, file: str) -> None:
         if not self._said:

@@ -61,7 +61,7 @@ class Lane:
             threading.Thread(target=self._serve, args=[n], name=f"{name}-{n}", daemon=True) for n in range(threads)
         ]
         self._open = False
-        self._is_down = False
+        self._is_down = self._is_stuck = False
 
     def start(self) -> None:
         self._open = True
@@ -72,7 +72,7 @@ class Lane:
         """Raises `Aborted` for what would wait for nothing."""
         if not self._open:
             raise Aborted("the database is closed")
-        if self._is_down or self._is_stuck():
+        if self._is_down or self._is_stuck:
             raise Aborted(AWAY)
         until = deadline.get()
         if until is not FOREVER and self._unanswered >= _MOST_WAITING:
@@ -103,9 +103,7 @@ class Lane:
         works, self._gathered = self._gathered, []
         if works:
             self._waiting.put(works)
-
-    def _is_stuck(self) -> bool:
-        return max(self._began) < time.monotonic() - _STUCK
+            self._is_stuck = max(self._began) < time.monotonic() - _STUCK
 
     def _serve(self, n: int) -> None:
         """Outlives whatever goes wrong: a thread that ends would leave its callers waiting for ever.
@@ -135,7 +133,7 @@ class Lane:
             self._check()
             if all(work.deadline.left < 0 for work in group):
                 raise Aborted(TOO_LATE)
-            return serve(connected.session(), group)
+            return serve(connected.session(), group, locks=self._committed is not None)
         except Exception as error:
             connected.close()
             return refused(group, failed(error), is_down=isinstance(error, DBAPIError) and is_down(error))
@@ -207,6 +205,7 @@ class Lane:
 
     def _answer(self, group: Group, served: Served) -> None:
         def deliver() -> None:
+            self._is_stuck = False
             first = 0
             for work in group:
                 end = first + len(work.items)

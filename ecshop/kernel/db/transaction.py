@@ -57,16 +57,17 @@ def refused(group: Group, error: Exception, *, is_down: bool = False) -> Served:
     return Served([error] * sum(len(work.items) for work in group), is_down=is_down)
 
 
-def serve(session: Session, group: Group, *, again: bool = True) -> Served:
+def serve(session: Session, group: Group, *, locks: bool = True, again: bool = True) -> Served:
     """One transaction for all; when it fails, one for each, so that none fails for a neighbour's sake.
 
-    What nobody waits for any more once the transaction has begun is `Aborted`. A single item that was `Overtaken`, or
-    meets a row which another writer has just added, is tried again: now it sees the row.
+    One that `locks` may wait for its beginning: what nobody waits for any more by then is `Aborted`. A single item that
+    was `Overtaken`, or meets a row which another writer has just added, is tried again: now it sees the row.
     """
     committing = False
     try:
         with session.begin():
-            session.connection()
+            if locks:
+                session.connection()
             outcomes = _run(session, group)
             committing = True
         return Served(outcomes, committed=True)
@@ -74,9 +75,9 @@ def serve(session: Session, group: Group, *, again: bool = True) -> Served:
         if isinstance(error, DBAPIError) and is_down(error):
             return refused(group, failed(error, committing), is_down=True)
         if len(group) > 1 or len(group[0].items) > 1:
-            return _one_by_one(session, group)
+            return _one_by_one(session, group, locks)
         if again and isinstance(error, IntegrityError | Overtaken):
-            return serve(session, group, again=False)
+            return serve(session, group, locks=locks, again=False)
         return Served([failed(error, committing)])
     finally:
         session.expunge_all()
@@ -95,13 +96,13 @@ def _run(session: Session, group: Group) -> Sequence[Any]:
     return [next(told) if id(work) in done else Aborted(TOO_LATE) for work in group for _ in work.items]
 
 
-def _one_by_one(session: Session, group: Group) -> Served:
+def _one_by_one(session: Session, group: Group, locks: bool) -> Served:
     """When the database does not answer one item, the others need not wait for their own time-out to hear it."""
     waiting = deque(work._replace(items=[item]) for work in group for item in work.items)
     outcomes: list[Any] = []
     committed = False
     while waiting:
-        served = serve(session, [waiting.popleft()])
+        served = serve(session, [waiting.popleft()], locks=locks)
         outcomes += served.outcomes
         committed |= served.committed
         if served.is_down or isinstance(outcomes[-1], Unavailable):
