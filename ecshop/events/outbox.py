@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event
@@ -18,6 +18,7 @@ from ecshop.events.envelope import Envelope, seal, to_bytes
 from ecshop.events.tables import Outbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import affected_rows, table_of
+from ecshop.kernel.db.insertion import insert_rows
 from ecshop.kernel.telemetry.logs import request_id
 
 RETENTION: Final = timedelta(hours=72)
@@ -64,7 +65,6 @@ class Unheard(NamedTuple):
     since: datetime
 
 
-_RECORD: Final = insert(table_of(Outbox))
 _PENDING: Final = (
     select(Outbox.seq, Outbox.event_id, Outbox.type, Outbox.body, Outbox.attempts)
     .where(
@@ -101,8 +101,7 @@ def record(session: Session, events: Iterable[Event]) -> None:
     An event that names no request was caused by the one that this transaction is run for.
     """
     rows = [_row(seal(event, caused_by=request_id.get())) for event in events]
-    if rows:
-        session.connection().execute(_RECORD, rows)
+    insert_rows(session, table_of(Outbox), rows)
 
 
 def _row(envelope: Envelope) -> dict[str, object]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event, StockDepleted, StockReplenished
@@ -15,6 +15,7 @@ from ecshop.events.outbox import record
 from ecshop.events.tables import Shop
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
+from ecshop.kernel.db.insertion import insert_rows
 from ecshop.stock.models import ItemRow, MovementRow
 
 OPEN: Final = "open"
@@ -38,7 +39,6 @@ _SAVE: Final = (
         updated_at=bindparam("moment"),
     )
 )
-_MOVE: Final = insert(table_of(MovementRow))
 
 
 @dataclass(slots=True)
@@ -106,8 +106,7 @@ class Levels:
         changed = [self._levels[product_id] for product_id in sorted(self._changed)]
         if changed:
             connection.execute(_SAVE, [_row(level) | {"moment": self._moment} for level in changed])
-        if self._movements:
-            connection.execute(_MOVE, self._movements)
+        insert_rows(self._session, table_of(MovementRow), self._movements)
         record(self._session, [news for level in changed if (news := _news(level)) is not None])
 
     def _change(self, product_id: int) -> Level:

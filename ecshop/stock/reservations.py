@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import ReservationExpired
 from ecshop.events.outbox import is_on_its_way, record
 from ecshop.kernel.db.columns import table_of
+from ecshop.kernel.db.insertion import insert_rows
 from ecshop.kernel.db.transaction import Overtaken
 from ecshop.kernel.errors import EcshopError
 from ecshop.stock.contract import (
@@ -50,8 +51,6 @@ _HOLD_AGAIN: Final = (
 _SHARE: Final = update(table_of(ReservationRow)).where(_IS_IT).values(attempt=0)
 _WITHDRAW: Final = update(table_of(ReservationRow)).where(_IS_IT).values(state=WITHDRAWN)
 _FREE: Final = delete(table_of(ReservationLineRow)).where(_LINE.order_id == bindparam("order"))
-ADD: Final = insert(table_of(ReservationRow))
-_ADD_LINES: Final = insert(table_of(ReservationLineRow))
 
 
 class Wanted(NamedTuple):
@@ -116,12 +115,14 @@ def withdraw(session: Session, withdrawn: Sequence[Withdrawn]) -> list[None]:
         session.connection().execute(_FREE, [{"order": order_id} for order_id in own])
         session.connection().execute(_WITHDRAW, [{"order": order_id} for order_id in own])
     unknown = {one.order_id: one for one in withdrawn if one.order_id not in known}
-    if unknown:
-        rows = [
+    insert_rows(
+        session,
+        table_of(ReservationRow),
+        [
             {"order_id": one.order_id, "state": WITHDRAWN, "attempt": one.attempt, "expires_at": one.at}
             for one in unknown.values()
-        ]
-        session.connection().execute(ADD, rows)
+        ],
+    )
     levels.save()
     return [None] * len(withdrawn)
 
@@ -204,25 +205,17 @@ def _units(lines: Sequence[Line]) -> dict[int, int]:
 
 
 def _add(session: Session, granted: Sequence[Wanted], again: Sequence[Wanted]) -> None:
-    connection = session.connection()
-    if granted:
-        connection.execute(
-            ADD,
-            [
-                {"order_id": one.order_id, "state": HELD, "attempt": one.attempt, "expires_at": one.expires_at}
-                for one in granted
-            ],
-        )
+    held = [
+        {"order_id": one.order_id, "state": HELD, "attempt": one.attempt, "expires_at": one.expires_at}
+        for one in granted
+    ]
+    insert_rows(session, table_of(ReservationRow), held)
     if again:
-        connection.execute(
-            _HOLD_AGAIN, [{"order": one.order_id, "by": one.attempt, "until": one.expires_at} for one in again]
-        )
-    if granted or again:
-        connection.execute(
-            _ADD_LINES,
-            [
-                {"order_id": one.order_id, "product_id": line.product_id, "quantity": line.quantity}
-                for one in (*granted, *again)
-                for line in one.lines
-            ],
-        )
+        renewed = [{"order": one.order_id, "by": one.attempt, "until": one.expires_at} for one in again]
+        session.connection().execute(_HOLD_AGAIN, renewed)
+    lines = [
+        {"order_id": one.order_id, "product_id": line.product_id, "quantity": line.quantity}
+        for one in (*granted, *again)
+        for line in one.lines
+    ]
+    insert_rows(session, table_of(ReservationLineRow), lines)
