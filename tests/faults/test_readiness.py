@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import redis
 
 from entrypoints.local.redis_server import free_port, start_redis
 from tests.faults.test_time import locked
@@ -36,7 +37,7 @@ def test_what_makes_orders_or_events_late_is_named_and_the_service_is_ready(tmp_
     need_redis()
     port = free_port()
     (tmp_path / "redis").mkdir()
-    redis = start_redis(tmp_path / "redis", port)
+    process = start_redis(tmp_path / "redis", port)
     with shop_apart(tmp_path / "shop", REDIS_URL=f"redis://127.0.0.1:{port}/0") as shop:
         product = shop.new_product(stock=5)
         status, told = _ready(shop, "order")
@@ -46,13 +47,28 @@ def test_what_makes_orders_or_events_late_is_named_and_the_service_is_ready(tmp_
         eventually(lambda: _ready(shop, "order")[1]["checks"]["stock"], "does not answer")
         shop.server.signal("stock", signal.SIGCONT)
         eventually(lambda: _ready(shop, "order")[1]["checks"]["stock"], "ok")
-        redis.kill()
-        redis.wait()
+        process.kill()
+        process.wait()
         shop.order(product, 1).raise_for_status()
         eventually(lambda: "Redis does not answer" in _ready(shop, "order")[1]["checks"]["the relay of order"], True)
         assert _ready(shop, "order")[0] == 200
-        redis = start_redis(tmp_path / "redis", port)
+        process = start_redis(tmp_path / "redis", port)
         eventually(lambda: _ready(shop, "order")[1]["checks"]["the relay of order"], "ok")
         eventually(lambda: shop.units(product), (4, 0))
-    redis.kill()
-    redis.wait()
+    process.kill()
+    process.wait()
+
+
+def test_a_redis_that_may_forget_is_named(tmp_path: Path) -> None:
+    need_redis()
+    port = free_port()
+    (tmp_path / "redis").mkdir()
+    process = start_redis(tmp_path / "redis", port)
+    with redis.Redis(port=port) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    with shop_apart(tmp_path / "shop", REDIS_URL=f"redis://127.0.0.1:{port}/0") as shop:
+        advice = "may forget events; set maxmemory-policy noeviction"
+        eventually(lambda: _ready(shop, "stock")[1]["checks"].get("Redis"), advice)
+        assert _ready(shop, "stock")[0] == 200
+    process.kill()
+    process.wait()

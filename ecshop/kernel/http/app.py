@@ -28,7 +28,10 @@ _ABOUT: Final = """An order system that never sells what it does not have.
 
 Every error is a problem (RFC 9457) with a stable `code`. Every answer has an `X-Request-ID`; one that is sent along is
 taken over. What an operation does not know, a parameter or a field, it refuses. A path at which nothing is served is
-`http.not_found`, a failure of the shop itself `internal`."""
+`http.not_found`, a failure of the shop itself `internal`.
+
+Every request is answered in its time, at the latest by a 503 with a `Retry-After`. After `aborted` nothing was changed,
+after `unavailable` nobody knows. Send orders with an `Idempotency-Key`: a repeat is then safe."""
 
 
 def create_app(
