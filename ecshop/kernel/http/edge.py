@@ -44,6 +44,7 @@ class Edge:
     def __init__(self, app: ASGIApp, request_seconds: float) -> None:
         self._app, self._request_seconds = app, request_seconds
         self._served: dict[asyncio.Task[object], Deadline] = {}
+        self._is_looking = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -101,7 +102,8 @@ class Edge:
     def _watch(self, until: Deadline) -> asyncio.Task[object]:
         task = asyncio.current_task()
         assert task is not None
-        if not self._served:
+        if not self._is_looking:
+            self._is_looking = True
             asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
         self._served[task] = until
         return task
@@ -112,7 +114,8 @@ class Edge:
             if until.ends + _LOOK_EVERY < moment:
                 del self._served[task]
                 task.cancel()
-        if self._served:
+        self._is_looking = bool(self._served)
+        if self._is_looking:
             asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
 
     def _why_cancelled(self, until: Deadline) -> str:
