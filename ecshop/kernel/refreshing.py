@@ -52,7 +52,11 @@ class Refreshing(Generic[T]):
             pause = self._first_pause if self._held is None else self._pause
             if self._trying is not None or time.monotonic() - self._tried > pause:
                 await self._try()
-            held = self._good()
+        return self.known()
+
+    def known(self) -> T | None:
+        """The value that is good without waiting for any."""
+        held = self._good()
         return None if held is None else held.value
 
     async def keep_fresh(self) -> None:

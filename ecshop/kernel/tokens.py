@@ -90,7 +90,7 @@ class Verifier:
 
     async def _claims(self, token: str, audience: Audience) -> Mapping[str, Any]:
         known = self._remembered.get((token, audience))
-        if known is None or await self._is_withdrawn(known.kid):
+        if known is None or self._is_withdrawn(known.kid):
             known = await self._verify(token, audience)
             self._remembered[token, audience] = known
             if len(self._remembered) > self._MOST_REMEMBERED:
@@ -100,9 +100,9 @@ class Verifier:
             raise Unauthenticated("the token has expired; log in again")
         return known.claims
 
-    async def _is_withdrawn(self, kid: str) -> bool:
+    def _is_withdrawn(self, kid: str) -> bool:
         """What is remembered ends with the key that made it true."""
-        keys = await self._keys.get()
+        keys = self._keys.known()
         return keys is not None and kid not in keys
 
     async def _verify(self, token: str, audience: Audience) -> _Verified:

@@ -150,7 +150,7 @@ def _add(session: Session, placements: Sequence[Placement]) -> None:
     insert_rows(session, table_of(OrderRow), [_order_values(one) for one in placements])
     lines = [values for one in placements for values in _line_values(one.order)]
     insert_rows(session, table_of(OrderLineRow), lines)
-    record_events(session, (replace(_confirmed(one.order), request_id=one.request_id) for one in placements))
+    record_events(session, (_confirmed(one.order, one.request_id) for one in placements))
 
 
 def _order_values(placement: Placement) -> dict[str, Any]:
@@ -173,9 +173,12 @@ def _tombstone(order_id: UUID) -> OrderRow:
     return OrderRow(id=order_id, placed_at=moment, cancelled_at=moment, cancelled_by=SHOP, restock=True, **fields)
 
 
-def _confirmed(order: Order) -> OrderConfirmed:
-    units = tuple(OrderedUnits(line.product_id, line.quantity) for line in order.lines)
-    return OrderConfirmed(order.id, 1, order.user_id, units, order.total, order.currency, happened_at=order.placed_at)
+def _confirmed(order: Order, request_id: str = "") -> OrderConfirmed:
+    units = tuple([OrderedUnits(line.product_id, line.quantity) for line in order.lines])
+    total, currency, placed_at = order.total, order.currency, order.placed_at
+    return OrderConfirmed(
+        order.id, 1, order.user_id, units, total, currency, request_id=request_id, happened_at=placed_at
+    )
 
 
 def _cancelled(row: OrderRow) -> OrderCancelled:
