@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.envelope import Envelope
@@ -14,7 +14,7 @@ from ecshop.events.outbox import RETENTION as OUTBOX_RETENTION
 from ecshop.events.tables import Inbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import affected_rows, table_of
-from ecshop.kernel.db.insertion import insert_rows
+from ecshop.kernel.db.many import execute_many
 
 RETENTION: Final = 2 * OUTBOX_RETENTION
 """How long an applied event is remembered: longer than it can be sent again."""
@@ -23,6 +23,7 @@ _PURGE_AT_ONCE: Final = 1000
 _SEEN: Final = select(Inbox.event_id).where(
     Inbox.consumer == bindparam("consumer"), Inbox.event_id.in_(bindparam("ids", expanding=True))
 )
+_ACCEPT: Final = insert(table_of(Inbox))
 
 
 def once(session: Session, consumer: str, envelopes: Sequence[Envelope]) -> list[Envelope]:
@@ -33,7 +34,7 @@ def once(session: Session, consumer: str, envelopes: Sequence[Envelope]) -> list
     if fresh:
         moment = now()
         rows = [{"consumer": consumer, "event_id": one.id, "applied_at": moment} for one in fresh]
-        insert_rows(session, table_of(Inbox), rows)
+        execute_many(session, _ACCEPT, rows)
     return fresh
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event
@@ -18,7 +18,7 @@ from ecshop.events.envelope import Envelope, seal, to_bytes
 from ecshop.events.tables import Outbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import affected_rows, table_of
-from ecshop.kernel.db.insertion import insert_rows
+from ecshop.kernel.db.many import execute_many
 from ecshop.kernel.telemetry.logs import request_id
 
 RETENTION: Final = timedelta(hours=72)
@@ -65,6 +65,7 @@ class Unheard(NamedTuple):
     since: datetime
 
 
+_RECORD: Final = insert(table_of(Outbox))
 _PENDING: Final = (
     select(Outbox.seq, Outbox.event_id, Outbox.type, Outbox.body, Outbox.attempts)
     .where(
@@ -101,7 +102,7 @@ def record(session: Session, events: Iterable[Event]) -> None:
     An event that names no request was caused by the one that this transaction is run for.
     """
     rows = [_row(seal(event, caused_by=request_id.get())) for event in events]
-    insert_rows(session, table_of(Outbox), rows)
+    execute_many(session, _RECORD, rows)
 
 
 def _row(envelope: Envelope) -> dict[str, object]:
@@ -127,8 +128,7 @@ def settle(
     connection, moment = session.connection(), now()
     if heard:
         connection.execute(_HEARD, {"seqs": heard, "moment": moment})
-    if taken:
-        connection.execute(_TAKEN, [{"row": one.seq, "moment": moment, "at": one.place} for one in taken])
+    execute_many(session, _TAKEN, [{"row": one.seq, "moment": moment, "at": one.place} for one in taken])
     if postponed:
         connection.execute(_POSTPONE, [{"row": one.seq, "due": one.due_at} for one in postponed])
 

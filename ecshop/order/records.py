@@ -8,15 +8,15 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from msgspec.structs import asdict, replace
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, OrderFulfilled, ReservationExpired
 from ecshop.events.outbox import record as record_events
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.insertion import insert_rows
 from ecshop.kernel.db.keyset import Keyset, among, changed_after
+from ecshop.kernel.db.many import execute_many
 from ecshop.kernel.db.mapping import assign, given, struct_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
@@ -41,6 +41,8 @@ REUSED: Final = "this Idempotency-Key came with another order before; take a new
 _IDS: Final = select(OrderRow.id).where(OrderRow.id.in_(bindparam("orders", expanding=True)))
 _ORDERS: Final = select(OrderRow).where(OrderRow.id.in_(bindparam("orders", expanding=True)))
 _NEWEST_FIRST: Final = Keyset("-placed_at", OrderRow.placed_at, OrderRow.id)
+_ADD: Final = insert(table_of(OrderRow))
+_ADD_LINES: Final = insert(table_of(OrderLineRow))
 
 
 class Attempt(NamedTuple):
@@ -147,9 +149,9 @@ def _repeat(row: OrderRow | None, fingerprint: str | None) -> Order | EcshopErro
 def _add(session: Session, placements: Sequence[Placement]) -> None:
     if not placements:
         return
-    insert_rows(session, table_of(OrderRow), [_order_values(one) for one in placements])
+    execute_many(session, _ADD, [_order_values(one) for one in placements])
     lines = [values for one in placements for values in _line_values(one.order)]
-    insert_rows(session, table_of(OrderLineRow), lines)
+    execute_many(session, _ADD_LINES, lines)
     record_events(session, (_confirmed(one.order, one.request_id) for one in placements))
 
 

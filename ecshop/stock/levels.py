@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event, StockDepleted, StockReplenished
@@ -15,7 +15,7 @@ from ecshop.events.outbox import record
 from ecshop.events.tables import Shop
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.insertion import insert_rows
+from ecshop.kernel.db.many import execute_many
 from ecshop.stock.models import ItemRow, MovementRow
 
 OPEN: Final = "open"
@@ -39,6 +39,7 @@ _SAVE: Final = (
         updated_at=bindparam("moment"),
     )
 )
+_MOVE: Final = insert(table_of(MovementRow))
 
 
 @dataclass(slots=True)
@@ -102,11 +103,9 @@ class Levels:
         )
 
     def save(self) -> None:
-        connection = self._session.connection()
         changed = [self._levels[product_id] for product_id in sorted(self._changed)]
-        if changed:
-            connection.execute(_SAVE, [_row(level) | {"moment": self._moment} for level in changed])
-        insert_rows(self._session, table_of(MovementRow), self._movements)
+        execute_many(self._session, _SAVE, [_row(level) | {"moment": self._moment} for level in changed])
+        execute_many(self._session, _MOVE, self._movements)
         record(self._session, [news for level in changed if (news := _news(level)) is not None])
 
     def _change(self, product_id: int) -> Level:

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import ReservationExpired
 from ecshop.events.outbox import is_on_its_way, record
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.insertion import insert_rows
+from ecshop.kernel.db.many import execute_many
 from ecshop.kernel.db.transaction import Overtaken
 from ecshop.kernel.errors import EcshopError
 from ecshop.stock.contract import (
@@ -51,6 +51,8 @@ _HOLD_AGAIN: Final = (
 _SHARE: Final = update(table_of(ReservationRow)).where(_IS_IT).values(attempt=0)
 _WITHDRAW: Final = update(table_of(ReservationRow)).where(_IS_IT).values(state=WITHDRAWN)
 _FREE: Final = delete(table_of(ReservationLineRow)).where(_LINE.order_id == bindparam("order"))
+ADD: Final = insert(table_of(ReservationRow))
+_ADD_LINES: Final = insert(table_of(ReservationLineRow))
 
 
 class Wanted(NamedTuple):
@@ -115,9 +117,9 @@ def withdraw(session: Session, withdrawn: Sequence[Withdrawn]) -> list[None]:
         session.connection().execute(_FREE, [{"order": order_id} for order_id in own])
         session.connection().execute(_WITHDRAW, [{"order": order_id} for order_id in own])
     unknown = {one.order_id: one for one in withdrawn if one.order_id not in known}
-    insert_rows(
+    execute_many(
         session,
-        table_of(ReservationRow),
+        ADD,
         [
             {"order_id": one.order_id, "state": WITHDRAWN, "attempt": one.attempt, "expires_at": one.at}
             for one in unknown.values()
@@ -209,7 +211,7 @@ def _add(session: Session, granted: Sequence[Wanted], again: Sequence[Wanted]) -
         {"order_id": one.order_id, "state": HELD, "attempt": one.attempt, "expires_at": one.expires_at}
         for one in granted
     ]
-    insert_rows(session, table_of(ReservationRow), held)
+    execute_many(session, ADD, held)
     if again:
         renewed = [{"order": one.order_id, "by": one.attempt, "until": one.expires_at} for one in again]
         session.connection().execute(_HOLD_AGAIN, renewed)
@@ -218,4 +220,4 @@ def _add(session: Session, granted: Sequence[Wanted], again: Sequence[Wanted]) -
         for one in (*granted, *again)
         for line in one.lines
     ]
-    insert_rows(session, table_of(ReservationLineRow), lines)
+    execute_many(session, _ADD_LINES, lines)

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.insertion import insert_rows
+from ecshop.kernel.db.many import execute_many
 from ecshop.stock.levels import Levels
 from ecshop.stock.models import ReservationRow
 from ecshop.stock.reservations import (
+    ADD,
     COMMITTED,
     HELD,
     RELEASED,
@@ -95,7 +96,7 @@ def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
                 levels.move(product, sign * quantity, reason, order_id, requests[order_id])
     for state in (RELEASED, RETURNED, WRITTEN_OFF):
         _set_state(session, [order_id for order_id, end in ends.items() if end.state == state], state)
-    insert_rows(session, table_of(ReservationRow), [_tombstone(order_id) for order_id in unknown])
+    execute_many(session, ADD, [_tombstone(order_id) for order_id in unknown])
     levels.save()
     return [_outcome(states.get(event.order_id), ends.get(event.order_id)) for event in events]
 
