@@ -41,7 +41,7 @@ class OrderRow(Base):
     total: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     placed_at: Mapped[datetime]
-    updated_at: Mapped[UpdatedAt]
+    updated_at: Mapped[UpdatedAt] = mapped_column(index=True)
     fulfilled_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
     cancelled_by: Mapped[str | None] = mapped_column(String(16))

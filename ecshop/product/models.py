@@ -51,7 +51,7 @@ class ProductRow(Base):
     on_sale: Mapped[bool]
     in_stock: Mapped[bool | None]
     stock_version: Mapped[int] = mapped_column(default=0)
-    updated_at: Mapped[UpdatedAt]
+    updated_at: Mapped[UpdatedAt] = mapped_column(index=True)
 
     @validates("name", "detail")
     def _fold(self, field: str, text: str) -> str:

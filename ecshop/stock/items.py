@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.catalog import ProductDeleted, StockDepleted, StockReplenished
 from ecshop.events.outbox import record
 from ecshop.kernel.clock import now
-from ecshop.kernel.db.keyset import Keyset, changed_after
+from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.db.mapping import struct_of
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Page
@@ -50,7 +50,7 @@ def get(session: Session, product_id: int) -> StockItem:
 def list_items(session: Session, updated_after: datetime | None, cursor: str | None, limit: int) -> Page[StockItem]:
     query = select(ItemRow).where(ItemRow.state == OPEN)
     if updated_after is not None:
-        query = query.where(changed_after(session, ItemRow.product_id, ItemRow.updated_at, updated_after))
+        query = query.where(ItemRow.updated_at > updated_after)
     return _BY_PRODUCT.fetch(session, query, cursor, limit, _item)
 
 

@@ -20,6 +20,8 @@ class ItemRow(Base):
 
     An item that is `removed`, or whose product is `deleted`, is in no list and promises nothing, but it stays: orders
     that are on their way still find it, and it goes on counting versions when it is opened again.
+
+    `updated_at` has no index: each order changes it twice, and would dirty a page for each of its items.
     """
 
     __tablename__ = "item"

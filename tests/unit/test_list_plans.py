@@ -20,7 +20,6 @@ from ecshop.order import records
 from ecshop.order.contract import Order, OrderFilter, OrderLine
 from ecshop.product import catalogue
 from ecshop.product.contract import ProductFilter
-from ecshop.stock import items
 from tests.unit.schema import MigratedEngine
 
 STAFF, BUYER, MOMENT = Actor(uuid4(), Role.STAFF), Actor(uuid4(), Role.CUSTOMER), now()
@@ -42,7 +41,6 @@ LISTS: dict[str, tuple[str, Ask]] = {
         "product",
         lambda session: catalogue.list_products(session, ProductFilter(updated_after=MOMENT), None, 100),
     ),
-    "ix_item_updated_at": ("stock", lambda session: items.list_items(session, MOMENT, None, 100)),
 }
 
 

@@ -55,7 +55,7 @@ COLUMN_TYPES: Final[dict[Any, Any]] = {int: BigInteger, datetime: Instant, UUID:
 """The `type_annotation_map` of every context's `Base`."""
 
 
-UpdatedAt = Annotated[datetime, mapped_column(default=now, onupdate=now, index=True)]
+UpdatedAt = Annotated[datetime, mapped_column(default=now, onupdate=now)]
 """When the row was changed last: every statement that changes it sets this too, unless it says another time."""
 
 

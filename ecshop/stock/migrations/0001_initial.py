@@ -22,7 +22,6 @@ def upgrade() -> None:
         sa.CheckConstraint("0 <= reserved AND reserved <= on_hand", name="never_oversold"),
         sa.CheckConstraint("state IN ('open', 'removed', 'deleted')", name="known_state"),
     )
-    op.create_index("ix_item_updated_at", "item", ["updated_at"])
     op.create_table(
         "reservation",
         sa.Column("order_id", sa.Uuid, primary_key=True),
