@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
 from ecshop.kernel.db import engine as engines
@@ -134,8 +134,8 @@ async def test_of_a_record_that_may_have_been_written_order_decides_and_not_the_
     product = await house.stocked()
     orders = house.database("order").engine
 
-    def fail(connection: object) -> None:
-        if getattr(connection, "engine", None) is not None and connection.engine.url == orders.url:  # type: ignore[attr-defined]
+    def fail(connection: Connection) -> None:
+        if connection.engine.url == orders.url:
             event.remove(Engine, "commit", fail)
             raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
 

@@ -54,6 +54,14 @@ async def _within(seconds: float, database: Database, note: str) -> None:
         deadline.reset(token)
 
 
+async def _writes(database: Database, note: str) -> bool:
+    try:
+        await database.write(add, note)
+    except Aborted:
+        return False
+    return True
+
+
 @on_sqlite
 async def test_what_nobody_waits_for_any_more_is_not_begun(database: Database, tmp_path: Path) -> None:
     with locked(tmp_path):
@@ -98,14 +106,7 @@ async def test_a_database_that_is_known_not_to_answer_refuses_at_once_and_is_bac
                 await impatient.write(add, str(number))
         assert time.monotonic() - began < SHORT
 
-    async def writes() -> bool:
-        try:
-            await impatient.write(add, "again")
-        except Aborted:
-            return False
-        return True
-
-    await eventually_async(writes, True)
+    await eventually_async(lambda: _writes(impatient, "again"), True)
     assert await impatient.read(texts) == ["again"]
 
 
@@ -218,12 +219,5 @@ async def test_a_server_that_is_gone_refuses_at_once_and_is_back_when_it_answers
                 await served.write(add, "Coffee")
         assert time.monotonic() - began < 1
 
-    async def written() -> bool:
-        try:
-            await served.write(add, "Cocoa")
-        except Unavailable:
-            return False
-        return True
-
-    await eventually_async(written, True)
+    await eventually_async(lambda: _writes(served, "Cocoa"), True)
     assert await served.read(texts) == ["Tea", "Cocoa"]

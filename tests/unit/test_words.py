@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 import pytest
@@ -35,7 +35,7 @@ def test_what_is_folded_is_folded_for_good(text: str) -> None:
 
 
 @repeatably
-@given(texts, st.sampled_from(Form.__args__))  # type: ignore[attr-defined]
+@given(texts, st.sampled_from(get_args(Form)))
 def test_a_word_is_the_same_in_every_form_of_unicode(text: str, form: Form) -> None:
     assert key_of(unicodedata.normalize(form, text)) == key_of(text)
     assert search_text(unicodedata.normalize(form, text)) == search_text(text)

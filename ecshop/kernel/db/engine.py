@@ -66,7 +66,7 @@ def writing(engine: Engine) -> Engine:
         connection.info[_WRITES] = True
         return connection
 
-    sibling.raw_connection = connect  # type: ignore[method-assign]
+    sibling.raw_connection = connect  # type: ignore[method-assign]  # an engine has no other hook for it
     return sibling
 
 
@@ -103,7 +103,7 @@ def open_engine(url: str | URL, *, synchronous: str = "FULL", guest: bool = Fals
     def _(_connection: Any, record: Any) -> None:
         record.info.pop(_WRITES, None)
 
-    engine.dialect.do_begin = _begin  # type: ignore[assignment]
+    engine.dialect.do_begin = _begin  # type: ignore[assignment]  # it is called as a function, with the connection alone
     return engine
 
 

@@ -85,7 +85,7 @@ class FileGuard:
 def _inode(file: str) -> Inode | None:
     """Asked before each transaction: `pathlib` takes three times as long."""
     try:
-        found = os.stat(file)  # noqa: PTH116
+        found = os.stat(file)  # noqa: PTH116 - as the docstring says
     except OSError:
         return None
     return found.st_dev, found.st_ino
