@@ -20,17 +20,19 @@ _LONGEST: Final = 2.0
 async def repeat(step: Callable[[], Awaitable[None]], who: str) -> None:
     """Do the step again and again until cancelled, more and more slowly while it fails.
 
-    `Unavailable` is said once, in a word; any other error is a bug, and each is said with its traceback.
+    `Unavailable` is said in a word, and again only when it has another reason; any other error is a bug, and each is
+    said with its traceback.
     """
-    pause = 0.0
+    pause, said = 0.0, ""
     while not _is_cancelled():
         try:
             await step()
         except Exception as cause:
             if not isinstance(cause, Unavailable):
                 log.error("failed; will be tried again", who=who, exc_info=cause)
-            elif not pause:
-                log.warning("waiting until it answers; nothing is lost", who=who, error=cause.detail)
+            elif cause.detail != said:
+                said = cause.detail
+                log.warning("waiting until it answers; nothing is lost", who=who, error=said)
             in_trouble(who, cause.detail if isinstance(cause, Unavailable) else f"{type(cause).__name__}; see the log")
             pause = min(_LONGEST, pause * 2 or _SHORTEST)
             await asyncio.sleep(pause)
@@ -38,7 +40,7 @@ async def repeat(step: Callable[[], Awaitable[None]], who: str) -> None:
             if pause:
                 log.info("going on", who=who)
                 well_again(who)
-            pause = 0.0
+            pause, said = 0.0, ""
 
 
 def _is_cancelled() -> bool:

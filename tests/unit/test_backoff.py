@@ -22,14 +22,15 @@ def _logs_of_this_test() -> None:
 class Step:
     """Is away for some turns, then does its work, and cancels its loop at the last."""
 
-    def __init__(self, away: int, turns: int) -> None:
+    def __init__(self, away: int, turns: int, *reasons: str) -> None:
         self._away, self._turns = away, turns
+        self._reasons = iter(reasons)
         self.tries = 0
 
     async def __call__(self) -> None:
         self.tries += 1
         if self.tries <= self._away:
-            raise Unavailable("gone for tea")
+            raise Unavailable(next(self._reasons, "gone for tea"))
         if self.tries == self._turns:
             task = asyncio.current_task()
             assert task is not None
@@ -43,6 +44,13 @@ async def test_what_is_away_is_waited_for_and_said_once() -> None:
     assert step.tries == 5
     assert [(line["log_level"], line["who"]) for line in logs] == [("warning", "the kettle"), ("info", "the kettle")]
     assert logs[0]["error"] == "gone for tea"
+
+
+async def test_another_reason_why_it_is_away_is_said_too() -> None:
+    step = Step(5, 6, "no water", "no water", "no power")
+    with capture_logs() as logs:
+        await asyncio.wait([asyncio.create_task(repeat(step, "the kettle"))], timeout=20)
+    assert [line["error"] for line in logs if "error" in line] == ["no water", "no power", "gone for tea"]
 
 
 async def test_a_step_that_swallows_its_cancellation_is_not_repeated() -> None:
