@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -13,7 +13,6 @@ from ecshop.events.catalog import ProductDeleted
 from ecshop.events.outbox import record
 from ecshop.kernel.db.keyset import Keyset, changed_after
 from ecshop.kernel.db.mapping import assign, columns_of, given, struct_of
-from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import Page
 from ecshop.kernel.words import key_of, search_text
@@ -38,14 +37,11 @@ _SORTED_BY: Final[dict[str, InstrumentedAttribute[Any]]] = {
 }
 
 
-def find(session: Session, ids: Sequence[int]) -> list[Product | EcshopError]:
-    found = _found(session, set(ids))
-    return [found.get(id_) or _missing([id_]) for id_ in ids]
-
-
-def quote(session: Session, requests: Sequence[tuple[int, ...]]) -> list[tuple[Quote, ...] | EcshopError]:
-    found = _found(session, {id_ for ids in requests for id_ in ids})
-    return [_quotes([found.get(id_) for id_ in ids], ids) for ids in requests]
+def find(session: Session, requests: Sequence[tuple[int, ...]]) -> list[list[Product | None]]:
+    """For each request its products in their order, None for what is not there."""
+    rows = session.connection().execute(_FIND, {"ids": list({id_ for ids in requests for id_ in ids})})
+    found = {product.id: product for product in (Product(*row) for row in rows)}
+    return [[found.get(id_) for id_ in ids] for ids in requests]
 
 
 def list_products(session: Session, wanted: ProductFilter, cursor: str | None, limit: int) -> Page[Product]:
@@ -77,20 +73,17 @@ def delete(session: Session, product_id: int) -> None:
     record(session, [ProductDeleted(product_id)])
 
 
-def _found(session: Session, ids: Iterable[int]) -> dict[int, Product]:
-    products = [Product(*row) for row in session.connection().execute(_FIND, {"ids": list(ids)})]
-    return {product.id: product for product in products}
-
-
-def _quotes(products: Sequence[Product | None], ids: Sequence[int]) -> tuple[Quote, ...] | EcshopError:
-    here = [product for product in products if product is not None]
-    if len(here) < len(ids):
-        return _missing([id_ for id_, product in zip(ids, products, strict=True) if product is None])
-    for product in here:
+def quotes_of(products: Sequence[Product]) -> tuple[Quote, ...]:
+    """Raises `ProductDiscontinued` for the first that is not on sale."""
+    for product in products:
         if not product.status:
             reason = "sold_out" if product.on_sale else "off_sale"
-            return ProductDiscontinued(f"{product.name} is not on sale", product_id=product.id, reason=reason)
-    return tuple(struct_of(Quote, product, product_id=product.id) for product in here)
+            raise ProductDiscontinued(f"{product.name} is not on sale", product_id=product.id, reason=reason)
+    return tuple(Quote(product.id, product.name, product.price, product.currency) for product in products)
+
+
+def missing(ids: Sequence[int]) -> ProductNotFound:
+    return ProductNotFound(f"no product has the id {', '.join(map(str, ids))}", product_ids=list(ids))
 
 
 def _filtered(session: Session, wanted: ProductFilter) -> Select[Any]:
@@ -120,12 +113,8 @@ def _columns_of(body: NewProduct | ProductChange) -> dict[str, Any]:
 def _row(session: Session, product_id: int) -> ProductRow:
     row = session.get(ProductRow, product_id, with_for_update=True)
     if row is None:
-        raise _missing([product_id])
+        raise missing([product_id])
     return row
-
-
-def _missing(ids: Sequence[int]) -> ProductNotFound:
-    return ProductNotFound(f"no product has the id {', '.join(map(str, ids))}", product_ids=list(ids))
 
 
 def _require_category(session: Session, category_id: int | None) -> None:

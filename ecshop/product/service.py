@@ -16,6 +16,7 @@ from ecshop.product.contract import (
     ProductFilter,
     Quote,
 )
+from ecshop.product.snapshots import Snapshots
 
 
 class ProductService:
@@ -23,12 +24,14 @@ class ProductService:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._snapshots = Snapshots(db)
 
     async def get(self, product_id: int) -> Product:
-        return await self._db.read_many(catalogue.find, product_id)
+        [product] = await self._all_of([product_id])
+        return product
 
     async def quote(self, product_ids: Sequence[int]) -> tuple[Quote, ...]:
-        return await self._db.read_many(catalogue.quote, tuple(product_ids))
+        return catalogue.quotes_of(await self._all_of(product_ids))
 
     async def list(self, wanted: ProductFilter, cursor: str | None, limit: int) -> Page[Product]:
         return await self._db.read(catalogue.list_products, wanted, cursor, limit)
@@ -63,3 +66,10 @@ class ProductService:
     async def delete_category(self, category_id: int) -> None:
         """Raises `CategoryNotFound` or `CategoryInUse`."""
         await self._db.write(categories.delete, category_id)
+
+    async def _all_of(self, product_ids: Sequence[int]) -> Sequence[Product]:
+        found = await self._snapshots.get(product_ids)
+        here = [product for product in found if product is not None]
+        if len(here) < len(found):
+            raise catalogue.missing([id_ for id_, product in zip(product_ids, found, strict=True) if product is None])
+        return here

@@ -56,6 +56,27 @@ async def test_a_quote_needs_every_product_to_be_on_sale(doors: Doors) -> None:
     assert refusal.value.fields == {"product_id": tea.id, "reason": "off_sale"}
 
 
+async def test_whoever_has_changed_a_product_finds_it_changed(doors: Doors) -> None:
+    """However many look at it meanwhile."""
+    tea = await doors.catalogue.create(NewProduct("Tea", 1200))
+    looking = [asyncio.create_task(_look_at(doors, tea.id)) for _ in range(8)]
+    for price in range(1000, 1050):
+        changed = await doors.catalogue.change(tea.id, ProductChange(price=price))
+        assert await doors.product.get(tea.id) == changed
+        assert await doors.product.quote([tea.id]) == (Quote(tea.id, "Tea", price, "JPY"),)
+    await doors.catalogue.delete(tea.id)
+    with pytest.raises(ProductNotFound):
+        await doors.product.quote([tea.id])
+    for task in looking:
+        task.cancel()
+    await asyncio.gather(*looking, return_exceptions=True)
+
+
+async def _look_at(doors: Doors, product_id: int) -> None:
+    while True:
+        await doors.product.quote([product_id])
+
+
 async def test_quotes_that_are_looked_up_together_do_not_fail_for_each_other(doors: Doors) -> None:
     tea = await doors.catalogue.create(NewProduct("Tea", 1200))
     outcomes = await asyncio.gather(

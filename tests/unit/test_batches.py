@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -32,6 +33,34 @@ async def test_only_what_waits_for_the_same_function_is_done_together(database: 
         *(database.write_many(others, number) for number in (8, 10)),
     )
     assert (some.sizes, others.sizes) == ([3], [2])
+
+
+@pytest.mark.sqlite_only
+async def test_whatever_waits_for_the_only_writer_shares_its_commit(database: Database) -> None:
+    """PostgreSQL has several: they would hold up each other's rows for longer, and in another order."""
+    work, commits = Halving(), Counter[str]()
+    database.on_commit.append(lambda: commits.update(["one"]))
+    halves, *_ = await asyncio.gather(database.write_many(work, 4), database.write(add, "a"), database.write(add, "b"))
+    assert halves == 2
+    assert await database.read(texts) == ["4", "a", "b"]
+    assert commits["one"] == 1
+
+
+async def test_what_fails_takes_nothing_from_others_that_wait_with_it(database: Database) -> None:
+    def fail(session: Session) -> None:
+        add(session, "half of it")
+        raise OddNumber("no")
+
+    work = Halving(breaks_at=6)
+    results = await asyncio.gather(
+        database.write(add, "before"),
+        database.write(fail),
+        *(database.write_many(work, number) for number in (4, 6)),
+        database.write(add, "after"),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [type(None), OddNumber, int, ValueError, type(None)]
+    assert sorted(await database.read(texts)) == ["4", "after", "before"]
 
 
 async def test_what_is_refused_in_a_batch_is_told_to_its_own_caller_only(database: Database) -> None:
