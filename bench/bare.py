@@ -1,6 +1,7 @@
-"""What everything is compared with: a Litestar handler that checks the token, decodes the body and answers an order.
+"""What everything is compared with: a Litestar handler that looks a token up, decodes the body and answers an order.
 
-It runs behind the same server as the shop, with the same guard and the same strict body, without a log or a database.
+It runs behind the same server as the shop. `edge` puts the same handler behind all that the shop puts around its own:
+request ids, deadlines, the log, problems, tokens, strict bodies and parameters.
 """
 
 from __future__ import annotations
@@ -11,46 +12,63 @@ from typing import Any
 from uuid import uuid4
 
 from litestar import Litestar, Request, post
-from litestar.datastructures import State
 from litestar.params import JSONBody
+from litestar.types import ASGIApp
 
 from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.clock import now
-from ecshop.kernel.http.app import MAX_BODY
+from ecshop.kernel.http.app import create_app
 from ecshop.kernel.http.operation import operation
-from ecshop.kernel.http.strict import StrictBody
 from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.telemetry.logs import configure_logging
 from ecshop.kernel.tokens import JwkSet, Verifier
 from ecshop.order.contract import NewOrder, Order, OrderLine
 from entrypoints.serve import listening_socket, serve_app, stop_signal, uvloop_runner
 
 
-@post("/orders", **operation("Answer an order", role=Role.CUSTOMER))
-async def answer(request: Request[Actor, Any, Any], data: JSONBody[NewOrder]) -> Order:
-    lines = tuple(OrderLine(line.product_id, "Green tea", line.quantity, 1200, 1200) for line in data.lines)
+def bare(verifier: Verifier) -> ASGIApp:
+    actors: dict[str, Actor] = {}
+
+    @post("/orders")
+    async def place(request: Request[Any, Any, Any], data: JSONBody[NewOrder]) -> Order:
+        authorization = request.headers["authorization"]
+        if authorization not in actors:
+            actors[authorization] = await verifier.actor(authorization.removeprefix("Bearer "))
+        return _answer(actors[authorization], data)
+
+    return Litestar([place], logging_config=None, openapi_config=None)
+
+
+def edge(verifier: Verifier) -> ASGIApp:
+    @post("/orders", **operation("Answer an order", role=Role.CUSTOMER))
+    async def place(request: Request[Actor, Any, Any], data: JSONBody[NewOrder]) -> Order:
+        return _answer(request.user, data)
+
+    async def report() -> dict[str, str]:
+        return {}
+
+    configure_logging(json=True)
+    return create_app([place], {}, report, verifier, title="edge", tags={}, request_seconds=10)
+
+
+def _answer(actor: Actor, wanted: NewOrder) -> Order:
+    lines = tuple(OrderLine(line.product_id, "Green tea", line.quantity, 1200, 1200) for line in wanted.lines)
     moment, ends = now(), (None, None, None, None)
-    return Order(uuid4(), "confirmed", request.user.user_id, lines, 1200, "JPY", moment, moment, *ends)
+    return Order(uuid4(), "confirmed", actor.user_id, lines, 1200, "JPY", moment, moment, *ends)
 
 
-async def _serve(folder: Path) -> None:
+async def _serve(app: str, folder: Path) -> None:
     keys = signing_key_in(folder).jwks
 
     async def jwks() -> JwkSet:
         return keys
 
-    app = Litestar(
-        [answer],
-        dto=StrictBody,
-        logging_config=None,
-        openapi_config=None,
-        request_max_body_size=MAX_BODY,
-        state=State({"verifier": Verifier(jwks)}),
-    )
+    made = {"bare": bare, "edge": edge}[app](Verifier(jwks))
     with listening_socket("127.0.0.1", 0) as listening:
-        address = f"bare on http://127.0.0.1:{listening.getsockname()[1]}"
-        await serve_app(app, listening, lambda: print(address, flush=True), stop_signal())
+        address = f"{app} on http://127.0.0.1:{listening.getsockname()[1]}"
+        await serve_app(made, listening, lambda: print(address, flush=True), stop_signal())
 
 
 if __name__ == "__main__":
     with uvloop_runner() as runner:
-        runner.run(_serve(Path(sys.argv[1])))
+        runner.run(_serve(sys.argv[1], Path(sys.argv[2])))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 import jwt
@@ -30,6 +30,7 @@ _FIRST_PAUSE: Final = 1.0
 _CLOCK_SKEW: Final = 30  # seconds by which auth's clock may be ahead of ours
 
 Audience = tuple[str, ...]
+Claims = Mapping[str, Any]
 Keys = Mapping[str, jwt.PyJWK]
 
 
@@ -53,8 +54,11 @@ class JwkSet(msgspec.Struct, frozen=True):
 
 
 class _Verified(NamedTuple):
+    """A token that was good, by which key and until when, in seconds since 1970."""
+
     kid: str
-    claims: Mapping[str, Any]
+    expires: float
+    holder: Any
 
 
 class Verifier:
@@ -77,35 +81,30 @@ class Verifier:
 
     async def actor(self, token: str) -> Actor:
         """Raises `Unauthenticated` for a token that is not a person's, or no longer."""
-        claims = await self._claims(token, (SHOP,))
-        try:
-            return Actor(UUID(claims["sub"]), Role(claims["role"]), token)
-        except (KeyError, ValueError) as cause:
-            raise Unauthenticated("the token does not name a user and a role") from cause
+        return cast(Actor, await self._holder(token, (SHOP,), _actor))
 
     async def caller(self, token: str) -> Caller:
         """Raises `Unauthenticated` for a token that is not a service's, or meant for another callee."""
-        claims = await self._claims(token, self._callees)
-        return Caller(claims["sub"], frozenset(str(claims.get("scope", "")).split()))
+        return cast(Caller, await self._holder(token, self._callees, _caller))
 
-    async def _claims(self, token: str, audience: Audience) -> Mapping[str, Any]:
+    async def _holder(self, token: str, audience: Audience, named: Callable[[Claims, str], Any]) -> Any:
         known = self._remembered.get((token, audience))
         if known is None or self._is_withdrawn(known.kid):
-            known = await self._verify(token, audience)
-            self._remembered[token, audience] = known
+            kid, claims = await self._verify(token, audience)
+            known = self._remembered[token, audience] = _Verified(kid, claims["exp"], named(claims, token))
             if len(self._remembered) > self._MOST_REMEMBERED:
                 self._remembered.popitem(last=False)
-        if known.claims["exp"] <= time.time():
+        if known.expires <= time.time():
             del self._remembered[token, audience]
             raise Unauthenticated("the token has expired; log in again")
-        return known.claims
+        return known.holder
 
     def _is_withdrawn(self, kid: str) -> bool:
         """What is remembered ends with the key that made it true."""
         keys = self._keys.known()
         return keys is not None and kid not in keys
 
-    async def _verify(self, token: str, audience: Audience) -> _Verified:
+    async def _verify(self, token: str, audience: Audience) -> tuple[str, Claims]:
         try:
             header = jwt.get_unverified_header(token)
             if header.get("typ") != TOKEN_TYPE:
@@ -120,7 +119,7 @@ class Verifier:
                 leeway=_CLOCK_SKEW,
                 options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
             )
-            return _Verified(kid, claims)
+            return kid, claims
         except jwt.ImmatureSignatureError as cause:
             raise Unauthenticated(
                 f"the token is of the future: auth's clock and the one here differ by more than {_CLOCK_SKEW} s"
@@ -143,6 +142,17 @@ class Verifier:
         return Fresh(
             {key.kid: jwt.PyJWK(msgspec.to_builtins(key)) for key in found.keys}, renew_after=self._check_every
         )
+
+
+def _actor(claims: Claims, token: str) -> Actor:
+    try:
+        return Actor(UUID(claims["sub"]), Role(claims["role"]), token)
+    except (KeyError, ValueError) as cause:
+        raise Unauthenticated("the token does not name a user and a role") from cause
+
+
+def _caller(claims: Claims, _token: str) -> Caller:
+    return Caller(claims["sub"], frozenset(str(claims.get("scope", "")).split()))
 
 
 def bearer_token(header: str | None) -> str:

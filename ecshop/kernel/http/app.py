@@ -13,6 +13,7 @@ from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.http.docs import pages
 from ecshop.kernel.http.edge import Edge
 from ecshop.kernel.http.health import Probe, Report, health, live, readiness
+from ecshop.kernel.http.messages import MAX_BODY, JsonResponse, WholeRequest
 from ecshop.kernel.http.methods import answer_options
 from ecshop.kernel.http.openapi import VariadicTuples, openapi
 from ecshop.kernel.http.operation import ADMITS, Admission
@@ -22,7 +23,6 @@ from ecshop.kernel.http.strict import StrictBody
 from ecshop.kernel.tokens import Verifier
 
 AnyRequest = Request[Any, Any, Any]
-MAX_BODY: Final = 64 * 1024
 
 _ABOUT: Final = """An order system that never sells what it does not have.
 
@@ -58,6 +58,8 @@ def create_app(
         plugins=[VariadicTuples()],
         exception_handlers={EcshopError: render, HTTPException: render_http, Exception: render_unknown},
         logging_config=None,
+        request_class=WholeRequest,
+        response_class=JsonResponse,
         openapi_config=openapi(title, _ABOUT, tags, with_services),
         request_max_body_size=MAX_BODY,
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 from litestar.dto import AbstractDTO
 from litestar.dto.data_structures import DTOFieldDefinition
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
@@ -25,6 +27,7 @@ JSON: Final = "application/json"
 ACCEPTS: Final = "accepts"
 """The handler option that names the media types it reads; JSON alone without it."""
 
+_ESCAPED: Final = b"\\u0000"
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -32,19 +35,18 @@ class StrictBody(AbstractDTO[Any]):
     """As the app's DTO it decodes the bytes in one strict pass, where Litestar would convert them leniently."""
 
     _decoders: ClassVar[dict[str, msgspec.json.Decoder[Any]]] = {}
-    """By the id of the handler, which Litestar makes anew at each look."""
+    """By the id of the handler."""
 
     def decode_bytes(self, value: bytes) -> Any:
-        handler = self.asgi_connection.route_handler
-        decoder = self._decoders[handler.handler_id]
-        media_type = (header(self.asgi_connection.scope, b"content-type") or "").partition(";")[0].strip().lower()
-        accepts = handler.opt.get(ACCEPTS, (JSON,))
+        decoder, accepts = _reading(self.asgi_connection.scope["route_handler"])
+        given = header(self.asgi_connection.scope, b"content-type") or ""
+        media_type = given if given in accepts else given.partition(";")[0].strip().lower()
         if media_type not in accepts:
             raise UnsupportedMediaType(f"send Content-Type: {' or '.join(accepts)}")
         try:
             if media_type == FORM:
                 return msgspec.convert(_form(value.decode()), decoder.type, strict=False)
-            if _NUL.search(value):
+            if _ESCAPED in value and _NUL.search(value):
                 raise wrong(_where_nul_is(msgspec.json.decode(value)) or "body", NO_NUL)
             return decoder.decode(value)
         except msgspec.ValidationError as cause:
@@ -79,6 +81,12 @@ class StrictBody(AbstractDTO[Any]):
     @classmethod
     def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
         return False
+
+
+@cache
+def _reading(handler: BaseRouteHandler) -> tuple[msgspec.json.Decoder[Any], tuple[str, ...]]:
+    """How its body is decoded, and which media types it may have. Litestar makes a handler's id anew at each look."""
+    return StrictBody._decoders[handler.handler_id], handler.opt.get(ACCEPTS, (JSON,))
 
 
 def _form(text: str) -> dict[str, str]:
