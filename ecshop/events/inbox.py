@@ -53,4 +53,4 @@ def purge(session: Session, consumer: str) -> int:
 def _smallest_id(moment: datetime) -> str:
     """Event ids begin with their time in milliseconds, as `envelope` makes them."""
     milliseconds = f"{int(moment.timestamp() * 1000):012x}"
-    return f"{milliseconds[:8]}-{milliseconds[8:]}"
+    return f"{milliseconds[:8]}-{milliseconds[8:]}-0000-0000-000000000000"

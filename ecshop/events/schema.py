@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from ecshop.kernel.db.columns import CountedKey, Instant
+from ecshop.kernel.db.columns import CompactId, CountedKey, Instant
 
 
 def create_event_tables() -> None:
@@ -18,7 +18,7 @@ def create_event_tables() -> None:
     op.create_table(
         "outbox",
         sa.Column("seq", CountedKey, primary_key=True),
-        sa.Column("event_id", sa.String(80), nullable=False),
+        sa.Column("event_id", CompactId, nullable=False),
         sa.Column("type", sa.String(80), nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("recorded_at", Instant, nullable=False),
@@ -35,14 +35,14 @@ def create_event_tables() -> None:
     op.create_table(
         "inbox",
         sa.Column("consumer", sa.String(32), primary_key=True),
-        sa.Column("event_id", sa.String(80), primary_key=True),
+        sa.Column("event_id", CompactId, primary_key=True),
         sa.Column("applied_at", Instant, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "dead_letter",
         sa.Column("consumer", sa.String(32), primary_key=True),
-        sa.Column("event_id", sa.String(80), primary_key=True),
+        sa.Column("event_id", CompactId, primary_key=True),
         sa.Column("type", sa.String(80), nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("error", sa.Text, nullable=False),

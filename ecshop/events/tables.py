@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Index, LargeBinary, String, Text, and_
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey
+from ecshop.kernel.db.columns import COLUMN_TYPES, CompactId, CountedKey
 
 
 class Base(DeclarativeBase):
@@ -36,7 +36,7 @@ class Outbox(Base):
     __tablename__ = "outbox"
 
     seq: Mapped[int] = mapped_column(CountedKey, primary_key=True)
-    event_id: Mapped[str] = mapped_column(String(80))
+    event_id: Mapped[str] = mapped_column(CompactId)
     type: Mapped[str] = mapped_column(String(80))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     recorded_at: Mapped[datetime]
@@ -60,7 +60,7 @@ class Inbox(Base):
     __table_args__ = {"sqlite_with_rowid": False}
 
     consumer: Mapped[str] = mapped_column(String(32), primary_key=True)
-    event_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    event_id: Mapped[str] = mapped_column(CompactId, primary_key=True)
     applied_at: Mapped[datetime]
 
 
@@ -70,7 +70,7 @@ class DeadLetter(Base):
     __tablename__ = "dead_letter"
 
     consumer: Mapped[str] = mapped_column(String(32), primary_key=True)
-    event_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    event_id: Mapped[str] = mapped_column(CompactId, primary_key=True)
     type: Mapped[str] = mapped_column(String(80))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     error: Mapped[str] = mapped_column(Text)

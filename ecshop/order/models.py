@@ -32,6 +32,7 @@ class OrderRow(Base):
         CheckConstraint("(status = 'cancelled') = (cancelled_by IS NOT NULL)", name="cancelled_by_somebody"),
         Index("orders_of_user", "user_id", "placed_at", "id"),
         Index("orders_by_time", "placed_at", "id"),
+        {"sqlite_with_rowid": False},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

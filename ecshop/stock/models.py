@@ -52,6 +52,7 @@ class ReservationRow(Base):
         CheckConstraint(
             "state IN ('held', 'withdrawn', 'committed', 'released', 'returned', 'written_off')", name="known_state"
         ),
+        {"sqlite_with_rowid": False},
     )
 
     order_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -34,7 +34,7 @@ def upgrade() -> None:
         table.add_column(sa.Column("rank", sa.BigInteger, nullable=False, server_default=sa.text("7")))
         table.create_check_constraint("rank_positive", "rank > 0")
 '''
-ONE, OTHER = uuid4().hex, uuid4().hex
+ONE, OTHER = sorted((uuid4().bytes, uuid4().bytes))
 
 
 class Example(NamedTuple):
@@ -92,17 +92,22 @@ EXAMPLES: Final[Mapping[str, Example]] = {
                 {"order_id": OTHER, "product_id": 1, "quantity": 1},
             ],
         },
+        {"sqlite_with_rowid": False},
     ),
     "order": Example(
         "orders",
         {
-            "orders": [{"id": ONE, "user_id": uuid4().hex, **ORDER}, {"id": OTHER, "user_id": uuid4().hex, **ORDER}],
+            "orders": [
+                {"id": ONE, "user_id": uuid4().bytes, **ORDER},
+                {"id": OTHER, "user_id": uuid4().bytes, **ORDER},
+            ],
             "order_line": [
                 {"order_id": ONE, "place": 0, "quantity": 1, **LINE},
                 {"order_id": ONE, "place": 1, "quantity": 2, **LINE},
                 {"order_id": OTHER, "place": 0, "quantity": 3, **LINE},
             ],
         },
+        {"sqlite_with_rowid": False},
     ),
 }
 

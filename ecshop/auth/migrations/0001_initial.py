@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from ecshop.events.schema import create_event_tables
-from ecshop.kernel.db.columns import Instant, sort_key
+from ecshop.kernel.db.columns import CompactUuid, Instant, sort_key
 
 revision = "auth_0001"
 down_revision = None
@@ -13,7 +13,7 @@ down_revision = None
 def upgrade() -> None:
     op.create_table(
         "account",
-        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("id", CompactUuid, primary_key=True),
         sa.Column("user_name", sa.String(64), nullable=False),
         sa.Column("name_key", sort_key(64), nullable=False, unique=True),
         sa.Column("password_hash", sa.String(256), nullable=False),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CursorResult, Dialect, Integer, Result, String, Table, Uuid
+from sqlalchemy import BigInteger, CursorResult, Dialect, Integer, LargeBinary, Result, String, Table, Uuid
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from ecshop.kernel.clock import now
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 CountedKey: Final = BigInteger().with_variant(Integer, "sqlite")
@@ -51,7 +53,68 @@ def _from_microseconds(value: int | None) -> datetime | None:
     return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
-COLUMN_TYPES: Final[dict[Any, Any]] = {int: BigInteger, datetime: Instant, UUID: Uuid}
+class CompactUuid(TypeDecorator[UUID]):
+    """16 bytes on SQLite, where SQLAlchemy's `Uuid` would take 32 letters."""
+
+    impl = Uuid
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[UUID]:
+        return UUID
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return LargeBinary(16) if dialect.name == "sqlite" else Uuid()
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return _to_bytes if dialect.name == "sqlite" else super().bind_processor(dialect)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return _from_bytes if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+class CompactId(TypeDecorator[str]):
+    """An id that is a UUID if it is one of ours, and then 16 bytes on SQLite; any other one is text, on both."""
+
+    impl = String
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[str]:
+        return str
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return LargeBinary(80) if dialect.name == "sqlite" else String(80)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return _packed if dialect.name == "sqlite" else super().bind_processor(dialect)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return _unpacked if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def _to_bytes(value: UUID | None) -> bytes | None:
+    return None if value is None else value.bytes
+
+
+def _from_bytes(value: bytes | None) -> UUID | None:
+    return None if value is None else UUID(bytes=value)
+
+
+def _packed(value: str | None) -> str | bytes | None:
+    if value is None or not _UUID.fullmatch(value):
+        return value
+    return bytes.fromhex(value.replace("-", ""))
+
+
+def _unpacked(value: str | bytes | None) -> str | None:
+    if not isinstance(value, bytes):
+        return value
+    digits = value.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+COLUMN_TYPES: Final[dict[Any, Any]] = {int: BigInteger, datetime: Instant, UUID: CompactUuid}
 """The `type_annotation_map` of every context's `Base`."""
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from ecshop.events.schema import create_event_tables
-from ecshop.kernel.db.columns import CountedKey, Instant
+from ecshop.kernel.db.columns import CompactUuid, CountedKey, Instant
 
 revision = "stock_0001"
 down_revision = None
@@ -24,7 +24,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "reservation",
-        sa.Column("order_id", sa.Uuid, primary_key=True),
+        sa.Column("order_id", CompactUuid, primary_key=True),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("attempt", sa.BigInteger, nullable=False),
         sa.Column("expires_at", Instant, nullable=False),
@@ -32,12 +32,13 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "state IN ('held', 'withdrawn', 'committed', 'released', 'returned', 'written_off')", name="known_state"
         ),
+        sqlite_with_rowid=False,
     )
     held = sa.text("state = 'held'")
     op.create_index("reservation_held", "reservation", ["expires_at"], sqlite_where=held, postgresql_where=held)
     op.create_table(
         "reservation_line",
-        sa.Column("order_id", sa.Uuid, sa.ForeignKey("reservation.order_id"), primary_key=True),
+        sa.Column("order_id", CompactUuid, sa.ForeignKey("reservation.order_id"), primary_key=True),
         sa.Column("product_id", sa.BigInteger, primary_key=True),
         sa.Column("quantity", sa.BigInteger, nullable=False),
         sa.CheckConstraint("quantity > 0", name="quantity_positive"),
@@ -51,8 +52,8 @@ def upgrade() -> None:
         sa.Column("on_hand", sa.BigInteger, nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("reason", sa.String(200), nullable=False),
-        sa.Column("reference", sa.Uuid),
-        sa.Column("actor", sa.Uuid),
+        sa.Column("reference", CompactUuid),
+        sa.Column("actor", CompactUuid),
         sa.Column("at", Instant, nullable=False),
     )
     op.create_index("movement_of_product", "movement", ["product_id", "id"])
