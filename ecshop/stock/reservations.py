@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import ReservationExpired
@@ -24,7 +24,7 @@ from ecshop.stock.contract import (
     ReservationReleased,
 )
 from ecshop.stock.levels import Levels
-from ecshop.stock.models import ReservationLineRow, ReservationRow
+from ecshop.stock.models import ReservationRow
 
 HELD, WITHDRAWN = "held", "withdrawn"
 COMMITTED, RELEASED, RETURNED, WRITTEN_OFF = "committed", "released", "returned", "written_off"
@@ -32,27 +32,23 @@ ASK_AGAIN: Final = timedelta(seconds=60)
 _ASK_AT_ONCE: Final = 500
 
 _ROW: Final = ReservationRow.__table__.c
-_LINE: Final = ReservationLineRow.__table__.c
 _KNOWN_NOW: Final = (
-    select(_ROW.order_id, _ROW.state, _ROW.attempt)
+    select(_ROW.order_id, _ROW.state, _ROW.attempt, _ROW.units)
     .where(_ROW.order_id.in_(bindparam("orders", expanding=True)))
     .order_by(_ROW.order_id)
 )
 _KNOWN: Final = _KNOWN_NOW.with_for_update()
-_LINES: Final = select(_LINE.order_id, _LINE.product_id, _LINE.quantity).where(
-    _LINE.order_id.in_(bindparam("orders", expanding=True))
-)
 _IS_IT: Final = _ROW.order_id == bindparam("order")
 _HOLD_AGAIN: Final = (
     update(table_of(ReservationRow))
     .where(_IS_IT)
-    .values(state=HELD, attempt=bindparam("by"), expires_at=bindparam("until"), asked_at=None)
+    .values(
+        state=HELD, attempt=bindparam("by"), units=bindparam("wanted"), expires_at=bindparam("until"), asked_at=None
+    )
 )
 _SHARE: Final = update(table_of(ReservationRow)).where(_IS_IT).values(attempt=0)
-_WITHDRAW: Final = update(table_of(ReservationRow)).where(_IS_IT).values(state=WITHDRAWN)
-_FREE: Final = delete(table_of(ReservationLineRow)).where(_LINE.order_id == bindparam("order"))
+_WITHDRAW: Final = update(table_of(ReservationRow)).where(_IS_IT).values(state=WITHDRAWN, units={})
 ADD: Final = insert(table_of(ReservationRow))
-_ADD_LINES: Final = insert(table_of(ReservationLineRow))
 
 
 class Wanted(NamedTuple):
@@ -68,15 +64,15 @@ class Withdrawn(NamedTuple):
     at: datetime
 
 
-class _Known(NamedTuple):
+class Known(NamedTuple):
     state: str
     attempt: int
+    units: dict[int, int]
 
 
 def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Reservation | EcshopError]:
     """Serve them in the order of their arrival, all lines of one or none."""
-    known = _known(session, {one.order_id for one in wanted})
-    repeated = lines_of(session, known) if known else {}
+    known = known_of(session, {one.order_id for one in wanted})
     levels = Levels(session, (line.product_id for one in wanted for line in one.lines))
     granted: list[Wanted] = []
     again: list[Wanted] = []
@@ -85,7 +81,7 @@ def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Reservation | Ec
     for one in wanted:
         earlier = known.get(one.order_id)
         if earlier is not None and not _may_hold_again(one, earlier):
-            outcomes.append(_repeat(one, earlier.state, repeated[one.order_id]))
+            outcomes.append(_repeat(one, earlier))
             if earlier.attempt != one.attempt:
                 shared.append(one.order_id)
         elif short := _short(levels, one.lines):
@@ -93,7 +89,7 @@ def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Reservation | Ec
         else:
             for line in one.lines:
                 levels.hold(line.product_id, line.quantity)
-            known[one.order_id], repeated[one.order_id] = _Known(HELD, one.attempt), _units(one.lines)
+            known[one.order_id] = Known(HELD, one.attempt, _units(one.lines))
             (granted if earlier is None else again).append(one)
             outcomes.append(Reservation(one.order_id, one.lines))
     _look_again(session, [one.order_id for one in wanted if one.order_id not in known])
@@ -106,22 +102,20 @@ def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Reservation | Ec
 
 def withdraw(session: Session, withdrawn: Sequence[Withdrawn]) -> list[None]:
     """Give back what one attempt alone holds; what it has not held yet it never will."""
-    known = _known(session, {one.order_id for one in withdrawn})
-    own = {one.order_id: one for one in withdrawn if known.get(one.order_id) == _Known(HELD, one.attempt)}
-    lines = lines_of(session, own)
-    levels = Levels(session, (product for units in lines.values() for product in units))
-    for units in lines.values():
+    known = known_of(session, {one.order_id for one in withdrawn})
+    own = {one.order_id: earlier.units for one in withdrawn if (earlier := _held_by(one, known))}
+    levels = Levels(session, (product for units in own.values() for product in units))
+    for units in own.values():
         for product, quantity in units.items():
             levels.hold(product, -quantity)
     if own:
-        session.connection().execute(_FREE, [{"order": order_id} for order_id in own])
         session.connection().execute(_WITHDRAW, [{"order": order_id} for order_id in own])
     unknown = {one.order_id: one for one in withdrawn if one.order_id not in known}
     execute_many(
         session,
         ADD,
         [
-            {"order_id": one.order_id, "state": WITHDRAWN, "attempt": one.attempt, "expires_at": one.at}
+            {"order_id": one.order_id, "state": WITHDRAWN, "attempt": one.attempt, "units": {}, "expires_at": one.at}
             for one in unknown.values()
         ],
     )
@@ -156,7 +150,12 @@ def ask_about_expired(session: Session, moment: datetime, longest: timedelta) ->
     return len(rows)
 
 
-def _may_hold_again(one: Wanted, earlier: _Known) -> bool:
+def _held_by(one: Withdrawn, known: Mapping[UUID, Known]) -> Known | None:
+    earlier = known.get(one.order_id)
+    return earlier if earlier and (earlier.state, earlier.attempt) == (HELD, one.attempt) else None
+
+
+def _may_hold_again(one: Wanted, earlier: Known) -> bool:
     return earlier.state == WITHDRAWN and earlier.attempt != one.attempt
 
 
@@ -170,10 +169,10 @@ def _look_again(session: Session, refused: Sequence[UUID]) -> None:
         raise Overtaken
 
 
-def _repeat(one: Wanted, state: str, lines: dict[int, int]) -> Reservation | EcshopError:
-    if state in (WITHDRAWN, RELEASED, RETURNED, WRITTEN_OFF):
+def _repeat(one: Wanted, earlier: Known) -> Reservation | EcshopError:
+    if earlier.state in (WITHDRAWN, RELEASED, RETURNED, WRITTEN_OFF):
         return ReservationReleased("the order was given up; place it again as a new one")
-    if lines != _units(one.lines):
+    if earlier.units != _units(one.lines):
         return ReservationConflict("other lines are held for this order")
     return Reservation(one.order_id, one.lines)
 
@@ -186,20 +185,10 @@ def _short(levels: Levels, lines: Sequence[Line]) -> list[dict[str, int]]:
     ]
 
 
-def states_of(session: Session, orders: set[UUID]) -> dict[UUID, str]:
-    return {order_id: known.state for order_id, known in _known(session, orders).items()}
-
-
-def _known(session: Session, orders: set[UUID]) -> dict[UUID, _Known]:
-    rows = session.connection().execute(_KNOWN, {"orders": sorted(orders)})
-    return {order_id: _Known(state, attempt) for order_id, state, attempt in rows.all()}
-
-
-def lines_of(session: Session, orders: Any) -> dict[UUID, dict[int, int]]:
-    found: dict[UUID, dict[int, int]] = {order_id: {} for order_id in orders}
-    for order_id, product_id, quantity in session.connection().execute(_LINES, {"orders": list(found)}).all():
-        found[order_id][product_id] = quantity
-    return found
+def known_of(session: Session, orders: set[UUID]) -> dict[UUID, Known]:
+    """Locked until the transaction ends."""
+    rows = session.connection().execute(_KNOWN, {"orders": sorted(orders)}).all()
+    return {order_id: Known(state, attempt, units) for order_id, state, attempt, units in rows}
 
 
 def _units(lines: Sequence[Line]) -> dict[int, int]:
@@ -208,16 +197,19 @@ def _units(lines: Sequence[Line]) -> dict[int, int]:
 
 def _add(session: Session, granted: Sequence[Wanted], again: Sequence[Wanted]) -> None:
     held = [
-        {"order_id": one.order_id, "state": HELD, "attempt": one.attempt, "expires_at": one.expires_at}
+        {
+            "order_id": one.order_id,
+            "state": HELD,
+            "attempt": one.attempt,
+            "units": _units(one.lines),
+            "expires_at": one.expires_at,
+        }
         for one in granted
     ]
     execute_many(session, ADD, held)
     if again:
-        renewed = [{"order": one.order_id, "by": one.attempt, "until": one.expires_at} for one in again]
+        renewed = [
+            {"order": one.order_id, "by": one.attempt, "wanted": _units(one.lines), "until": one.expires_at}
+            for one in again
+        ]
         session.connection().execute(_HOLD_AGAIN, renewed)
-    lines = [
-        {"order_id": one.order_id, "product_id": line.product_id, "quantity": line.quantity}
-        for one in (*granted, *again)
-        for line in one.lines
-    ]
-    execute_many(session, _ADD_LINES, lines)

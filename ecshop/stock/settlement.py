@@ -23,8 +23,7 @@ from ecshop.stock.reservations import (
     RETURNED,
     WITHDRAWN,
     WRITTEN_OFF,
-    lines_of,
-    states_of,
+    known_of,
 )
 
 ORDERED, CANCELLED, NOT_RESTOCKED = "ordered", "order cancelled", "not restocked"
@@ -59,19 +58,19 @@ Units that are not leave the stock in either state, with the same lines: a cance
 
 def commit(session: Session, events: Sequence[OrderConfirmed]) -> list[str]:
     """The orders stand: their units leave the stock. A second event of the same order changes nothing."""
-    states = states_of(session, {event.order_id for event in events})
+    known = known_of(session, {event.order_id for event in events})
+    states = {order_id: one.state for order_id, one in known.items()}
     missing = [str(event.order_id) for event in events if states.get(event.order_id, WITHDRAWN) == WITHDRAWN]
     if missing:
         raise LookupError(f"confirmed, but never reserved: {', '.join(missing)}")
-    held = [order_id for order_id, state in states.items() if state == HELD]
-    lines = lines_of(session, held)
-    levels = Levels(session, (product for units in lines.values() for product in units))
+    held = {order_id: one.units for order_id, one in known.items() if one.state == HELD}
+    levels = Levels(session, (product for units in held.values() for product in units))
     requests = {event.order_id: event.request_id for event in events}
-    for order_id, units in lines.items():
+    for order_id, units in held.items():
         for product, quantity in units.items():
             levels.hold(product, -quantity)
             levels.move(product, -quantity, ORDERED, order_id, requests[order_id])
-    _set_state(session, held, COMMITTED)
+    _set_state(session, list(held), COMMITTED)
     levels.save()
     return ["committed" if states[event.order_id] == HELD else f"ignored: {states[event.order_id]}" for event in events]
 
@@ -81,11 +80,12 @@ def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
 
     An order that never reserved gets a released reservation, so that a reserve which was overtaken is refused.
     """
-    states = states_of(session, {event.order_id for event in events})
-    known = [event for event in events if event.order_id in states]
-    ends = {one.order_id: end for one in known if (end := _ENDS.get((states[one.order_id], one.restock)))}
+    known = known_of(session, {event.order_id for event in events})
+    states = {order_id: one.state for order_id, one in known.items()}
+    told = [event for event in events if event.order_id in states]
+    ends = {one.order_id: end for one in told if (end := _ENDS.get((states[one.order_id], one.restock)))}
     unknown = list(dict.fromkeys(event.order_id for event in events if event.order_id not in states))
-    lines = lines_of(session, ends)
+    lines = {order_id: known[order_id].units for order_id in ends}
     levels = Levels(session, (product for units in lines.values() for product in units))
     requests = {event.order_id: event.request_id for event in events}
     for order_id, units in lines.items():
@@ -113,4 +113,4 @@ def _set_state(session: Session, orders: Sequence[UUID], state: str) -> None:
 
 
 def _tombstone(order_id: UUID) -> dict[str, Any]:
-    return {"order_id": order_id, "state": RELEASED, "attempt": 0, "expires_at": now()}
+    return {"order_id": order_id, "state": RELEASED, "attempt": 0, "units": {}, "expires_at": now()}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.tables import DeadLetter, Outbox
 from ecshop.order.models import OrderLineRow, OrderRow
 from ecshop.product.models import ProductRow
-from ecshop.stock.models import ItemRow, MovementRow, ReservationLineRow, ReservationRow
+from ecshop.stock.models import ItemRow, MovementRow, ReservationRow
 from entrypoints.contexts import NAMES
 from entrypoints.operations.shop_data import beside_the_shop
 from entrypoints.settings import Settings
@@ -165,14 +165,14 @@ def _stock(session: Session) -> _Stock:
         .group_by(MovementRow.reference, MovementRow.product_id)
     )
     back = select(MovementRow.reference).where(MovementRow.reference.is_not(None), MovementRow.delta > 0)
-    lines = select(ReservationLineRow.order_id, ReservationLineRow.product_id, ReservationLineRow.quantity)
+    reservations = session.execute(select(ReservationRow.order_id, ReservationRow.state, ReservationRow.units)).all()
     return _Stock(
         {row.product_id: _Item(row.on_hand, row.reserved, row.is_open) for row in items},
         {product: int(units) for product, units in session.execute(ledger)},
         _by_order(session.execute(of_orders)),
         frozenset(session.scalars(back)),
-        dict(session.execute(select(ReservationRow.order_id, ReservationRow.state)).all()),
-        _by_order(session.execute(lines)),
+        {order_id: state for order_id, state, _ in reservations},
+        {order_id: units for order_id, _, units in reservations if units},
     )
 
 

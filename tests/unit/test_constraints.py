@@ -15,7 +15,7 @@ from ecshop.kernel.clock import now
 from ecshop.kernel.db.engine import writing
 from ecshop.order.models import OrderLineRow, OrderRow
 from ecshop.product.models import ProductRow
-from ecshop.stock.models import ItemRow, ReservationLineRow, ReservationRow
+from ecshop.stock.models import ItemRow, ReservationRow
 from tests.unit.schema import MigratedEngine
 
 Rows = Callable[[], list[Any]]
@@ -23,8 +23,7 @@ BROKEN: dict[str, tuple[str, str, Rows]] = {
     "more units are promised than there are": ("stock", "never_oversold", lambda: [_item(on_hand=4, reserved=5)]),
     "fewer than no units are promised": ("stock", "never_oversold", lambda: [_item(on_hand=4, reserved=-1)]),
     "fewer than no units are on hand": ("stock", "never_oversold", lambda: [_item(on_hand=-1, reserved=0)]),
-    "a reservation holds nothing": ("stock", "quantity_positive", lambda: _reservation_line(0)),
-    "a reservation is in no known state": ("stock", "known_state", lambda: _reservation_line(1, state="lost")),
+    "a reservation is in no known state": ("stock", "known_state", lambda: [_reservation("lost")]),
     "a confirmed order has no user": ("order", "only_a_tombstone_has_no_user", lambda: [_order(user_id=None)]),
     "a fulfilled order has no user": (
         "order",
@@ -50,8 +49,8 @@ BROKEN: dict[str, tuple[str, str, Rows]] = {
 }
 SOUND: dict[str, tuple[str, Rows]] = {
     "every unit is promised": ("stock", lambda: [_item(on_hand=4, reserved=4)]),
-    "a reservation holds a unit": ("stock", lambda: _reservation_line(1)),
-    "a reservation is written off": ("stock", lambda: _reservation_line(1, state="written_off")),
+    "a reservation holds a unit": ("stock", lambda: [_reservation("held")]),
+    "a reservation is written off": ("stock", lambda: [_reservation("written_off")]),
     "a tombstone has no user": ("order", lambda: [_order(user_id=None, status="cancelled", cancelled_by="shop")]),
     "an order has a line": ("order", lambda: _order_line(1)),
     "a product is free": ("product", lambda: [_product(0)]),
@@ -81,14 +80,6 @@ def _write(session: Session, rows: list[Any]) -> None:
         session.flush()
 
 
-def test_a_line_belongs_to_a_reservation(migrated: MigratedEngine) -> None:
-    with (
-        Session(writing(migrated("stock"))) as session,
-        pytest.raises(IntegrityError, match="FOREIGN KEY"),
-    ):
-        _write(session, [ReservationLineRow(order_id=uuid7(), product_id=1, quantity=1)])
-
-
 def _item(on_hand: int, reserved: int) -> ItemRow:
     return ItemRow(product_id=1, on_hand=on_hand, reserved=reserved, version=1)
 
@@ -104,10 +95,8 @@ def _order_line(quantity: int) -> list[Any]:
     return [order, line]
 
 
-def _reservation_line(quantity: int, state: str = "held") -> list[Any]:
-    order_id = uuid7()
-    reservation = ReservationRow(order_id=order_id, state=state, expires_at=now())
-    return [reservation, ReservationLineRow(order_id=order_id, product_id=1, quantity=quantity)]
+def _reservation(state: str) -> ReservationRow:
+    return ReservationRow(order_id=uuid7(), state=state, units={1: 1}, expires_at=now())
 
 
 def _product(price: int) -> ProductRow:

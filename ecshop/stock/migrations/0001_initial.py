@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("order_id", CompactUuid, primary_key=True),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("attempt", sa.BigInteger, nullable=False),
+        sa.Column("units", sa.Text, nullable=False),
         sa.Column("expires_at", Instant, nullable=False),
         sa.Column("asked_at", Instant),
         sa.CheckConstraint(
@@ -36,14 +37,6 @@ def upgrade() -> None:
     )
     held = sa.text("state = 'held'")
     op.create_index("reservation_held", "reservation", ["expires_at"], sqlite_where=held, postgresql_where=held)
-    op.create_table(
-        "reservation_line",
-        sa.Column("order_id", CompactUuid, sa.ForeignKey("reservation.order_id"), primary_key=True),
-        sa.Column("product_id", sa.BigInteger, primary_key=True),
-        sa.Column("quantity", sa.BigInteger, nullable=False),
-        sa.CheckConstraint("quantity > 0", name="quantity_positive"),
-        sqlite_with_rowid=False,
-    )
     op.create_table(
         "movement",
         sa.Column("id", CountedKey, primary_key=True),
