@@ -8,13 +8,15 @@ from typing import Annotated
 from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
+from msgspec import Meta
 
 from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
 from ecshop.kernel.http.remote import Remote
+from ecshop.kernel.http.together import MOST_ITEMS, Item, Outcome, Together, serve_each
 from ecshop.kernel.identity import Role
-from ecshop.kernel.values import MAX_INT64, Page
+from ecshop.kernel.values import MAX_INT64, Id, Page
 from ecshop.product.contract import (
     Category,
     CategoryBody,
@@ -32,9 +34,18 @@ from ecshop.product.contract import (
 )
 from ecshop.product.service import ProductService
 
-Id = Annotated[int, PathParameter(ge=1, le=MAX_INT64)]
-Ids = Annotated[list[int], QueryParameter(name="id", min_items=1, max_items=100)]
+PathId = Annotated[int, PathParameter(ge=1, le=MAX_INT64)]
+_MOST_PRODUCTS = 100
 QUOTE = "product.quote"
+
+
+class Wish(Item):
+    """What an order asks for."""
+
+    product_ids: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=_MOST_PRODUCTS, examples=[[1, 2]])]
+
+
+Wishes = Annotated[tuple[Wish, ...], Meta(min_length=1, max_length=MOST_ITEMS)]
 
 
 class ProductController(Controller):
@@ -70,7 +81,7 @@ class ProductController(Controller):
         return await product.create(data)
 
     @get("/products/{product_id:int}", **operation("Get a product", ProductNotFound))
-    async def get_product(self, product: NamedDependency[ProductService], product_id: Id) -> Product:
+    async def get_product(self, product: NamedDependency[ProductService], product_id: PathId) -> Product:
         return await product.get(product_id)
 
     @put(
@@ -78,13 +89,13 @@ class ProductController(Controller):
         **operation("Change a product", ProductNotFound, CategoryNotFound, *BODY_ERRORS, role=Role.STAFF),
     )
     async def change_product(
-        self, product: NamedDependency[ProductService], product_id: Id, data: JSONBody[ProductChange]
+        self, product: NamedDependency[ProductService], product_id: PathId, data: JSONBody[ProductChange]
     ) -> Product:
         """Fields that are left out stay as they are."""
         return await product.change(product_id, data)
 
     @delete("/products/{product_id:int}", **operation("Delete a product", ProductNotFound, role=Role.STAFF))
-    async def delete_product(self, product: NamedDependency[ProductService], product_id: Id) -> None:
+    async def delete_product(self, product: NamedDependency[ProductService], product_id: PathId) -> None:
         """Orders keep the name and price that they were placed with."""
         await product.delete(product_id)
 
@@ -102,7 +113,7 @@ class ProductController(Controller):
         return await product.create_category(data)
 
     @get("/categories/{category_id:int}", **operation("Get a category", CategoryNotFound))
-    async def get_category(self, product: NamedDependency[ProductService], category_id: Id) -> Category:
+    async def get_category(self, product: NamedDependency[ProductService], category_id: PathId) -> Category:
         return await product.get_category(category_id)
 
     @put(
@@ -110,7 +121,7 @@ class ProductController(Controller):
         **operation("Rename a category", CategoryNotFound, CategoryExists, *BODY_ERRORS, role=Role.STAFF),
     )
     async def rename_category(
-        self, product: NamedDependency[ProductService], category_id: Id, data: JSONBody[CategoryBody]
+        self, product: NamedDependency[ProductService], category_id: PathId, data: JSONBody[CategoryBody]
     ) -> Category:
         return await product.rename_category(category_id, data)
 
@@ -118,27 +129,30 @@ class ProductController(Controller):
         "/categories/{category_id:int}",
         **operation("Delete a category", CategoryNotFound, CategoryInUse, role=Role.STAFF),
     )
-    async def delete_category(self, product: NamedDependency[ProductService], category_id: Id) -> None:
+    async def delete_category(self, product: NamedDependency[ProductService], category_id: PathId) -> None:
         await product.delete_category(category_id)
 
 
 class ProductInternal(Controller):
     tags = ("product",)
 
-    @get(
+    @post(
         "/internal/quotes",
-        **operation("Quote products for an order", ProductNotFound, ProductDiscontinued, scope=QUOTE),
+        status_code=200,
+        **operation("Quote products for orders", ProductNotFound, ProductDiscontinued, *BODY_ERRORS, scope=QUOTE),
     )
-    async def quote(self, product: NamedDependency[ProductService], product_ids: Ids) -> tuple[Quote, ...]:
-        return await product.quote(product_ids)
+    async def quote(self, product: NamedDependency[ProductService], data: JSONBody[Wishes]) -> list[Outcome]:
+        """Each comes to quotes, or to a problem of its own; the codes of `product` are told of an item only."""
+        return await serve_each(data, lambda wish: product.quote(wish.product_ids))
 
 
 class HttpProductClient:
     def __init__(self, remote: Remote) -> None:
         self._call = remote.call
+        self._quotes = Together(remote, "/internal/quotes", tuple[Quote, ...])
 
     async def get(self, product_id: int) -> Product:
         return await self._call("GET", f"/products/{product_id}", Product)
 
     async def quote(self, product_ids: Sequence[int]) -> tuple[Quote, ...]:
-        return await self._call("GET", "/internal/quotes", tuple[Quote, ...], params={"id": list(product_ids)})
+        return await self._quotes.call(Wish(product_ids=tuple(product_ids)))

@@ -10,11 +10,13 @@ from uuid import UUID
 from litestar import Controller, Request, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
+from msgspec import Meta
 
 from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
 from ecshop.kernel.http.remote import Remote
+from ecshop.kernel.http.together import MOST_ITEMS, Item, Outcome, Together, serve_each
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.product.contract import ProductNotFound
@@ -39,6 +41,17 @@ from ecshop.stock.service import StockService
 ProductId = Annotated[int, PathParameter(ge=1, le=MAX_INT64)]
 Attempt = Annotated[int, QueryParameter(ge=0, le=MAX_INT64)]
 RESERVE = "stock.reserve"
+
+
+class Wish(Item):
+    """What one attempt to place an order is to hold."""
+
+    order_id: Annotated[UUID, Meta(examples=["01a208cf-ca8f-7408-a679-bf3a1688dcc1"])]
+    lines: tuple[Line, ...]
+    attempt: Annotated[int, Meta(ge=0, le=MAX_INT64, examples=[1])] = 0
+
+
+Wishes = Annotated[tuple[Wish, ...], Meta(min_length=1, max_length=MOST_ITEMS)]
 
 
 class StockController(Controller):
@@ -134,10 +147,11 @@ class StockController(Controller):
 class StockInternal(Controller):
     tags = ("stock",)
 
-    @put(
-        "/internal/reservations/{order_id:uuid}",
+    @post(
+        "/internal/reservations",
+        status_code=200,
         **operation(
-            "Hold stock for an order",
+            "Hold stock for orders",
             InsufficientStock,
             ReservationReleased,
             ReservationConflict,
@@ -145,14 +159,9 @@ class StockInternal(Controller):
             scope=RESERVE,
         ),
     )
-    async def reserve(
-        self,
-        stock: NamedDependency[StockService],
-        order_id: FromPath[UUID],
-        data: JSONBody[tuple[Line, ...]],
-        attempt: Attempt,
-    ) -> Reservation:
-        return await stock.reserve(order_id, data, attempt)
+    async def reserve(self, stock: NamedDependency[StockService], data: JSONBody[Wishes]) -> list[Outcome]:
+        """Each comes to a reservation, or to a problem of its own; the codes of `stock` are told of an item only."""
+        return await serve_each(data, lambda wish: stock.reserve(wish.order_id, wish.lines, wish.attempt))
 
     @delete("/internal/reservations/{order_id:uuid}", **operation("Give back what an attempt holds", scope=RESERVE))
     async def withdraw(self, stock: NamedDependency[StockService], order_id: FromPath[UUID], attempt: Attempt) -> None:
@@ -163,10 +172,10 @@ class StockInternal(Controller):
 class HttpStockClient:
     def __init__(self, remote: Remote) -> None:
         self._call = remote.call
+        self._reservations = Together(remote, "/internal/reservations", Reservation)
 
     async def reserve(self, order_id: UUID, lines: Sequence[Line], attempt: int = 0) -> Reservation:
-        path, params = f"/internal/reservations/{order_id}", {"attempt": attempt}
-        return await self._call("PUT", path, Reservation, lines, params=params)
+        return await self._reservations.call(Wish(order_id=order_id, lines=tuple(lines), attempt=attempt))
 
     async def withdraw(self, order_id: UUID, attempt: int) -> None:
         path, params = f"/internal/reservations/{order_id}", {"attempt": attempt}

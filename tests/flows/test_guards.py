@@ -55,8 +55,8 @@ FOR_STAFF: Final = {
     "POST /orders/{order_id}/fulfil",
 }
 FOR_SERVICES: Final = {
-    "GET /internal/quotes",
-    "PUT /internal/reservations/{order_id}",
+    "POST /internal/quotes",
+    "POST /internal/reservations",
     "DELETE /internal/reservations/{order_id}",
 }
 BY_CLIENT_SECRET: Final = {"POST /auth/token"}

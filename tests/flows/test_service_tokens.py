@@ -33,8 +33,8 @@ GRANT: Final = {
 @pytest.fixture
 def internal(shop: RunningShop, http: httpx.Client) -> list[Operation]:
     """What one service asks of another, whether or not this shop serves it."""
-    named = (("product", "GET", "/internal/quotes?id=1"), ("stock", "PUT", f"/internal/reservations/{uuid4()}"))
-    return [Operation(http, shop.server.url(context), method, path, {}, {}) for context, method, path in named]
+    named = (("product", "/internal/quotes"), ("stock", "/internal/reservations"))
+    return [Operation(http, shop.server.url(context), "POST", path, {}, {}) for context, path in named]
 
 
 def service_token(shop: RunningShop, *, audience: str = "ecshop.stock", scope: str = "stock.reserve") -> str:

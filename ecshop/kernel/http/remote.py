@@ -35,7 +35,8 @@ class Credentials(Protocol):
 log = structlog.get_logger("remote")
 
 _OUR_FAULT: Final = (Unauthenticated, Forbidden, NoSuchPath, MethodNotAllowed)
-_REPEATABLE: Final = frozenset({"GET", "PUT", "DELETE"})
+_IDEMPOTENT: Final = frozenset({"GET", "PUT", "DELETE"})
+_REPEATABLE: Final = "ecshop.repeatable"
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _MOST_WAITING: Final = 1000
 _LONGEST: Final = 5.0  # seconds that a call may take
@@ -65,8 +66,12 @@ class Remote:
         form: Mapping[str, str] | None = None,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
+        repeatable: bool = False,
     ) -> T:
-        """`token` stands in for this client's own credentials: the call is then made in its holder's name."""
+        """`token` stands in for this client's own credentials: the call is then made in its holder's name.
+
+        A `repeatable` one may come twice whatever its method is.
+        """
         own_name = token is None and self._credentials is not None
         if token is None and self._credentials:
             token = await self._credentials()
@@ -83,6 +88,7 @@ class Remote:
                 **(headers or {}),
             },
         )
+        request.extensions[_REPEATABLE] = repeatable or method in _IDEMPOTENT
         reply = await self._send(request)
         if reply.status_code == Unauthenticated.status and token and self._credentials and own_name:
             renewed = await self._credentials(rejected=token)
@@ -116,7 +122,7 @@ class Remote:
         try:
             return await self._http.send(request)
         except httpx.TransportError as cause:
-            if request.method in _REPEATABLE and not isinstance(cause, httpx.TimeoutException):
+            if request.extensions[_REPEATABLE] and not isinstance(cause, httpx.TimeoutException):
                 try:
                     return await self._http.send(request)
                 except httpx.TransportError as again:
