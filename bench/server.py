@@ -38,6 +38,11 @@ class Server:
         pids = [self.process.pid, *_children(self.process.pid)]
         return sum(_peak(pid) for pid in pids) / 1000
 
+    def cpu_seconds(self) -> float:
+        """Of the process and its children, so far."""
+        pids = [self.process.pid, *_children(self.process.pid)]
+        return sum(_ticks(pid) for pid in pids) / os.sysconf("SC_CLK_TCK")
+
     def signal(self, context: str, number: signal.Signals) -> None:
         """Send a signal to one service of the split mode."""
         for pid in _children(self.process.pid):
@@ -110,6 +115,12 @@ def _peak(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     return int(found[1]) if found else 0
+
+
+def _ticks(pid: int) -> int:
+    """In user and in system mode (proc(5), `stat`)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def _nobody() -> UUID:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -80,7 +81,7 @@ class Buying:
             return False
         self.statuses.append(answer.status)
         if answer.status == 201:
-            self.bought.add(body["id"].replace("-", ""))
+            self.bought.add(body["id"])
         else:
             assert answer.headers["content-type"] == "application/problem+json"
         return True
@@ -198,4 +199,4 @@ def _stop_noticed(shop: RunningShop, kept: socket.socket) -> float:
 
 def _recorded(folder: Path) -> set[str]:
     with closing(sqlite3.connect(folder / "order.db")) as connection:
-        return {str(id_) for (id_,) in connection.execute("SELECT id FROM orders")}
+        return {str(UUID(bytes=id_)) for (id_,) in connection.execute("SELECT id FROM orders")}
