@@ -15,10 +15,13 @@ from ecshop.auth.contract import AuthClient
 from ecshop.context import Context
 from ecshop.events.buses.base import EventBus
 from ecshop.events.consumer import Consumer
+from ecshop.events.outbox import count_due, count_unheard
 from ecshop.events.relay import Relay
+from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.http.app import create_app
 from ecshop.kernel.http.health import OK
+from ecshop.kernel.telemetry.metrics import Metrics
 from ecshop.kernel.telemetry.troubles import troubles
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
@@ -58,6 +61,7 @@ class Shop:
         self.contexts, self.clients = contexts, clients
         self._bus, self._verifier, self._neighbours = bus, verifier, neighbours
         self._admit = admit
+        self._metrics = Metrics()
         self._request_seconds, self._with_internal = request_seconds, with_internal
 
     def app(self) -> ASGIApp:
@@ -70,6 +74,7 @@ class Shop:
             routes,
             {f"{context.name} database": context.probe for context in self.contexts},
             self._report,
+            self._measure,
             self._verifier,
             title=f"ecshop: {names[0]}" if len(names) == 1 else "ecshop",
             tags={entry.name: entry.about for entry in CONTEXTS if entry.name in names},
@@ -97,6 +102,15 @@ class Shop:
         """Relays and neighbours always, other background work when it waits for something."""
         relays = {f"the relay of {context.name}": OK for context in self.contexts}
         return {**relays, **await self._neighbours.report(), **troubles}
+
+    async def _measure(self) -> bytes:
+        for context in self.contexts:
+            due, unheard = await context.database.read(count_due), await context.database.read(count_unheard)
+            seconds = (now() - unheard.since).total_seconds() if unheard else 0
+            self._metrics.outbox(
+                context.name, due=due, unheard=unheard.events if unheard else 0, oldest_seconds=max(0, seconds)
+            )
+        return self._metrics.written()
 
     async def _close_databases(self) -> None:
         await asyncio.gather(*(context.database.close() for context in self.contexts))

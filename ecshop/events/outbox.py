@@ -162,6 +162,11 @@ def count_unheard(session: Session) -> Unheard | None:
     return Unheard(events, since) if since else None
 
 
+def count_due(session: Session) -> int:
+    """What no broker has taken yet."""
+    return session.scalar(select(func.count()).select_from(Outbox).where(Outbox.published_at.is_(None))) or 0
+
+
 def resend(session: Session, seqs: Sequence[int]) -> None:
     """Make due again, under their own ids, what was published and not heard."""
     again = update(Outbox).where(Outbox.seq.in_(seqs), *_IS_UNHEARD)

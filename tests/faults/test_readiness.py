@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import redis
+from prometheus_client.parser import text_string_to_metric_families
 
 from entrypoints.local.redis_server import free_port, start_redis
 from tests.faults.test_time import locked
@@ -57,6 +58,33 @@ def test_what_makes_orders_or_events_late_is_named_and_the_service_is_ready(tmp_
         eventually(lambda: shop.units(product), (4, 0))
     process.kill()
     process.wait()
+
+
+def _metric(shop: RunningShop, name: str, **labels: str) -> float:
+    told = httpx.get(f"{shop.server.url('order')}/metrics").raise_for_status().text
+    [value] = [
+        sample.value
+        for family in text_string_to_metric_families(told)
+        for sample in family.samples
+        if sample.name == name and sample.labels == {"context": "order", **labels}
+    ]
+    return value
+
+
+def test_what_is_published_and_not_heard_is_counted(tmp_path: Path) -> None:
+    need_redis()
+    with shop_apart(tmp_path) as shop:
+        product = shop.new_product(stock=5)
+        order = shop.order(product, 1).raise_for_status().json()["id"]
+        eventually(lambda: _metric(shop, "ecshop_outbox_events", state="published"), 0)
+        shop.server.signal("stock", signal.SIGSTOP)
+        shop.call("POST", f"/orders/{order}/cancel", shop.customer).raise_for_status()
+        eventually(lambda: _metric(shop, "ecshop_outbox_events", state="published"), 1)
+        eventually(lambda: _metric(shop, "ecshop_outbox_unheard_seconds") > 1, True)
+        assert _metric(shop, "ecshop_outbox_events", state="due") == 0
+        shop.server.signal("stock", signal.SIGCONT)
+        eventually(lambda: _metric(shop, "ecshop_outbox_events", state="published"), 0)
+        assert _metric(shop, "ecshop_outbox_unheard_seconds") == 0
 
 
 def test_a_redis_that_may_forget_is_named(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ class Neighbour:
             await self.answers.wait()
             return await serve_each(data, self._halve)
 
-        self.app: Any = create_app([halve], {}, _nothing, verifier, title="t", tags={}, request_seconds=10)
+        self.app: Any = create_app([halve], {}, _nothing, _no_metrics, verifier, title="t", tags={}, request_seconds=10)
 
     async def requests(self) -> int:
         return len(self.sizes)
@@ -70,6 +70,10 @@ class Neighbour:
 
 async def _nothing() -> dict[str, str]:
     return {}
+
+
+async def _no_metrics() -> bytes:
+    return b""
 
 
 @pytest.fixture

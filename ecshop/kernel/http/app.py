@@ -12,7 +12,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.http.docs import pages
 from ecshop.kernel.http.edge import Edge
-from ecshop.kernel.http.health import Probe, Report, health, live, readiness
+from ecshop.kernel.http.health import Measure, Probe, Report, health, live, metrics, readiness
 from ecshop.kernel.http.messages import MAX_BODY, JsonResponse, WholeRequest
 from ecshop.kernel.http.methods import answer_options
 from ecshop.kernel.http.openapi import VariadicTuples, openapi
@@ -38,6 +38,7 @@ def create_app(
     routes: Sequence[ControllerRouterHandler],
     probes: Mapping[str, Probe],
     report: Report,
+    measure: Measure,
     verifier: Verifier,
     *,
     title: str,
@@ -47,12 +48,14 @@ def create_app(
 ) -> ASGIApp:
     """Serve the routes, documented under `tags`, and health: what all `probes` say, and besides the `report`.
 
+    `measure` is asked at `/metrics`.
+
     No request takes longer than `request_seconds`.
 
     `with_services` documents how services prove themselves, for an app whose routes ask them to.
     """
     app = Litestar(
-        [*routes, health, live, readiness(probes, report), *pages()],
+        [*routes, health, live, readiness(probes, report), metrics(measure), *pages()],
         before_request=_gate(verifier),
         dto=StrictBody,
         plugins=[VariadicTuples()],

@@ -1,4 +1,4 @@
-"""Is this process alive, and can it serve?"""
+"""Is this process alive, can it serve, and what does it count?"""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from msgspec import Meta, Struct
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.http.operation import operation
+from ecshop.kernel.telemetry.metrics import MEDIA_TYPE
 
 Probe = Callable[[], Awaitable[None]]
 """Raises what keeps the process from serving."""
 
 Report = Callable[[], Awaitable[Mapping[str, str]]]
 """What the process would rather have: by its name `OK`, or what is wrong with it."""
+
+Measure = Callable[[], Awaitable[bytes]]
+"""The metrics of the process as they are now, in Prometheus' text format."""
 
 OK: Final = "ok"
 
@@ -57,6 +61,14 @@ def readiness(probes: Mapping[str, Probe], report: Report) -> Any:
         return Readiness("ready", checks)
 
     return ready
+
+
+def metrics(measure: Measure) -> Any:
+    @get("/metrics", media_type=MEDIA_TYPE, include_in_schema=False)
+    async def told() -> bytes:
+        return await measure()
+
+    return told
 
 
 async def _found(probe: Probe) -> str:
