@@ -47,8 +47,11 @@ def edge(verifier: Verifier) -> ASGIApp:
     async def report() -> dict[str, str]:
         return {}
 
+    async def measure() -> bytes:
+        return b""
+
     configure_logging(json=True)
-    return create_app([place], {}, report, verifier, title="edge", tags={}, request_seconds=10)
+    return create_app([place], {}, report, measure, verifier, title="edge", tags={}, request_seconds=10)
 
 
 def _answer(actor: Actor, wanted: NewOrder) -> Order:
