@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -33,17 +32,6 @@ async def test_only_what_waits_for_the_same_function_is_done_together(database: 
         *(database.write_many(others, number) for number in (8, 10)),
     )
     assert (some.sizes, others.sizes) == ([3], [2])
-
-
-@pytest.mark.sqlite_only
-async def test_whatever_waits_for_the_only_writer_shares_its_commit(database: Database) -> None:
-    """PostgreSQL has several: they would hold up each other's rows for longer, and in another order."""
-    work, commits = Halving(), Counter[str]()
-    database.on_commit.append(lambda: commits.update(["one"]))
-    halves, *_ = await asyncio.gather(database.write_many(work, 4), database.write(add, "a"), database.write(add, "b"))
-    assert halves == 2
-    assert await database.read(texts) == ["4", "a", "b"]
-    assert commits["one"] == 1
 
 
 async def test_what_fails_takes_nothing_from_others_that_wait_with_it(database: Database) -> None:

@@ -17,18 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.db.engine import is_down
-from ecshop.kernel.db.transaction import (
-    AWAY,
-    TOO_LATE,
-    Group,
-    Run,
-    Served,
-    Work,
-    failed,
-    refused,
-    serve,
-    serve_together,
-)
+from ecshop.kernel.db.transaction import AWAY, TOO_LATE, Group, Run, Served, Work, failed, refused, serve
 from ecshop.kernel.deadline import FOREVER, deadline
 from ecshop.kernel.errors import Aborted
 
@@ -71,7 +60,6 @@ class Lane:
         self._threads = [
             threading.Thread(target=self._serve, args=[n], name=f"{name}-{n}", daemon=True) for n in range(threads)
         ]
-        self._shares_commits = committed is not None and threads == 1
         self._open = False
         self._is_down = self._is_stuck = False
 
@@ -125,39 +113,30 @@ class Lane:
         connected = _Connected(self._engine)
         while (works := self._take()) is not None:
             found_down = False
-            for groups in self._rounds(works):
+            for group in _groups(works):
                 self._began[n] = time.monotonic()
-                served = self._served(connected, groups)
+                served = self._served(connected, group)
                 self._began[n] = math.inf
-                is_down = any(one.is_down for one in served)
-                if is_down and not self._is_down and not self._was_one_connection(connected):
+                if served.is_down and not self._is_down and not self._was_one_connection(connected):
                     self._is_down = found_down = True
-                self._answer(groups, served)
+                self._answer(group, served)
             if found_down:
                 self._wait_until_it_answers(connected)
             elif self._upkeep and time.monotonic() - self._kept_up > _KEEP_UP_EVERY:
                 self._keep_up(connected, self._upkeep)
         connected.close()
 
-    def _rounds(self, works: Sequence[Work]) -> Sequence[Sequence[Group]]:
-        """What is done in one transaction: all that waits, where this lane alone writes."""
-        groups = _groups(works)
-        return [groups] if groups and self._shares_commits else [[group] for group in groups]
-
-    def _served(self, connected: _Connected, groups: Sequence[Group]) -> Sequence[Served]:
+    def _served(self, connected: _Connected, group: Group) -> Served:
         try:
             if self._is_down:
                 raise Aborted(AWAY)
             self._check()
-            if all(work.deadline.left < 0 for group in groups for work in group):
+            if all(work.deadline.left < 0 for work in group):
                 raise Aborted(TOO_LATE)
-            if self._shares_commits:
-                return serve_together(connected.session(), groups)
-            return [serve(connected.session(), group, locks=self._committed is not None) for group in groups]
+            return serve(connected.session(), group, locks=self._committed is not None)
         except Exception as error:
             connected.close()
-            down = isinstance(error, DBAPIError) and is_down(error)
-            return [refused(group, failed(error), is_down=down) for group in groups]
+            return refused(group, failed(error), is_down=isinstance(error, DBAPIError) and is_down(error))
 
     def _keep_up(self, connected: _Connected, upkeep: Callable[[Connection], None]) -> None:
         self._kept_up = time.monotonic()
@@ -205,7 +184,7 @@ class Lane:
                 self._waiting.put(None)
                 return
             for work in works:
-                self._answer([[work]], [refused([work], Aborted(AWAY))])
+                self._answer([work], refused([work], Aborted(AWAY)))
 
     def _take(self) -> list[Work] | None:
         """All that waits; nothing when nothing comes for a while, None once the lane is closed."""
@@ -224,22 +203,21 @@ class Lane:
             self._waiting.put(None)
         return works or None
 
-    def _answer(self, groups: Sequence[Group], served: Sequence[Served]) -> None:
+    def _answer(self, group: Group, served: Served) -> None:
         def deliver() -> None:
             self._is_stuck = False
-            for group, (outcomes, *_) in zip(groups, served, strict=True):
-                first = 0
-                for work in group:
-                    end = first + len(work.items)
-                    self._unanswered -= 1
-                    if not work.answer.done():
-                        work.answer.set_result(outcomes[first:end])
-                    first = end
-            if self._committed and any(one.committed for one in served):
+            first = 0
+            for work in group:
+                end = first + len(work.items)
+                self._unanswered -= 1
+                if not work.answer.done():
+                    work.answer.set_result(served.outcomes[first:end])
+                first = end
+            if served.committed and self._committed:
                 self._committed()
 
         with suppress(RuntimeError):  # the loop has ended meanwhile, and nobody waits
-            groups[0][0].answer.get_loop().call_soon_threadsafe(deliver)
+            group[0].answer.get_loop().call_soon_threadsafe(deliver)
 
 
 class _Connected:

@@ -57,24 +57,6 @@ def refused(group: Group, error: Exception, *, is_down: bool = False) -> Served:
     return Served([error] * sum(len(work.items) for work in group), is_down=is_down)
 
 
-def serve_together(session: Session, groups: Sequence[Group]) -> list[Served]:
-    """One commit for all, where nobody else writes; when it fails, one for each of the groups."""
-    if len(groups) > 1:
-        committing = False
-        try:
-            with session.begin():
-                session.connection()
-                outcomes = [_run_apart(session, group) for group in groups]
-                committing = True
-            return [Served(told, committed=True) for told in outcomes]
-        except Exception as error:
-            if isinstance(error, DBAPIError) and is_down(error):
-                return [refused(group, failed(error, committing), is_down=True) for group in groups]
-        finally:
-            session.expunge_all()
-    return [serve(session, group) for group in groups]
-
-
 def serve(session: Session, group: Group, *, locks: bool = True, again: bool = True) -> Served:
     """One transaction for all; when it fails, one for each, so that none fails for a neighbour's sake.
 
@@ -99,14 +81,6 @@ def serve(session: Session, group: Group, *, locks: bool = True, again: bool = T
         return Served([failed(error, committing)])
     finally:
         session.expunge_all()
-
-
-def _run_apart(session: Session, group: Group) -> Sequence[Any]:
-    """As in a session of its own."""
-    outcomes = _run(session, group)
-    session.flush()
-    session.expunge_all()
-    return outcomes
 
 
 def _run(session: Session, group: Group) -> Sequence[Any]:
