@@ -69,11 +69,13 @@ class Relay:
             await self._database.write(settle, published.heard, published.taken, published.postponed)
 
     async def _note_receipts(self) -> None:
+        """A few at a time: what is due goes first, in between."""
         receipts = await self._bus.receipts(self._name)
         for first in range(0, len(receipts), _AT_ONCE):
             some = receipts[first : first + _AT_ONCE]
             await self._database.write(confirm, some)
             await self._bus.forget(self._name, some)
+            await self._drain()
 
     async def _send_lost_again(self) -> bool:
         """Look for the next few that were not heard since the last look; returns whether the broker had lost any."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ecshop.events.buses.base import Published
 from ecshop.events.buses.memory import MemoryBus
 from ecshop.events.catalog import StockDepleted
-from ecshop.events.outbox import record
+from ecshop.events.outbox import Outgoing, Receipt, record
 from ecshop.events.tables import DeadLetter, Outbox
+from ecshop.kernel.db.database import Database
 from tests.unit.notes import OpenDatabase
 from tests.unit.relaying import BACKOFF, FakeBroker, Listener, all_out, relaying, tell, waiting
 from tests.waiting import eventually_async
@@ -149,3 +152,38 @@ async def test_a_bus_that_was_away_costs_an_event_no_attempt(open_database: Open
         await eventually_async(refused, True)
         attempts = await shop.read(lambda session: list(session.scalars(select(Outbox.attempts))))
     assert attempts == [0]
+
+
+class Buyer(FakeBroker):
+    """Has something recorded each time that receipts are noted, and remembers in which order it was asked for what."""
+
+    def __init__(self, shop: Database) -> None:
+        super().__init__()
+        self._shop = shop
+        self.asked: list[str] = []
+
+    async def publish(self, outbox: str, events: Sequence[Outgoing]) -> Published:
+        self.asked.append("published")
+        return await super().publish(outbox, events)
+
+    async def forget(self, outbox: str, receipts: Sequence[Receipt]) -> None:
+        await super().forget(outbox, receipts)
+        self.asked.append("noted")
+        await tell(self._shop, 1)
+
+
+async def test_however_many_receipts_there_are_what_is_due_goes_in_between(open_database: OpenDatabase) -> None:
+    shop = open_database()
+    broker = Buyer(shop)
+    await tell(shop, *range(2000))
+    async with relaying(shop, broker):
+        await all_out(shop)
+        broker.asked.clear()
+        broker.hear(*range(1, 2001))
+        await eventually_async(lambda: _how_often(broker, "noted"), 4)
+        await all_out(shop)
+    assert broker.asked[:8] == ["noted", "published"] * 4
+
+
+async def _how_often(broker: Buyer, what: str) -> int:
+    return broker.asked.count(what)
