@@ -55,7 +55,7 @@ class _Waiting(NamedTuple):
     answer: asyncio.Future[Any]
 
 
-I = TypeVar("I", bound=Item)  # noqa: E741 - beside T
+Asked = TypeVar("Asked", bound=Item)
 
 
 class Together(Generic[T]):
@@ -152,13 +152,13 @@ class Together(Generic[T]):
                     one.answer.set_exception(Aborted(error.detail))
 
 
-async def serve_each(items: Sequence[I], serve: Callable[[I], Awaitable[Any]]) -> list[Outcome]:
+async def serve_each(items: Sequence[Asked], serve: Callable[[Asked], Awaitable[Any]]) -> list[Outcome]:
     """The other side: the items are served side by side, and fail apart."""
     annotate(request_ids=[item.request_id for item in items])
     return await asyncio.gather(*(_outcome(item, serve) for item in items))
 
 
-async def _outcome(item: I, serve: Callable[[I], Awaitable[Any]]) -> Outcome:
+async def _outcome(item: Asked, serve: Callable[[Asked], Awaitable[Any]]) -> Outcome:
     request_id.set(item.request_id)
     try:
         return Outcome(await serve(item))
