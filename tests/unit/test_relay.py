@@ -168,8 +168,8 @@ class Buyer(FakeBroker):
 
     async def forget(self, outbox: str, receipts: Sequence[Receipt]) -> None:
         await super().forget(outbox, receipts)
-        self.asked.append("noted")
         await tell(self._shop, 1)
+        self.asked.append("noted")
 
 
 async def test_however_many_receipts_there_are_what_is_due_goes_in_between(open_database: OpenDatabase) -> None:
