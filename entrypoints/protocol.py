@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -25,6 +26,36 @@ class Connections(ServerState):
     is_draining = False
 
 
+class OneWrite:
+    """A transport that holds the head of an answer back until its body follows, which nearly always is at once: one
+    system call an answer instead of two.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._held = b""
+
+    def write(self, data: bytes) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held + data)
+        else:
+            self._held = data
+            self._loop.call_soon(self._let_go)
+
+    def close(self) -> None:
+        self._let_go()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _let_go(self) -> None:
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held)
+
+
 class ProblemProtocol(HttpToolsProtocol):
     """httptools parses requests as uvicorn has it do; what is none is refused as a problem.
 
@@ -35,6 +66,10 @@ class ProblemProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._all = server_state
         self._last: RequestResponseCycle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        one_write = OneWrite(cast(asyncio.Transport, transport), self.loop)
+        super().connection_made(cast(asyncio.Transport, one_write))
 
     @property
     def is_idle(self) -> bool:
