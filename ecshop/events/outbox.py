@@ -19,6 +19,7 @@ from ecshop.events.tables import Outbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import affected_rows, table_of
 from ecshop.kernel.db.many import execute_many
+from ecshop.kernel.db.transaction import notify
 from ecshop.kernel.telemetry.logs import request_id
 
 RETENTION: Final = timedelta(hours=72)
@@ -102,7 +103,9 @@ def record(session: Session, events: Iterable[Event]) -> None:
     An event that names no request was caused by the one that this transaction is run for.
     """
     rows = [_row(seal(event, caused_by=request_id.get())) for event in events]
-    execute_many(session, _RECORD, rows)
+    if rows:
+        execute_many(session, _RECORD, rows)
+        notify(session)
 
 
 def _row(envelope: Envelope) -> dict[str, object]:

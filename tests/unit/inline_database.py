@@ -34,7 +34,7 @@ class InlineDatabase(Database):
     def __init__(self, base: type[DeclarativeBase]) -> None:
         connection, self.engine, empty = _opened(base)
         connection.deserialize(empty)
-        self.on_commit = []
+        self.on_commit, self.on_notify = [], []
         self.commits = 0
         self.fails = False
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.db.database import Database
+from ecshop.kernel.db.transaction import notify
 from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.telemetry.logs import request_id
 from tests.unit.notes import Halving, OddNumber, OpenDatabase, add, texts
@@ -79,6 +80,23 @@ async def test_what_was_rolled_back_is_no_commit(database: Database) -> None:
         with pytest.raises((IntegrityError, ValueError)):
             await failing
     assert commits == ["committed"]
+
+
+async def test_what_is_news_is_told_to_those_who_wait_for_news(database: Database) -> None:
+    news: list[str] = []
+    database.on_notify.append(lambda: news.append("news"))
+
+    def tell(session: Session, name: str) -> None:
+        add(session, name)
+        notify(session)
+
+    await database.write(tell, "Tea")
+    assert news == ["news"]
+    await database.write(add, "Cocoa")
+    with pytest.raises(IntegrityError):
+        await database.write(tell, "Tea")
+    await database.write(add, "Coffee")
+    assert news == ["news"]
 
 
 async def test_one_unit_of_work_runs_with_the_context_variables_of_its_caller(database: Database) -> None:

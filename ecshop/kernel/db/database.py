@@ -54,6 +54,8 @@ class Database:
         self.url, self._guest = make_url(url), guest
         self.engine = open_engine(self.url, synchronous=synchronous, guest=guest)
         self.on_commit: list[Callable[[], None]] = []
+        self.on_notify: list[Callable[[], None]] = []
+        """Told of the commits that `notify` was called in."""
         on_sqlite = self.engine.dialect.name == "sqlite"
         self._file = FileGuard(self.url)
         self._readers = Lane(
@@ -128,8 +130,8 @@ class Database:
             self.engine.dispose()
             self._held.close()
 
-    def _committed(self) -> None:
-        for wake in self.on_commit:
+    def _committed(self, notifies: bool) -> None:
+        for wake in [*self.on_commit, *(self.on_notify if notifies else ())]:
             wake()
 
 

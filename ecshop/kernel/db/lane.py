@@ -46,10 +46,10 @@ class Lane:
         *,
         check: Callable[[], None],
         probe: Callable[[Session], None],
-        committed: Callable[[], None] | None = None,
+        committed: Callable[[bool], None] | None = None,
         upkeep: Callable[[Connection], None] | None = None,
     ) -> None:
-        """`upkeep` is done now and then, between two transactions."""
+        """`upkeep` is done now and then, between two transactions; `committed` hears of a commit, and if it is news."""
         self._name, self._engine = name, engine
         self._check, self._probe, self._committed, self._upkeep = check, probe, committed, upkeep
         self._kept_up = time.monotonic()
@@ -214,7 +214,7 @@ class Lane:
                     work.answer.set_result(served.outcomes[first:end])
                 first = end
             if served.committed and self._committed:
-                self._committed()
+                self._committed(served.notifies)
 
         with suppress(RuntimeError):  # the loop has ended meanwhile, and nobody waits
             group[0].answer.get_loop().call_soon_threadsafe(deliver)

@@ -22,6 +22,7 @@ Run = Callable[[Session, Sequence[Any]], Sequence[Any]]
 
 TOO_LATE: Final = "its time was over before it could be begun; try again"
 AWAY: Final = "the database does not answer; try again"
+_NOTIFIES: Final = "notifies"
 
 
 class Overtaken(Exception):
@@ -50,7 +51,14 @@ class Served(NamedTuple):
 
     outcomes: Sequence[Any]
     committed: bool = False
+    notifies: bool = False
+    """Whether anything that was committed is news, as `notify` says."""
     is_down: bool = False
+
+
+def notify(session: Session) -> None:
+    """Have this transaction told to those who wait for news, once it is committed (like PostgreSQL's NOTIFY)."""
+    session.info[_NOTIFIES] = True
 
 
 def refused(group: Group, error: Exception, *, is_down: bool = False) -> Served:
@@ -70,7 +78,7 @@ def serve(session: Session, group: Group, *, locks: bool = True, again: bool = T
                 session.connection()
             outcomes = _run(session, group)
             committing = True
-        return Served(outcomes, committed=True)
+        return Served(outcomes, committed=True, notifies=_NOTIFIES in session.info)
     except Exception as error:
         if isinstance(error, DBAPIError) and is_down(error):
             return refused(group, failed(error, committing), is_down=True)
@@ -81,6 +89,7 @@ def serve(session: Session, group: Group, *, locks: bool = True, again: bool = T
         return Served([failed(error, committing)])
     finally:
         session.expunge_all()
+        session.info.pop(_NOTIFIES, None)
 
 
 def _run(session: Session, group: Group) -> Sequence[Any]:
@@ -100,15 +109,16 @@ def _one_by_one(session: Session, group: Group, locks: bool) -> Served:
     """When the database does not answer one item, the others need not wait for their own time-out to hear it."""
     waiting = deque(work._replace(items=[item]) for work in group for item in work.items)
     outcomes: list[Any] = []
-    committed = False
+    committed = notifies = False
     while waiting:
         served = serve(session, [waiting.popleft()], locks=locks)
         outcomes += served.outcomes
         committed |= served.committed
+        notifies |= served.notifies
         if served.is_down or isinstance(outcomes[-1], Unavailable):
             outcomes += [outcomes[-1]] * len(waiting)
-            return Served(outcomes, committed, served.is_down)
-    return Served(outcomes, committed)
+            return Served(outcomes, committed, notifies, served.is_down)
+    return Served(outcomes, committed, notifies)
 
 
 def failed(error: Exception, committing: bool = False) -> Exception:
