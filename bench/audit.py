@@ -53,7 +53,7 @@ def oversold_units(folder: Path, units: int, products: Collection[int] | None = 
     with closing(_open(folder, "order")) as order, closing(_open(folder, "stock")) as stock:
         sold = dict(
             order.execute(
-                "SELECT product_id, sum(quantity) FROM order_line JOIN orders ON orders.id = order_id"
+                "SELECT product_id, sum(quantity) FROM order_of_product JOIN orders ON orders.id = order_id"
                 " WHERE status <> 'cancelled' GROUP BY product_id"
             )
         )

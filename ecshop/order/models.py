@@ -5,14 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+import msgspec
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.kernel.db.columns import COLUMN_TYPES, UpdatedAt
+from ecshop.kernel.db.columns import COLUMN_TYPES, Document
 
 
 class Base(DeclarativeBase):
     type_annotation_map = COLUMN_TYPES
+
+
+class RecordedLine(msgspec.Struct, frozen=True, array_like=True):
+    """A line as it stands in its order's row, where it never changes; a new field comes last, with a default."""
+
+    product_id: int
+    name: str
+    quantity: int
+    unit_price: int
 
 
 class OrderRow(Base):
@@ -20,7 +30,8 @@ class OrderRow(Base):
 
     A row without a user is a tombstone: an order that was given up before it was recorded, and never will be.
     `fingerprint` is the idempotency record: what was asked for under the key that `id` is made from. `restock` is
-    whether the units of a cancelled order come back, as its event says again whenever it is told again.
+    whether the units of a cancelled order come back, as its event says again whenever it is told again. `ended_at` is
+    when the order was fulfilled or cancelled.
     """
 
     __tablename__ = "orders"
@@ -30,8 +41,9 @@ class OrderRow(Base):
         CheckConstraint("total >= 0", name="total_not_negative"),
         CheckConstraint("cancelled_by IN ('customer', 'staff', 'shop')", name="known_canceller"),
         CheckConstraint("(status = 'cancelled') = (cancelled_by IS NOT NULL)", name="cancelled_by_somebody"),
+        CheckConstraint("(status = 'confirmed') = (ended_at IS NULL)", name="ended_at_some_time"),
         Index("orders_of_user", "user_id", "placed_at", "id"),
-        Index("orders_by_time", "placed_at", "id"),
+        Index("orders_by_status", "status", "placed_at", "id"),
         {"sqlite_with_rowid": False},
     )
 
@@ -41,29 +53,25 @@ class OrderRow(Base):
     user_id: Mapped[UUID | None]
     total: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
+    lines: Mapped[tuple[RecordedLine, ...]] = mapped_column(Document(tuple[RecordedLine, ...]))
     placed_at: Mapped[datetime]
-    updated_at: Mapped[UpdatedAt] = mapped_column(index=True)
-    fulfilled_at: Mapped[datetime | None]
-    cancelled_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
     cancelled_by: Mapped[str | None] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(String(200))
     restock: Mapped[bool] = mapped_column(default=True)
-    fingerprint: Mapped[str | None] = mapped_column(String(64))
-
-    lines: Mapped[list[OrderLineRow]] = relationship(order_by="OrderLineRow.place", lazy="selectin")
+    fingerprint: Mapped[bytes | None] = mapped_column(LargeBinary(32))
 
 
-class OrderLineRow(Base):
-    __tablename__ = "order_line"
-    __table_args__ = (
-        CheckConstraint("quantity > 0", name="quantity_positive"),
-        Index("order_lines_of_product", "product_id", "order_id"),
-        {"sqlite_with_rowid": False},
-    )
+_ENDED = OrderRow.ended_at.is_not(None)
+Index("orders_ended", OrderRow.ended_at, sqlite_where=_ENDED, postgresql_where=_ENDED)
 
-    order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), primary_key=True)
-    place: Mapped[int] = mapped_column(primary_key=True)
-    product_id: Mapped[int]
-    name: Mapped[str] = mapped_column(String(200))
+
+class OrderOfProductRow(Base):
+    """Which orders have how much of a product: an index of what stands in their lines."""
+
+    __tablename__ = "order_of_product"
+    __table_args__ = (CheckConstraint("quantity > 0", name="quantity_positive"), {"sqlite_with_rowid": False})
+
+    product_id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(primary_key=True)
     quantity: Mapped[int]
-    unit_price: Mapped[int]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from msgspec.structs import asdict, replace
-from sqlalchemy import Select, bindparam, insert, select
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, insert, select, union
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, OrderFulfilled, ReservationExpired
 from ecshop.events.outbox import record as record_events
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.keyset import Keyset, among, changed_after
+from ecshop.kernel.db.keyset import Keyset, is_few, unindexed
 from ecshop.kernel.db.many import execute_many
 from ecshop.kernel.db.mapping import assign, given, struct_of
 from ecshop.kernel.errors import EcshopError
@@ -31,9 +30,9 @@ from ecshop.order.contract import (
     OrderNotConfirmed,
     OrderNotFound,
 )
-from ecshop.order.models import OrderLineRow, OrderRow
+from ecshop.order.models import OrderOfProductRow, OrderRow, RecordedLine
 
-CONFIRMED, FULFILLED, CANCELLED = "confirmed", "fulfilled", "cancelled"
+CONFIRMED, FULFILLED, CANCELLED = STATUSES = "confirmed", "fulfilled", "cancelled"
 CUSTOMER, STAFF, SHOP = "customer", "staff", "shop"
 GIVEN_UP: Final = "the order took too long and was given up; place it again"
 REUSED: Final = "this Idempotency-Key came with another order before; take a new one"
@@ -42,21 +41,21 @@ _IDS: Final = select(OrderRow.id).where(OrderRow.id.in_(bindparam("orders", expa
 _ORDERS: Final = select(OrderRow).where(OrderRow.id.in_(bindparam("orders", expanding=True)))
 _NEWEST_FIRST: Final = Keyset("-placed_at", OrderRow.placed_at, OrderRow.id)
 _ADD: Final = insert(table_of(OrderRow))
-_ADD_LINES: Final = insert(table_of(OrderLineRow))
+_ADD_PRODUCTS: Final = insert(table_of(OrderOfProductRow))
 
 
 class Attempt(NamedTuple):
     """A request with an idempotency key: the order id that is made from it, and what was asked for."""
 
     order_id: UUID
-    fingerprint: str
+    fingerprint: bytes
 
 
 class Placement(NamedTuple):
     """An order to be recorded; `fingerprint` is what was asked for under an idempotency key."""
 
     order: Order
-    fingerprint: str | None
+    fingerprint: bytes | None
     request_id: str = ""
 
 
@@ -87,16 +86,13 @@ def get(session: Session, actor: Actor, order_id: UUID) -> Order:
 
 
 def list_orders(session: Session, actor: Actor, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[Order]:
-    query = _filtered(session, wanted)
-    if not actor.role.includes(Role.STAFF):
-        query = query.where(OrderRow.user_id == actor.user_id)
-    return _NEWEST_FIRST.fetch(session, query, cursor, limit, _order)
+    return _NEWEST_FIRST.fetch(session, _lists(session, actor, wanted), cursor, limit, _order)
 
 
 def cancel(session: Session, actor: Actor, order_id: UUID, cancellation: Cancellation) -> Order:
     row = _row(session, order_id, actor, lock=True)
     if row.status != CANCELLED:
-        row.cancelled_at = _move_on(row, CANCELLED)
+        _end(row, CANCELLED)
         row.cancelled_by = CUSTOMER if actor.user_id == row.user_id else STAFF
         assign(row, given(cancellation))
         record_events(session, [_cancelled(row)])
@@ -106,8 +102,8 @@ def cancel(session: Session, actor: Actor, order_id: UUID, cancellation: Cancell
 def fulfil(session: Session, order_id: UUID) -> Order:
     row = _row(session, order_id, lock=True)
     if row.status != FULFILLED:
-        row.fulfilled_at = _move_on(row, FULFILLED)
-        record_events(session, [OrderFulfilled(row.id, row.version, happened_at=row.fulfilled_at)])
+        _end(row, FULFILLED)
+        record_events(session, [OrderFulfilled(row.id, row.version, happened_at=row.ended_at)])
     return _order(row)
 
 
@@ -137,7 +133,7 @@ def _known(session: Session, order_ids: Iterable[UUID]) -> dict[UUID, OrderRow]:
     return {row.id: row for row in session.scalars(_ORDERS, {"orders": known})} if known else {}
 
 
-def _repeat(row: OrderRow | None, fingerprint: str | None) -> Order | EcshopError | None:
+def _repeat(row: OrderRow | None, fingerprint: bytes | None) -> Order | EcshopError | None:
     """What a request is answered whose order is known by this row; nothing when it is the first of its kind."""
     if row is None:
         return None
@@ -150,29 +146,35 @@ def _add(session: Session, placements: Sequence[Placement]) -> None:
     if not placements:
         return
     execute_many(session, _ADD, [_order_values(one) for one in placements])
-    lines = [values for one in placements for values in _line_values(one.order)]
-    execute_many(session, _ADD_LINES, lines)
+    products = [
+        {"product_id": line.product_id, "order_id": one.order.id, "quantity": line.quantity}
+        for one in placements
+        for line in one.order.lines
+    ]
+    execute_many(session, _ADD_PRODUCTS, products)
     record_events(session, (_confirmed(one.order, one.request_id) for one in placements))
 
 
 def _order_values(placement: Placement) -> dict[str, Any]:
-    """What is NULL stays unsaid: of a new order that is the same for all."""
-    said = {name: value for name, value in asdict(placement.order).items() if value is not None}
-    del said["lines"]
-    return said | {"version": 1, "restock": True, "fingerprint": placement.fingerprint}
-
-
-def _line_values(order: Order) -> Iterable[dict[str, Any]]:
-    for place, line in enumerate(order.lines):
-        values = asdict(line) | {"order_id": order.id, "place": place}
-        del values["subtotal"]
-        yield values
+    order = placement.order
+    return {
+        "id": order.id,
+        "status": order.status,
+        "version": 1,
+        "user_id": order.user_id,
+        "total": order.total,
+        "currency": order.currency,
+        "lines": [RecordedLine(line.product_id, line.name, line.quantity, line.unit_price) for line in order.lines],
+        "placed_at": order.placed_at,
+        "restock": True,
+        "fingerprint": placement.fingerprint,
+    }
 
 
 def _tombstone(order_id: UUID) -> OrderRow:
     moment = now()
-    fields = {"status": CANCELLED, "version": 1, "total": 0, "currency": ""}
-    return OrderRow(id=order_id, placed_at=moment, cancelled_at=moment, cancelled_by=SHOP, restock=True, **fields)
+    fields = {"status": CANCELLED, "version": 1, "total": 0, "currency": "", "lines": ()}
+    return OrderRow(id=order_id, placed_at=moment, ended_at=moment, cancelled_by=SHOP, restock=True, **fields)
 
 
 def _confirmed(order: Order, request_id: str = "") -> OrderConfirmed:
@@ -184,26 +186,45 @@ def _confirmed(order: Order, request_id: str = "") -> OrderConfirmed:
 
 
 def _cancelled(row: OrderRow) -> OrderCancelled:
-    return OrderCancelled(row.id, row.version, row.restock, happened_at=row.cancelled_at)
+    return OrderCancelled(row.id, row.version, row.restock, happened_at=row.ended_at)
 
 
-def _filtered(session: Session, wanted: OrderFilter) -> Select[OrderRow]:
-    query = select(OrderRow).where(OrderRow.user_id.is_not(None))
-    if wanted.status is not None:
-        query = query.where(OrderRow.status == wanted.status)
+def _lists(session: Session, actor: Actor, wanted: OrderFilter) -> list[Select[OrderRow]]:
+    """The list that is asked for, or where no index has it in its order, one for each status."""
+    query = select(OrderRow).where(OrderRow.user_id.is_not(None), *_times(wanted))
+    if not actor.role.includes(Role.STAFF):
+        query = query.where(OrderRow.user_id == actor.user_id)
     if wanted.user_id is not None:
         query = query.where(OrderRow.user_id == wanted.user_id)
+    looked_up = False
+    for ids, otherwise in _found(wanted):
+        few = is_few(session, ids)
+        query = query.where(OrderRow.id.in_(ids) if few else otherwise)
+        looked_up |= few
+    if wanted.status is not None:
+        return [query.where((unindexed(OrderRow.status) if looked_up else OrderRow.status) == wanted.status)]
+    if looked_up or wanted.user_id is not None or not actor.role.includes(Role.STAFF):
+        return [query]
+    return [query.where(OrderRow.status == status) for status in STATUSES]
+
+
+def _times(wanted: OrderFilter) -> Iterable[ColumnElement[bool]]:
     if wanted.placed_after is not None:
-        query = query.where(OrderRow.placed_at > wanted.placed_after)
+        yield OrderRow.placed_at > wanted.placed_after
     if wanted.placed_before is not None:
-        query = query.where(OrderRow.placed_at < wanted.placed_before)
+        yield OrderRow.placed_at < wanted.placed_before
+
+
+def _found(wanted: OrderFilter) -> Iterable[tuple[Select[UUID] | CompoundSelect[UUID], ColumnElement[bool]]]:
+    """What filters find by an index of their own, and the same as a condition of each row."""
     if wanted.product_id is not None:
-        is_wanted = OrderLineRow.product_id == wanted.product_id
-        found = select(OrderLineRow.order_id).where(is_wanted)
-        query = query.where(among(session, OrderRow.id, found, OrderRow.lines.any(is_wanted)))
+        ids = select(OrderOfProductRow.order_id).where(OrderOfProductRow.product_id == wanted.product_id)
+        yield ids, ids.where(OrderOfProductRow.order_id == OrderRow.id).exists()
     if wanted.updated_after is not None:
-        query = query.where(changed_after(session, OrderRow.id, OrderRow.updated_at, wanted.updated_after))
-    return query
+        placed = select(OrderRow.id).where(OrderRow.status.in_(STATUSES), OrderRow.placed_at > wanted.updated_after)
+        ended = select(OrderRow.id).where(OrderRow.ended_at > wanted.updated_after)
+        later = func.coalesce(OrderRow.ended_at, OrderRow.placed_at) > wanted.updated_after
+        yield union(placed.correlate(None), ended.correlate(None)), later
 
 
 def _row(session: Session, order_id: UUID, actor: Actor | None = None, *, lock: bool = False) -> OrderRow:
@@ -217,15 +238,18 @@ def _may_see(actor: Actor | None, owner: UUID) -> bool:
     return actor is None or actor.role.includes(Role.STAFF) or actor.user_id == owner
 
 
-def _move_on(row: OrderRow, status: str) -> datetime:
-    """Returns when."""
+def _end(row: OrderRow, status: str) -> None:
     if row.status != CONFIRMED:
         raise OrderNotConfirmed(f"the order is {row.status}", order_status=row.status)
-    row.status, row.updated_at = status, now()
+    row.status, row.ended_at = status, now()
     row.version += 1
-    return row.updated_at
 
 
 def _order(row: OrderRow) -> Order:
     lines = tuple(struct_of(OrderLine, line, subtotal=line.quantity * line.unit_price) for line in row.lines)
-    return struct_of(Order, row, lines=lines)
+    times = {
+        "updated_at": row.ended_at or row.placed_at,
+        "fulfilled_at": row.ended_at if row.status == FULFILLED else None,
+        "cancelled_at": row.ended_at if row.status == CANCELLED else None,
+    }
+    return struct_of(Order, row, lines=lines, **times)

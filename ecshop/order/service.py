@@ -85,7 +85,7 @@ class OrderService:
 
     async def _place_once(self, actor: Actor, new: NewOrder, key: str) -> Order:
         """An attempt that was given up came to nothing: the next one has an id of its own."""
-        fingerprint = hashlib.sha256(msgspec.json.encode(new)).hexdigest()
+        fingerprint = hashlib.sha256(msgspec.json.encode(new)).digest()
         name = f"{actor.user_id} {key}"
         for attempt in count(1):
             order_id = uuid5(_KEYED_ORDERS, name)
@@ -97,7 +97,7 @@ class OrderService:
                 return earlier or await self._place(order_id, actor, new, fingerprint)
         raise AssertionError("counting ends never")
 
-    async def _place(self, order_id: UUID, actor: Actor, new: NewOrder, fingerprint: str | None) -> Order:
+    async def _place(self, order_id: UUID, actor: Actor, new: NewOrder, fingerprint: bytes | None) -> Order:
         annotate(order_id=order_id)
         quoted_at = time.monotonic()
         order = await self._draft(order_id, actor, new)

@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
-import msgspec
-from sqlalchemy import CheckConstraint, Dialect, Index, String, Text
+from sqlalchemy import CheckConstraint, Index, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
 
-from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey, UpdatedAt
-
-_decoder: Final = msgspec.json.Decoder(dict[int, int])
+from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey, Document, UpdatedAt
 
 
 class Base(DeclarativeBase):
     type_annotation_map = COLUMN_TYPES
-
-
-class Units(TypeDecorator[dict[int, int]]):
-    """How much of each product, as JSON: it is read and written with its reservation, and never looked into."""
-
-    impl = Text
-    cache_ok = True
-
-    @property
-    def python_type(self) -> type[dict[int, int]]:
-        return dict
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[dict[int, int] | None], str | None]:
-        return _written
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], dict[int, int] | None]:
-        return _read
-
-
-def _written(units: dict[int, int] | None) -> str | None:
-    return None if units is None else msgspec.json.encode(units).decode()
-
-
-def _read(text: str | None) -> dict[int, int] | None:
-    return None if text is None else _decoder.decode(text)
 
 
 class ItemRow(Base):
@@ -89,7 +58,7 @@ class ReservationRow(Base):
     order_id: Mapped[UUID] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(String(16))
     attempt: Mapped[int] = mapped_column(default=0)
-    units: Mapped[dict[int, int]] = mapped_column(Units)
+    units: Mapped[dict[int, int]] = mapped_column(Document(dict[int, int]))
     expires_at: Mapped[datetime]
     asked_at: Mapped[datetime | None]
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.tables import DeadLetter, Outbox
-from ecshop.order.models import OrderLineRow, OrderRow
+from ecshop.order.models import OrderRow
 from ecshop.product.models import ProductRow
 from ecshop.stock.models import ItemRow, MovementRow, ReservationRow
 from entrypoints.contexts import NAMES
@@ -177,10 +177,12 @@ def _stock(session: Session) -> _Stock:
 
 
 def _order(session: Session) -> _Order:
-    lines = select(OrderLineRow.order_id, OrderLineRow.product_id, OrderLineRow.quantity)
     status = case((OrderRow.restock, OrderRow.status), else_=_NOT_RESTOCKED)
-    statuses = session.execute(select(OrderRow.id, status))
-    return _Order(dict(statuses.all()), _by_order(session.execute(lines)))
+    orders = session.execute(select(OrderRow.id, status, OrderRow.lines)).all()
+    return _Order(
+        {order_id: status for order_id, status, _ in orders},
+        {order_id: {line.product_id: line.quantity for line in lines} for order_id, _, lines in orders if lines},
+    )
 
 
 def _in_stock(session: Session) -> dict[int, bool | None]:

@@ -24,7 +24,11 @@ WRONGS = {
     "reserved": ("stock", "UPDATE item SET reserved = reserved + 1 WHERE product_id = 1"),
     "oversold": ("stock", "UPDATE item SET reserved = on_hand + 1"),
     "movements": ("stock", "DELETE FROM movement WHERE reference IS NOT NULL AND delta < 0"),
-    "orders": ("order", "UPDATE orders SET status = 'cancelled', cancelled_by = 'staff' WHERE status = 'confirmed'"),
+    "orders": (
+        "order",
+        "UPDATE orders SET status = 'cancelled', cancelled_by = 'staff', ended_at = placed_at"
+        " WHERE status = 'confirmed'",
+    ),
     "reservations": ("order", "DELETE FROM orders"),
     "in stock": ("product", "UPDATE product SET in_stock = false WHERE id = 1"),
     "events": ("order", "UPDATE outbox SET heard_at = NULL"),

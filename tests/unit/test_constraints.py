@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from ecshop.auth.models import Account
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.engine import writing
-from ecshop.order.models import OrderLineRow, OrderRow
+from ecshop.order.models import OrderOfProductRow, OrderRow
 from ecshop.product.models import ProductRow
 from ecshop.stock.models import ItemRow, ReservationRow
 from tests.unit.schema import MigratedEngine
@@ -28,31 +28,37 @@ BROKEN: dict[str, tuple[str, str, Rows]] = {
     "a fulfilled order has no user": (
         "order",
         "only_a_tombstone_has_no_user",
-        lambda: [_order(user_id=None, status="fulfilled")],
+        lambda: [_order(user_id=None, status="fulfilled", ended_at=now())],
     ),
     "an order is in no known status": ("order", "known_status", lambda: [_order(status="lost")]),
     "an order is cancelled by nobody": (
         "order",
         "cancelled_by_somebody",
-        lambda: [_order(status="cancelled", cancelled_by=None)],
+        lambda: [_order(status="cancelled", cancelled_by=None, ended_at=now())],
     ),
     "an order stands and is cancelled": ("order", "cancelled_by_somebody", lambda: [_order(cancelled_by="staff")]),
     "an order is cancelled by a stranger": (
         "order",
         "known_canceller",
-        lambda: [_order(status="cancelled", cancelled_by="ghost")],
+        lambda: [_order(status="cancelled", cancelled_by="ghost", ended_at=now())],
+    ),
+    "an order has ended at no time": (
+        "order",
+        "ended_at_some_time",
+        lambda: [_order(status="cancelled", cancelled_by="staff")],
     ),
     "an order costs less than nothing": ("order", "total_not_negative", lambda: [_order(total=-1)]),
-    "an order line orders nothing": ("order", "quantity_positive", lambda: _order_line(0)),
+    "an order line orders nothing": ("order", "quantity_positive", lambda: [_ordered(0)]),
     "a product costs less than nothing": ("product", "price_not_negative", lambda: [_product(-1)]),
     "a user has no known role": ("auth", "known_role", lambda: [_account("root")]),
 }
+CANCELLED = {"status": "cancelled", "cancelled_by": "shop", "ended_at": now()}
 SOUND: dict[str, tuple[str, Rows]] = {
     "every unit is promised": ("stock", lambda: [_item(on_hand=4, reserved=4)]),
     "a reservation holds a unit": ("stock", lambda: [_reservation("held")]),
     "a reservation is written off": ("stock", lambda: [_reservation("written_off")]),
-    "a tombstone has no user": ("order", lambda: [_order(user_id=None, status="cancelled", cancelled_by="shop")]),
-    "an order has a line": ("order", lambda: _order_line(1)),
+    "a tombstone has no user": ("order", lambda: [_order(user_id=None, **CANCELLED)]),
+    "an order has a unit": ("order", lambda: [_ordered(1)]),
     "a product is free": ("product", lambda: [_product(0)]),
     "a user is an admin": ("auth", lambda: [_account("admin")]),
 }
@@ -86,13 +92,11 @@ def _item(on_hand: int, reserved: int) -> ItemRow:
 
 def _order(**other: Any) -> OrderRow:
     sound = {"id": uuid7(), "status": "confirmed", "version": 1, "user_id": uuid7(), "total": 0, "currency": "EUR"}
-    return OrderRow(**(sound | {"placed_at": now()} | other))
+    return OrderRow(**(sound | {"lines": (), "placed_at": now()} | other))
 
 
-def _order_line(quantity: int) -> list[Any]:
-    order = _order()
-    line = OrderLineRow(order_id=order.id, place=0, product_id=1, name="Tea", quantity=quantity, unit_price=1)
-    return [order, line]
+def _ordered(quantity: int) -> OrderOfProductRow:
+    return OrderOfProductRow(order_id=uuid7(), product_id=1, quantity=quantity)
 
 
 def _reservation(state: str) -> ReservationRow:

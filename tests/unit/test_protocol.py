@@ -112,7 +112,7 @@ def a_withdrawn_attempt_holds_again(patch: Patch) -> None:
 
 def a_key_makes_the_same_id_for_ever(patch: Patch) -> None:
     async def place_once(self: OrderService, actor: Actor, new: NewOrder, key: str) -> Order:
-        attempt = records.Attempt(uuid5(UUID(int=0), f"{actor.user_id} {key}"), str(new))
+        attempt = records.Attempt(uuid5(UUID(int=0), f"{actor.user_id} {key}"), str(new).encode())
         earlier = await self._db.read_many(records.find_repeated, attempt)
         return earlier or await self._place(attempt.order_id, actor, new, attempt.fingerprint)
 

@@ -53,9 +53,8 @@ PRODUCT: Final = {
 }
 ORDER: Final = {
     **{"status": "confirmed", "version": 1, "total": 1200, "currency": "JPY"},
-    **{"placed_at": 1, "updated_at": 1, "restock": True},
+    **{"lines": '[[1,"Green tea",1,1200]]', "placed_at": 1, "restock": True},
 }
-LINE: Final = {"product_id": 1, "name": "Green tea", "unit_price": 1200}
 
 EXAMPLES: Final[Mapping[str, Example]] = {
     "auth": Example(
@@ -100,11 +99,7 @@ EXAMPLES: Final[Mapping[str, Example]] = {
                 {"id": ONE, "user_id": uuid4().bytes, **ORDER},
                 {"id": OTHER, "user_id": uuid4().bytes, **ORDER},
             ],
-            "order_line": [
-                {"order_id": ONE, "place": 0, "quantity": 1, **LINE},
-                {"order_id": ONE, "place": 1, "quantity": 2, **LINE},
-                {"order_id": OTHER, "place": 0, "quantity": 3, **LINE},
-            ],
+            "order_of_product": [{"product_id": 1, "order_id": id_, "quantity": 1} for id_ in (ONE, OTHER)],
         },
         {"sqlite_with_rowid": False},
     ),
@@ -153,12 +148,9 @@ def test_a_second_migration_changes_no_more_of_the_schema_than_it_says(
     }
 
 
-@pytest.mark.parametrize("context", ["product", "order"])
-def test_after_a_second_migration_nothing_that_is_referred_to_can_be_deleted(
-    context: str, engine: Engine, tmp_path: Path
-) -> None:
-    folder, example = _at_the_first_version(context, engine, tmp_path), EXAMPLES[context]
-    _write_second(context, folder)
+def test_after_a_second_migration_nothing_that_is_referred_to_can_be_deleted(engine: Engine, tmp_path: Path) -> None:
+    folder, example = _at_the_first_version("product", engine, tmp_path), EXAMPLES["product"]
+    _write_second("product", folder)
     migrate(engine, folder)
     with engine.begin() as connection, pytest.raises(IntegrityError, match="FOREIGN KEY"):
         connection.execute(_table(connection, example.table).delete())

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CursorResult, Dialect, Integer, LargeBinary, Result, String, Table, Uuid
+import msgspec
+from sqlalchemy import BigInteger, CursorResult, Dialect, Integer, LargeBinary, Result, String, Table, Text, Uuid
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -17,6 +18,7 @@ from ecshop.kernel.clock import now
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MICROSECOND: Final = timedelta(microseconds=1)
+_encoder: Final = msgspec.json.Encoder()
 
 CountedKey: Final = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit key that the database counts up; SQLite does so for an INTEGER PRIMARY KEY only."""
@@ -91,6 +93,31 @@ class CompactId(TypeDecorator[str]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         return _unpacked if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+class Document(TypeDecorator[Any]):
+    """A value of `type_` as JSON text: it is read and written with its row, and no statement looks into it."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, type_: Any) -> None:
+        super().__init__()
+        self.type_ = type_
+        self._decode = msgspec.json.Decoder(type_).decode
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:
+        return _written
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Any]:
+        return self._read
+
+    def _read(self, text: str | None) -> Any:
+        return None if text is None else self._decode(text)
+
+
+def _written(value: Any) -> str | None:
+    return None if value is None else _encoder.encode(value).decode()
 
 
 def _to_bytes(value: UUID | None) -> bytes | None:

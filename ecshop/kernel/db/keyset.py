@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import heapq
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, CompoundSelect, Select, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ecshop.kernel.errors import InvalidCursor
@@ -35,13 +37,24 @@ class Keyset:
         self._descending = name.startswith("-")
 
     def fetch(
-        self, session: Session, query: Select[Any], cursor: str | None, limit: int, read: Callable[[Any], T]
+        self,
+        session: Session,
+        query: Select[Any] | Sequence[Select[Any]],
+        cursor: str | None,
+        limit: int,
+        read: Callable[[Any], T],
     ) -> Page[T]:
-        """The page after `cursor`, each row `read`. Raises `InvalidCursor`."""
+        """The page after `cursor`, each row `read`, of one list or of several that are merged into one.
+
+        Raises `InvalidCursor`.
+        """
+        queries = [query] if isinstance(query, Select) else query
         if cursor is not None:
-            query = query.where(self._after(self._decode(cursor)))
+            after = self._after(self._decode(cursor))
+            queries = [one.where(after) for one in queries]
         directed = [column.desc() if self._descending else column.asc() for column in self._columns]
-        rows = session.scalars(query.order_by(*directed).limit(limit + 1)).all()
+        lists = [session.scalars(one.order_by(*directed).limit(limit + 1)) for one in queries]
+        rows = list(islice(heapq.merge(*lists, key=self._values, reverse=self._descending), limit + 1))
         page = rows[:limit]
         return Page(tuple(read(row) for row in page), self._encode(page[-1]) if len(rows) > limit else None)
 
@@ -50,9 +63,11 @@ class Keyset:
         there = tuple_(*(literal(value, column.type) for column, value in zip(self._columns, values, strict=True)))
         return here < there if self._descending else here > there
 
+    def _values(self, row: Any) -> list[Any]:
+        return [getattr(row, column.key) for column in self._columns]
+
     def _encode(self, last: Any) -> str:
-        values = [getattr(last, column.key) for column in self._columns]
-        written = msgspec.json.encode([self._name, *values])
+        written = msgspec.json.encode([self._name, *self._values(last)])
         return base64.urlsafe_b64encode(written).decode().rstrip("=")
 
     def _decode(self, cursor: str) -> list[Any]:
@@ -71,13 +86,22 @@ class Keyset:
 def among(
     session: Session, key: InstrumentedAttribute[Any], found: Select[Any], otherwise: ColumnElement[bool]
 ) -> ColumnElement[bool]:
-    """The condition of a list for rows whose keys are `found` by an index; `otherwise` is the same, row by row.
+    """The condition of a list for rows whose keys are `found` by an index; `otherwise` is the same, row by row."""
+    return key.in_(found) if is_few(session, found) else otherwise
 
-    A few are looked up; of many, the list in its order soon has a page. SQLite does not count them, and would read a
-    list of a million to its end for the three that are in it.
+
+def is_few(session: Session, found: Select[Any] | CompoundSelect[Any]) -> bool:
+    """Whether they are looked up one by one: of many, the list in its order soon has a page.
+
+    SQLite does not count them, and would read a list of a million to its end for the three that are in it.
     """
     count = session.scalar(select(func.count()).select_from(found.limit(_FEW + 1).subquery())) or 0
-    return key.in_(found) if count <= _FEW else otherwise
+    return count <= _FEW
+
+
+def unindexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
+    """The same value, by which no index is chosen: SQLite knows nothing of how often a value is there."""
+    return func.coalesce(column, column)
 
 
 def changed_after(
