@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event
 from ecshop.events.dead_letters import keep
-from ecshop.events.envelope import Envelope, from_bytes, opened
+from ecshop.events.envelope import AnyEnvelope, Envelope, body_of, from_bytes, opened
 from ecshop.events.inbox import once
 from ecshop.events.tables import DeadLetter
 from ecshop.kernel.clock import now
@@ -31,9 +31,14 @@ Handler = Callable[[Session, Sequence[Any]], Sequence[str]]
 
 
 class Delivery(NamedTuple):
-    body: bytes
+    message: Envelope[Event] | bytes
+    """The bytes that a broker has brought, or an envelope that has never left this process."""
     attempts: int
     """How often this event was tried before."""
+
+
+def _opened(message: Envelope[Event] | bytes) -> AnyEnvelope:
+    return from_bytes(message) if isinstance(message, bytes) else message
 
 
 class Consumer:
@@ -59,10 +64,10 @@ class Consumer:
         Raises `Unavailable` when the database is away: that is nobody's failed attempt.
         """
         verdicts: list[timedelta | None] = [None] * len(deliveries)
-        known: list[tuple[int, Envelope]] = []
+        known: list[tuple[int, AnyEnvelope]] = []
         for place, delivery in enumerate(deliveries):
             try:
-                envelope = from_bytes(delivery.body)
+                envelope = _opened(delivery.message)
             except msgspec.DecodeError as cause:
                 await self._give_up(delivery, None, cause)
                 continue
@@ -85,13 +90,13 @@ class Consumer:
         """Make it a dead letter without another try."""
         cause = RuntimeError(f"handed out {delivery.attempts} times and never settled")
         try:
-            envelope = from_bytes(delivery.body)
+            envelope = _opened(delivery.message)
         except msgspec.DecodeError:
             envelope = None
         await self._give_up(delivery, envelope, cause)
 
-    def _apply(self, session: Session, envelopes: Sequence[Envelope]) -> list[str]:
-        by_type: dict[str, list[Envelope]] = {}
+    def _apply(self, session: Session, envelopes: Sequence[AnyEnvelope]) -> list[str]:
+        by_type: dict[str, list[AnyEnvelope]] = {}
         for envelope in once(session, self.name, envelopes):
             by_type.setdefault(envelope.type, []).append(envelope)
         done: dict[str, str] = {}
@@ -101,7 +106,7 @@ class Consumer:
             done |= zip((envelope.id for envelope in together), did, strict=True)
         return [done.pop(envelope.id, "ignored: applied before") for envelope in envelopes]
 
-    async def _failed(self, delivery: Delivery, envelope: Envelope, cause: Exception) -> timedelta | None:
+    async def _failed(self, delivery: Delivery, envelope: AnyEnvelope, cause: Exception) -> timedelta | None:
         if delivery.attempts >= len(self._backoff):
             await self._give_up(delivery, envelope, cause)
             return None
@@ -109,12 +114,13 @@ class Consumer:
         self._warn("failed, will be tried again", envelope, cause, pause=pause.total_seconds())
         return pause
 
-    async def _give_up(self, delivery: Delivery, envelope: Envelope | None, cause: Exception) -> None:
+    async def _give_up(self, delivery: Delivery, envelope: AnyEnvelope | None, cause: Exception) -> None:
+        body = body_of(delivery.message)
         letter = DeadLetter(
             consumer=self.name,
-            event_id=envelope.id if envelope else f"sha256-{sha256(delivery.body).hexdigest()}",
+            event_id=envelope.id if envelope else f"sha256-{sha256(body).hexdigest()}",
             type=envelope.type if envelope else "",
-            body=delivery.body,
+            body=body,
             error=f"{type(cause).__name__}: {cause}"[:2000].replace("\0", "\ufffd"),
             attempts=delivery.attempts + 1,
             failed_at=now(),
@@ -122,7 +128,7 @@ class Consumer:
         await self._database.write(keep, letter)
         self._warn("became a dead letter", envelope, cause)
 
-    def _log(self, envelope: Envelope, did: str) -> None:
+    def _log(self, envelope: AnyEnvelope, did: str) -> None:
         log.info(
             "event",
             consumer=self.name,
@@ -132,7 +138,7 @@ class Consumer:
             request_id=envelope.requestid or "",
         )
 
-    def _warn(self, did: str, envelope: Envelope | None, cause: Exception, **fields: Any) -> None:
+    def _warn(self, did: str, envelope: AnyEnvelope | None, cause: Exception, **fields: Any) -> None:
         log.warning(
             "event",
             consumer=self.name,

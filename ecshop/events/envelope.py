@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Final
+from typing import Annotated, Final, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -18,7 +18,10 @@ Bounded = Annotated[str, Meta(max_length=80)]
 """What fits the columns that it will stand in."""
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+Data = TypeVar("Data", bound="msgspec.Raw | Event")
+
+
+class Envelope(msgspec.Struct, Generic[Data], frozen=True, kw_only=True):
     """`id` and `source` together identify an event; `data` stays as it came until somebody handles its type.
 
     `requestid` is an extension: the request that caused the event, as its X-Request-ID and its log line have it.
@@ -29,45 +32,53 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     type: Bounded
     subject: Bounded
     time: datetime
-    data: msgspec.Raw
+    data: Data
     specversion: str = "1.0"
     datacontenttype: str = "application/json"
     requestid: Bounded | UnsetType = UNSET
 
+
+AnyEnvelope = Envelope[msgspec.Raw] | Envelope[Event]
 
 _FREE: Final = ~(0xF << 76 | 0x3 << 62)
 _VERSION_8: Final = 8 << 76 | 2 << 62
 """Version and variant of a UUID (RFC 9562, section 5.8)."""
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Envelope)
+_decoder = msgspec.json.Decoder(Envelope[msgspec.Raw])
 
 
-def seal(event: Event, *, caused_by: str = "") -> Envelope:
-    """`caused_by` is the request that counts where the event names none itself."""
-    bare = replace(event, request_id="", happened_at=None) if event.request_id or event.happened_at else event
+def envelope_of(event: Event, id_: str) -> Envelope[Event]:
     return Envelope(
-        id=_id_of(event),
+        id=id_,
         source=f"/ecshop/{source_of(event.type)}",
         type=event.type,
         subject=event.subject,
         time=event.happened_at or now(),
-        data=msgspec.Raw(_encoder.encode(bare)),
-        requestid=event.request_id or caused_by or UNSET,
+        data=event,
+        requestid=event.request_id or UNSET,
     )
 
 
-def opened(envelope: Envelope) -> Event:
+def opened(envelope: AnyEnvelope) -> Event:
     """The event of a type that the catalog knows; raises `msgspec.DecodeError` for data that is not of its type."""
+    if isinstance(envelope.data, Event):
+        return envelope.data
     event = msgspec.json.decode(envelope.data, type=CATALOG[envelope.type])
     return replace(event, request_id=envelope.requestid or "", happened_at=envelope.time)
 
 
-def to_bytes(envelope: Envelope) -> bytes:
-    return _encoder.encode(envelope)
+def body_of(message: Envelope[Event] | bytes) -> bytes:
+    """Structured JSON, as it goes to a broker, of what may be that already."""
+    return message if isinstance(message, bytes) else to_bytes(message)
 
 
-def from_bytes(body: bytes) -> Envelope:
+def to_bytes(envelope: Envelope[Event]) -> bytes:
+    bare = replace(envelope.data, request_id="", happened_at=None)
+    return _encoder.encode(replace(envelope, data=bare))
+
+
+def from_bytes(body: bytes) -> Envelope[msgspec.Raw]:
     """Raises `msgspec.DecodeError` for what is no CloudEvents envelope."""
     try:
         envelope = _decoder.decode(body)
@@ -79,7 +90,7 @@ def from_bytes(body: bytes) -> Envelope:
     return envelope
 
 
-def _id_of(event: Event) -> str:
+def id_of(event: Event) -> str:
     """A new UUID of version 7; of version 8 for a fact that may be told again, made of its time and of what it says.
 
     Both begin with 48 bits of milliseconds (RFC 9562, sections 5.7 and 5.8), so that an inbox can forget by age.

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
-from ecshop.events.envelope import Envelope
+from ecshop.events.envelope import AnyEnvelope
 from ecshop.events.outbox import RETENTION as OUTBOX_RETENTION
 from ecshop.events.tables import Inbox
 from ecshop.kernel.clock import now
@@ -26,7 +26,7 @@ _SEEN: Final = select(Inbox.event_id).where(
 _ACCEPT: Final = insert(table_of(Inbox))
 
 
-def once(session: Session, consumer: str, envelopes: Sequence[Envelope]) -> list[Envelope]:
+def once(session: Session, consumer: str, envelopes: Sequence[AnyEnvelope]) -> list[AnyEnvelope]:
     """The envelopes that this consumer has not applied yet; from now on they count as applied."""
     ids = {envelope.id for envelope in envelopes}
     seen = set(session.connection().execute(_SEEN, {"consumer": consumer, "ids": list(ids)}).scalars().all())

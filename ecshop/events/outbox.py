@@ -10,17 +10,21 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+import structlog
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event
-from ecshop.events.envelope import Envelope, seal, to_bytes
-from ecshop.events.tables import Outbox
+from ecshop.events.envelope import Envelope, id_of
+from ecshop.events.packing import Packed, Unreadable, pack, unpack
+from ecshop.events.tables import IS_DUE, IS_UNHEARD, Outbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import affected_rows, table_of
 from ecshop.kernel.db.many import execute_many
 from ecshop.kernel.db.transaction import notify
 from ecshop.kernel.telemetry.logs import request_id
+
+log = structlog.get_logger("events")
 
 RETENTION: Final = timedelta(hours=72)
 """How long an event stays that every listener has applied; one that is not heard stays for as long as that lasts."""
@@ -29,13 +33,22 @@ LONGEST_PAUSE: Final = timedelta(seconds=30)
 _PURGE_AT_ONCE: Final = 1000
 
 
+class Due(NamedTuple):
+    seq: int
+    attempts: int
+    packed: Packed
+
+
 class Outgoing(NamedTuple):
-    """A due event on its way out; `attempts` counts the earlier tries."""
+    """A due event on its way out; `attempts` counts the earlier tries.
+
+    Its `message` is the envelope, or that of a replayed dead letter in the bytes that it came in.
+    """
 
     seq: int
     event_id: str
     type: str
-    body: bytes
+    message: Envelope[Event] | bytes
     attempts: int
 
 
@@ -68,9 +81,9 @@ class Unheard(NamedTuple):
 
 _RECORD: Final = insert(table_of(Outbox))
 _PENDING: Final = (
-    select(Outbox.seq, Outbox.event_id, Outbox.type, Outbox.body, Outbox.attempts)
+    select(Outbox.seq, Outbox.attempts, *(getattr(Outbox, field) for field in Packed._fields))
     .where(
-        Outbox.published_at.is_(None),
+        IS_DUE,
         or_(Outbox.due_at.is_(None), Outbox.due_at <= bindparam("moment"), Outbox.due_at > bindparam("latest")),
     )
     .order_by(Outbox.seq)
@@ -79,10 +92,7 @@ _PENDING: Final = (
 _HEARD: Final = (
     update(table_of(Outbox))
     .where(Outbox.seq.in_(bindparam("seqs", expanding=True)))
-    .values(
-        published_at=func.coalesce(Outbox.published_at, bindparam("moment", type_=Outbox.published_at.type)),
-        heard_at=bindparam("moment", type_=Outbox.heard_at.type),
-    )
+    .values(heard_at=bindparam("moment"))
 )
 _TAKEN: Final = (
     update(table_of(Outbox))
@@ -94,7 +104,6 @@ _POSTPONE: Final = (
     .where(Outbox.seq == bindparam("row"))
     .values(due_at=bindparam("due"), attempts=Outbox.attempts + 1)
 )
-_IS_UNHEARD: Final = (Outbox.published_at.is_not(None), Outbox.heard_at.is_(None))
 
 
 def record(session: Session, events: Iterable[Event]) -> None:
@@ -102,26 +111,41 @@ def record(session: Session, events: Iterable[Event]) -> None:
 
     An event that names no request was caused by the one that this transaction is run for.
     """
-    rows = [_row(seal(event, caused_by=request_id.get())) for event in events]
+    moment, cause = now(), request_id.get()
+    rows = [
+        {
+            "event_id": id_of(event),
+            "type": event.type,
+            "body": pack(event),
+            "request_id": event.request_id or cause or None,
+            "recorded_at": moment,
+            "attempts": 0,
+        }
+        for event in events
+    ]
     if rows:
         execute_many(session, _RECORD, rows)
         notify(session)
 
 
-def _row(envelope: Envelope) -> dict[str, object]:
-    return {
-        "event_id": envelope.id,
-        "type": envelope.type,
-        "body": to_bytes(envelope),
-        "recorded_at": now(),
-        "attempts": 0,
-    }
-
-
-def pending(session: Session, most: int) -> list[Outgoing]:
+def pending(session: Session, most: int) -> list[Due]:
     moment = now()
     due = {"moment": moment, "latest": moment + LONGEST_PAUSE, "most": most}
-    return [Outgoing(*row) for row in session.connection().execute(_PENDING, due)]
+    rows = session.connection().execute(_PENDING, due)
+    return [Due(seq, attempts, Packed(*packed)) for seq, attempts, *packed in rows]
+
+
+def read(due: Sequence[Due]) -> list[Outgoing]:
+    """All of them but those that only a newer version of this code can read."""
+    outgoing: list[Outgoing] = []
+    for one in due:
+        try:
+            message = unpack(one.packed)
+        except Unreadable as cause:
+            log.warning("left to a newer version of this code", event_id=one.packed.event_id, error=str(cause))
+        else:
+            outgoing.append(Outgoing(one.seq, one.packed.event_id, one.packed.type, message, one.attempts))
+    return outgoing
 
 
 def settle(
@@ -136,6 +160,12 @@ def settle(
         connection.execute(_POSTPONE, [{"row": one.seq, "due": one.due_at} for one in postponed])
 
 
+def leave(session: Session, seqs: Sequence[int]) -> None:
+    """Look at them again after a while, with no attempt counted."""
+    if seqs:
+        session.execute(update(table_of(Outbox)).where(Outbox.seq.in_(seqs)).values(due_at=now() + LONGEST_PAUSE))
+
+
 def confirm(session: Session, receipts: Sequence[Receipt]) -> None:
     """Note that these events were heard; a receipt for another event than the one in its place counts for nothing."""
     told = {receipt.seq: receipt.event_id for receipt in receipts}
@@ -146,7 +176,7 @@ def confirm(session: Session, receipts: Sequence[Receipt]) -> None:
 def unheard(session: Session, since: datetime, after: int, most: int) -> list[Taken]:
     """What is published and not heard `since` a moment, or by a clock that was ahead; from the place `after` on."""
     old = or_(Outbox.published_at <= since, Outbox.published_at > now())
-    query = select(Outbox.seq, Outbox.event_id, Outbox.place).where(*_IS_UNHEARD, old, Outbox.seq > after)
+    query = select(Outbox.seq, Outbox.event_id, Outbox.place).where(IS_UNHEARD, old, Outbox.seq > after)
     rows = session.execute(query.order_by(Outbox.seq).limit(most))
     return [Taken(seq, event_id, place or "") for seq, event_id, place in rows]
 
@@ -154,25 +184,25 @@ def unheard(session: Session, since: datetime, after: int, most: int) -> list[Ta
 def is_on_its_way(session: Session, event: type[Event]) -> bool:
     """Whether any event of this type is recorded and not heard."""
     of_type = select(Outbox.seq).where(Outbox.type == event.type)
-    due, unheard = of_type.where(Outbox.published_at.is_(None)), of_type.where(*_IS_UNHEARD)
+    due, unheard = of_type.where(IS_DUE), of_type.where(IS_UNHEARD)
     return any(session.scalar(query.limit(1)) is not None for query in (due, unheard))
 
 
 def count_unheard(session: Session) -> Unheard | None:
     """None when all that is published is heard."""
-    query = select(func.count(), func.min(Outbox.published_at)).where(*_IS_UNHEARD)
+    query = select(func.count(), func.min(Outbox.published_at)).where(IS_UNHEARD)
     events, since = session.execute(query).one()
     return Unheard(events, since) if since else None
 
 
 def count_due(session: Session) -> int:
     """What no broker has taken yet."""
-    return session.scalar(select(func.count()).select_from(Outbox).where(Outbox.published_at.is_(None))) or 0
+    return session.scalar(select(func.count()).select_from(Outbox).where(IS_DUE)) or 0
 
 
 def resend(session: Session, seqs: Sequence[int]) -> None:
     """Make due again, under their own ids, what was published and not heard."""
-    again = update(Outbox).where(Outbox.seq.in_(seqs), *_IS_UNHEARD)
+    again = update(Outbox).where(Outbox.seq.in_(seqs), IS_UNHEARD)
     session.execute(
         again.values(published_at=None, place=None, due_at=None, attempts=0),
         execution_options={"synchronize_session": False},

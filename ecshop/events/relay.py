@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from ecshop.events import inbox, outbox
 from ecshop.events.backoff import repeat
 from ecshop.events.buses.base import EventBus, Published
-from ecshop.events.outbox import Outgoing, confirm, count_unheard, pending, resend, settle, unheard
+from ecshop.events.outbox import Due, confirm, count_unheard, leave, pending, read, resend, settle, unheard
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
 
@@ -63,9 +64,11 @@ class Relay:
         self._wake.clear()
         due = await self._database.read(pending, _AT_ONCE)
         while due:
-            published = await self._bus.publish(self._name, due)
+            readable = read(due)
+            published = await self._bus.publish(self._name, readable)
             self._wake.clear()
-            due = await self._database.write(_settle, published)
+            left = {one.seq for one in due} - {one.seq for one in readable}
+            due = await self._database.write(_settle, published, sorted(left))
 
     async def _note_receipts(self) -> None:
         """A few at a time: what is due goes first, in between."""
@@ -100,9 +103,10 @@ class Relay:
             self._purged = time.monotonic()
 
 
-def _settle(session: Session, published: Published) -> list[Outgoing]:
+def _settle(session: Session, published: Published, left: Sequence[int]) -> list[Due]:
     """Returns what is due next: in the same transaction, for it costs another thread's turn less."""
     settle(session, published.heard, published.taken, published.postponed)
+    leave(session, left)
     return pending(session, _AT_ONCE)
 
 

@@ -21,6 +21,7 @@ def create_event_tables() -> None:
         sa.Column("event_id", CompactId, nullable=False),
         sa.Column("type", sa.String(80), nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("request_id", CompactId),
         sa.Column("recorded_at", Instant, nullable=False),
         sa.Column("attempts", sa.BigInteger, nullable=False),
         sa.Column("due_at", Instant),
@@ -28,7 +29,7 @@ def create_event_tables() -> None:
         sa.Column("place", sa.String(40)),
         sa.Column("heard_at", Instant),
     )
-    due = sa.text("published_at IS NULL")
+    due = sa.text("published_at IS NULL AND heard_at IS NULL")
     op.create_index("outbox_due", "outbox", ["seq"], sqlite_where=due, postgresql_where=due)
     unheard = sa.text("published_at IS NOT NULL AND heard_at IS NULL")
     op.create_index("outbox_unheard", "outbox", ["seq"], sqlite_where=unheard, postgresql_where=unheard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Index, LargeBinary, String, Text, and_
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -29,8 +30,8 @@ class Shop(Base):
 class Outbox(Base):
     """An event that its cause's transaction recorded. It is done with when every listener has applied it: `heard_at`.
 
-    Until `published_at` is set it is due: at once, or where a try has failed at `due_at`. From then on a broker has it,
-    at its `place` there.
+    Until then it is due, at once or where a try has failed at `due_at`; from `published_at` on a broker has it, at its
+    `place` there. Inside one process nothing is published, only heard.
     """
 
     __tablename__ = "outbox"
@@ -39,6 +40,7 @@ class Outbox(Base):
     event_id: Mapped[str] = mapped_column(CompactId)
     type: Mapped[str] = mapped_column(String(80))
     body: Mapped[bytes] = mapped_column(LargeBinary)
+    request_id: Mapped[str | None] = mapped_column(CompactId)
     recorded_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None]
@@ -47,10 +49,10 @@ class Outbox(Base):
     heard_at: Mapped[datetime | None]
 
 
-_DUE = Outbox.published_at.is_(None)
-_UNHEARD = and_(Outbox.published_at.is_not(None), Outbox.heard_at.is_(None))
-Index("outbox_due", Outbox.seq, sqlite_where=_DUE, postgresql_where=_DUE)
-Index("outbox_unheard", Outbox.seq, sqlite_where=_UNHEARD, postgresql_where=_UNHEARD)
+IS_DUE: Final = and_(Outbox.published_at.is_(None), Outbox.heard_at.is_(None))
+IS_UNHEARD: Final = and_(Outbox.published_at.is_not(None), Outbox.heard_at.is_(None))
+Index("outbox_due", Outbox.seq, sqlite_where=IS_DUE, postgresql_where=IS_DUE)
+Index("outbox_unheard", Outbox.seq, sqlite_where=IS_UNHEARD, postgresql_where=IS_UNHEARD)
 
 
 class Inbox(Base):

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from ecshop.events.tables import DeadLetter, Outbox
+from ecshop.events.tables import IS_DUE, IS_UNHEARD, DeadLetter, Outbox
 from ecshop.order.models import OrderRow
 from ecshop.product.models import ProductRow
 from ecshop.stock.models import ItemRow, MovementRow, ReservationRow
@@ -101,8 +101,8 @@ class _Events:
         self._context = context
 
     def __call__(self, session: Session) -> list[Finding]:
-        due = _count(session, Outbox.seq, Outbox.published_at.is_(None), Outbox.heard_at.is_(None))
-        unheard = _count(session, Outbox.seq, Outbox.published_at.is_not(None), Outbox.heard_at.is_(None))
+        due = _count(session, Outbox.seq, IS_DUE)
+        unheard = _count(session, Outbox.seq, IS_UNHEARD)
         dead = _count(session, DeadLetter.event_id)
         found = {"not published": due, "published, not heard": unheard, "dead letters, see `dlq list`": dead}
         return [Finding("events", self._context, f"{number} {what}") for what, number in found.items() if number]

@@ -18,7 +18,7 @@ from ecshop.events.catalog import OrderCancelled
 from ecshop.events.consumer import Consumer, Handler
 from ecshop.events.outbox import record
 from ecshop.events.relay import Relay
-from ecshop.events.tables import DeadLetter, Inbox, Outbox
+from ecshop.events.tables import IS_DUE, DeadLetter, Inbox, Outbox
 from ecshop.kernel.db.database import Database
 
 BACKOFF = tuple(timedelta(milliseconds=ms) for ms in (10, 20, 40))
@@ -63,7 +63,7 @@ class Wire:
         return await self.stock.read(count_rows, DeadLetter)
 
     async def unpublished(self) -> int:
-        return await self.order.read(count_rows, Outbox, Outbox.published_at.is_(None))
+        return await self.order.read(count_rows, Outbox, IS_DUE)
 
     async def unheard(self) -> int:
         return await self.order.read(count_rows, Outbox, Outbox.heard_at.is_(None))

@@ -9,16 +9,17 @@ from sqlalchemy import select
 
 from ecshop.events.catalog import OrderCancelled
 from ecshop.events.dead_letters import keep
-from ecshop.events.envelope import Envelope, seal, to_bytes
+from ecshop.events.envelope import AnyEnvelope, to_bytes
 from ecshop.events.tables import DeadLetter, Inbox
 from ecshop.kernel.clock import now
 from entrypoints.operations.shop_data import beside_the_shop
+from tests.events import seal
 from tests.flows.test_commands import ecshop
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
 
-def buried(shop: RunningShop, body: bytes = b"") -> Envelope:
+def buried(shop: RunningShop, body: bytes = b"") -> AnyEnvelope:
     """A letter of a cancelled order in stock's table, as the consumer would have left it."""
     order = shop.order(shop.new_product(stock=1), 1).json()["id"]
     shop.call("POST", f"/orders/{order}/cancel", shop.customer).raise_for_status()
@@ -76,6 +77,6 @@ def test_a_letter_that_is_not_there_is_told(shop: RunningShop) -> None:
     assert settle(shop, "replay", "nothing") == (1, "ecshop: there is no dead letter nothing\n")
 
 
-def applied(shop: RunningShop, envelope: Envelope) -> bool:
+def applied(shop: RunningShop, envelope: AnyEnvelope) -> bool:
     query = select(Inbox).where(Inbox.event_id == envelope.id)
     return beside_the_shop(shop.settings, "stock", lambda session: session.scalar(query)) is not None

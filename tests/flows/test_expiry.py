@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, ReservationExpired
-from ecshop.events.envelope import from_bytes, opened, seal, to_bytes
+from ecshop.events.outbox import record
 from ecshop.events.tables import Outbox
 from ecshop.kernel.clock import now
 from ecshop.order import records
@@ -21,6 +21,7 @@ from ecshop.order.contract import Cancellation, OrderExpired, OrderFilter
 from ecshop.order.models import OrderRow
 from ecshop.stock.contract import Line, ReservationReleased
 from tests.databases import Databases, for_a_shop
+from tests.events import recorded
 from tests.flows.house import BUYER, PATIENCE, STAFF, House, Stalling, five_of
 
 pytestmark = pytest.mark.anyio
@@ -78,9 +79,8 @@ async def test_nothing_is_asked_while_the_last_question_is_on_its_way(house: Hou
     await house.stock.reserve(uuid4(), [Line(product, 5)])
     stock = house.database("stock")
     question = ReservationExpired(uuid4())
-    body = to_bytes(seal(question))
-    stuck = Outbox(event_id="1", type=question.type, body=body, recorded_at=now(), attempts=1, due_at=now() + SOON)
-    await stock.write(lambda session: session.add(stuck))
+    await stock.write(record, [question])
+    await stock.write(lambda session: session.execute(update(Outbox).values(attempts=1, due_at=now() + SOON)))
     await house.has_nothing_to_ask()
     await stock.write(lambda session: session.execute(update(Outbox).values(published_at=now(), heard_at=now())))
     await house.time_runs_out()
@@ -132,10 +132,7 @@ async def test_a_cancellation_that_is_asked_for_again_still_restocks_nothing(hou
     order = house.database("order")
     await order.write(records.give_up, [ReservationExpired(placed.id)])
 
-    def told(session: Session) -> list[bytes]:
-        return list(session.scalars(select(Outbox.body).where(Outbox.type == OrderCancelled.type)))
-
-    events = [opened(from_bytes(body)) for body in await order.read(told)]
+    events = [event for event in await order.read(recorded) if event.type == OrderCancelled.type]
     assert [isinstance(event, OrderCancelled) and event.restock for event in events] == [False, False]
 
 

@@ -7,10 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select
-
-from ecshop.events.tables import Outbox
 from entrypoints.operations.shop_data import beside_the_shop
+from tests import events
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
@@ -38,10 +36,9 @@ def applied(shop: RunningShop, request_id: str) -> list[dict[str, Any]]:
 
 
 def recorded(shop: RunningShop, context: str, request_id: str) -> list[str]:
-    """The types of the events in a context's outbox whose envelopes name the request."""
-    query = select(Outbox.body).order_by(Outbox.seq)
-    found = beside_the_shop(shop.settings, context, lambda session: list(session.scalars(query)))
-    return [body["type"] for body in map(json.loads, found) if body.get("requestid") == request_id]
+    """The types of the events in a context's outbox that name the request."""
+    found = beside_the_shop(shop.settings, context, events.recorded)
+    return [event.type for event in found if event.request_id == request_id]
 
 
 def test_the_line_of_a_request_names_the_order_that_it_placed(shop: RunningShop) -> None:

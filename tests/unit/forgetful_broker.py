@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ecshop.events.buses.base import Published
 from ecshop.events.catalog import source_of
 from ecshop.events.consumer import Consumer, Delivery
+from ecshop.events.envelope import body_of
 from ecshop.events.outbox import Outgoing, Receipt, Taken
 
 
@@ -45,7 +46,9 @@ class ForgetfulBroker:
         taken: list[Taken] = []
         for event in events:
             place, source = str(len(self._ever)), source_of(event.type)
-            self._entries[place] = Entry(place, source, outbox, Receipt(event.seq, event.event_id), event.body)
+            self._entries[place] = Entry(
+                place, source, outbox, Receipt(event.seq, event.event_id), body_of(event.message)
+            )
             self._ever.append(self._entries[place])
             taken.append(Taken(event.seq, event.event_id, place))
         return Published(taken=taken)

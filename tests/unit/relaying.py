@@ -16,7 +16,7 @@ from ecshop.events.catalog import StockDepleted
 from ecshop.events.consumer import Consumer
 from ecshop.events.outbox import Outgoing, Receipt, Taken, record
 from ecshop.events.relay import Relay
-from ecshop.events.tables import Outbox
+from ecshop.events.tables import IS_DUE, Outbox
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
 from tests.unit.notes import Note
@@ -123,7 +123,7 @@ async def tell(database: Database, *product_ids: int) -> None:
 
 async def waiting(database: Database) -> list[int]:
     """The places in the outbox that are not published."""
-    unpublished = select(Outbox.seq).where(Outbox.published_at.is_(None)).order_by(Outbox.seq)
+    unpublished = select(Outbox.seq).where(IS_DUE).order_by(Outbox.seq)
     return await database.read(lambda session: list(session.scalars(unpublished)))
 
 

@@ -13,10 +13,11 @@ from uuid_utils.compat import uuid7
 
 from ecshop.events.catalog import OrderFulfilled, StockDepleted, StockReplenished
 from ecshop.events.consumer import BACKOFF, Consumer, Delivery
-from ecshop.events.envelope import seal, to_bytes
+from ecshop.events.envelope import to_bytes
 from ecshop.events.tables import DeadLetter, Inbox
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
+from tests.events import seal
 from tests.unit.notes import Note, OpenDatabase
 
 pytestmark = pytest.mark.anyio
@@ -52,13 +53,17 @@ def _consumer(database: Database, shelf: Shelf | None = None) -> Consumer:
     )
 
 
+def _body(product_id: int) -> bytes:
+    return to_bytes(seal(StockDepleted(product_id, 1)))
+
+
 def _delivery(product_id: int, attempts: int = 0) -> Delivery:
-    return Delivery(to_bytes(seal(StockDepleted(product_id, 1))), attempts)
+    return Delivery(_body(product_id), attempts)
 
 
 def _changed(**members: object) -> Delivery:
     """An event whose envelope was changed on its way."""
-    told = json.loads(_delivery(1).body) | members
+    told = json.loads(_body(1)) | members
     return Delivery(json.dumps(told).encode(), 0)
 
 
@@ -182,15 +187,15 @@ async def test_a_failing_event_leaves_no_trace_of_its_attempt(database: Database
 
 
 async def test_a_failing_event_is_applied_when_it_fails_no_more(database: Database) -> None:
-    delivery = _delivery(BAD)
-    await _consumer(database).handle([delivery])
+    body = _body(BAD)
+    await _consumer(database).handle([Delivery(body, 0)])
     healed = Consumer("shelf", database, {StockDepleted: lambda _, events: ["noted"] * len(events)})
-    assert await healed.handle([Delivery(delivery.body, 1)]) == [None]
+    assert await healed.handle([Delivery(body, 1)]) == [None]
     assert len(await database.read(lambda session: list(session.scalars(select(Inbox.event_id))))) == 1
 
 
 async def test_the_pauses_grow_and_after_the_last_one_a_failing_event_becomes_a_dead_letter(database: Database) -> None:
-    consumer, body = _consumer(database), _delivery(BAD).body
+    consumer, body = _consumer(database), _body(BAD)
     pauses: list[timedelta] = []
     while pause := (await consumer.handle([Delivery(body, len(pauses))]))[0]:
         assert await _dead_letters(database) == []

@@ -15,31 +15,16 @@ from ecshop.events.catalog import (
     CATALOG,
     Event,
     OrderCancelled,
-    OrderConfirmed,
-    OrderedUnits,
     OrderFulfilled,
-    ProductDeleted,
-    ReservationExpired,
     StockDepleted,
-    StockReplenished,
 )
-from ecshop.events.envelope import from_bytes, seal, to_bytes
-
-EXAMPLES: list[Event] = [
-    OrderConfirmed(uuid7(), 1, uuid7(), (OrderedUnits(7, 2), OrderedUnits(9, 1)), 4700, "EUR"),
-    OrderCancelled(uuid7(), 2),
-    OrderCancelled(uuid7(), 2, restock=False),
-    OrderFulfilled(uuid7(), 2),
-    ProductDeleted(7),
-    StockDepleted(7, 12),
-    StockReplenished(7, 13),
-    ReservationExpired(uuid7()),
-]
+from ecshop.events.envelope import from_bytes, to_bytes
+from tests.events import EXAMPLES, seal
 
 
 def test_a_fact_that_is_told_again_has_its_id_again() -> None:
     order, moment = uuid7(), datetime.now(UTC)
-    told = [seal(OrderCancelled(order, 2, happened_at=moment), caused_by=by) for by in ("one", "another")]
+    told = [seal(OrderCancelled(order, 2, happened_at=moment, request_id=by)) for by in ("one", "another")]
     assert told[0].id == told[1].id
     assert (UUID(told[0].id).version, told[0].time) == (8, moment)
 

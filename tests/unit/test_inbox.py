@@ -12,11 +12,12 @@ from uuid_utils.compat import uuid7
 from ecshop.events import inbox
 from ecshop.events.catalog import StockDepleted
 from ecshop.events.dead_letters import keep
-from ecshop.events.envelope import Envelope, seal
+from ecshop.events.envelope import AnyEnvelope
 from ecshop.events.inbox import once
 from ecshop.events.outbox import RETENTION
 from ecshop.events.tables import DeadLetter, Inbox
 from ecshop.kernel.clock import now
+from tests.events import seal
 from tests.unit.notes import transaction
 
 HOUR = timedelta(hours=1)
@@ -79,7 +80,7 @@ def test_a_later_failure_of_an_event_replaces_the_earlier_one_and_is_counted(eng
         assert (letter.attempts, letter.times) == (12, 2)
 
 
-def _envelopes(number: int) -> list[Envelope]:
+def _envelopes(number: int) -> list[AnyEnvelope]:
     return [seal(StockDepleted(product_id, 1)) for product_id in range(number)]
 
 

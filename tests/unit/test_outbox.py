@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import StockDepleted
-from ecshop.events.envelope import from_bytes
+from ecshop.events.envelope import body_of, from_bytes
 from ecshop.events.outbox import (
     LONGEST_PAUSE,
     RETENTION,
@@ -20,6 +20,7 @@ from ecshop.events.outbox import (
     count_unheard,
     pending,
     purge,
+    read,
     record,
     resend,
     settle,
@@ -37,8 +38,9 @@ def test_an_event_is_recorded_with_the_change_that_it_tells_of(engine: Engine) -
         record(session, [StockDepleted(7, 12)])
     with transaction(engine) as session:
         [event] = pending(session, 100)
-    envelope = from_bytes(event.body)
-    assert (event.type, event.event_id, event.attempts) == (StockDepleted.type, envelope.id, 0)
+    [outgoing] = read([event])
+    envelope = from_bytes(body_of(outgoing.message))
+    assert (outgoing.type, outgoing.event_id, outgoing.attempts) == (StockDepleted.type, envelope.id, 0)
     assert msgspec.json.decode(envelope.data, type=StockDepleted) == StockDepleted(7, 12)
 
 

@@ -15,9 +15,9 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 from uuid_utils import uuid7
 
-from ecshop.events import consumer, envelope, outbox, relay
+from ecshop.events import consumer, outbox, relay
 from ecshop.events.catalog import ProductDeleted
-from ecshop.events.envelope import Envelope
+from ecshop.events.envelope import AnyEnvelope
 from ecshop.events.outbox import Postponed, Taken
 from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.identity import Actor
@@ -62,11 +62,11 @@ def done_is_what_a_broker_has_taken(patch: Patch) -> None:
 
 
 def a_fact_that_is_told_again_has_a_new_id(patch: Patch) -> None:
-    patch.setattr(envelope, "_id_of", lambda event: str(uuid7()))
+    patch.setattr(outbox, "id_of", lambda event: str(uuid7()))
 
 
 def a_listener_applies_what_it_is_given(patch: Patch) -> None:
-    def once(session: Session, name: str, envelopes: Sequence[Envelope]) -> list[Envelope]:
+    def once(session: Session, name: str, envelopes: Sequence[AnyEnvelope]) -> list[AnyEnvelope]:
         return list({one.id: one for one in envelopes}.values())
 
     patch.setattr(consumer, "once", once)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.buses.base import Published
@@ -152,6 +152,21 @@ async def test_a_bus_that_was_away_costs_an_event_no_attempt(open_database: Open
         await eventually_async(refused, True)
         attempts = await shop.read(lambda session: list(session.scalars(select(Outbox.attempts))))
     assert attempts == [0]
+
+
+async def test_what_only_a_newer_version_can_read_holds_nobody_up(open_database: OpenDatabase) -> None:
+    shop, broker = open_database(), FakeBroker()
+
+    def foreign(session: Session) -> None:
+        session.execute(update(Outbox).values(type="ecshop.stock.counted.v1"))
+
+    await tell(shop, *range(600))
+    await shop.write(foreign)
+    await tell(shop, 1)
+    async with relaying(shop, broker):
+        await eventually_async(lambda: waiting(shop), list(range(1, 601)))
+    assert broker.taken == [601]
+    assert await shop.read(lambda session: set(session.scalars(select(Outbox.attempts)))) == {0}
 
 
 class Buyer(FakeBroker):

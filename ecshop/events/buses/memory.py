@@ -54,5 +54,5 @@ async def _deliver(consumer: Consumer, events: Sequence[Outgoing]) -> dict[int, 
     heard = [event for event in events if event.type in consumer.types]
     if not heard:
         return {}
-    pauses = await consumer.handle([Delivery(event.body, event.attempts) for event in heard])
+    pauses = await consumer.handle([Delivery(event.message, event.attempts) for event in heard])
     return {event.seq: pause for event, pause in zip(heard, pauses, strict=True) if pause is not None}

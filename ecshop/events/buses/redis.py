@@ -24,6 +24,7 @@ from ecshop.events.buses.base import Published
 from ecshop.events.buses.redis_group import BODY, OUTBOX, RECEIPT, Group, receipt_from, receipt_of, receipts_key
 from ecshop.events.catalog import source_of
 from ecshop.events.consumer import Consumer
+from ecshop.events.envelope import body_of
 from ecshop.events.outbox import Outgoing, Receipt, Taken
 from ecshop.kernel.errors import EcshopError, Unavailable
 from ecshop.kernel.telemetry.troubles import in_trouble
@@ -61,7 +62,7 @@ class RedisBus:
         async with self._or_unavailable():
             pipeline = self._redis.pipeline(transaction=False)
             for event in listened:
-                entry: dict[Any, Any] = {BODY: event.body, OUTBOX: outbox, RECEIPT: receipt_of(event)}
+                entry: dict[Any, Any] = {BODY: body_of(event.message), OUTBOX: outbox, RECEIPT: receipt_of(event)}
                 pipeline.xadd(self._stream(source_of(event.type)), entry)
             ids = [id_.decode() for id_ in await pipeline.execute()]
         return Published(

@@ -1,0 +1,76 @@
+"""How an event lies in the outbox: as an array of its fields, in a sixth of the bytes of its envelope.
+
+The envelope is made again from it, with what stands beside it in its row.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, NamedTuple, get_args, get_origin
+
+import msgspec
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields, replace
+
+from ecshop.events.catalog import CATALOG, Event
+from ecshop.events.envelope import Envelope, envelope_of
+
+_ARRAY: Final = b"\x90"
+"""Arrays begin with this byte or a greater one (msgpack, Formats); JSON, as it came from elsewhere, with a smaller."""
+_encoder: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
+
+
+class Unreadable(Exception):
+    """A newer version of this code has written it, and can read it."""
+
+
+class Packed(NamedTuple):
+    event_id: str
+    type: str
+    body: bytes
+    request_id: str | None
+    recorded_at: datetime
+
+
+def pack(event: Event) -> bytes:
+    """All but the request that caused it."""
+    return _encoder.encode(msgspec.convert(event, _array_of(type(event)), from_attributes=True))
+
+
+def unpack(packed: Packed) -> Envelope[Event] | bytes:
+    """What has never been packed is given back as it is. Raises `Unreadable`."""
+    if packed.body[:1] < _ARRAY:
+        return packed.body
+    try:
+        type_ = CATALOG[packed.type]
+        said = msgspec.convert(_decoder(type_).decode(packed.body), type_, from_attributes=True)
+    except (KeyError, msgspec.DecodeError) as cause:
+        raise Unreadable(f"an event of the type {packed.type}: {cause}") from cause
+    moment = said.happened_at or packed.recorded_at
+    return envelope_of(replace(said, request_id=packed.request_id or "", happened_at=moment), packed.event_id)
+
+
+@cache
+def _decoder(type_: type[Struct]) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(_array_of(type_))
+
+
+@cache
+def _array_of(type_: type[Struct]) -> type[Struct]:
+    """The same fields as an array, which has no more in it than is known here: what this code does not know would be
+    lost. A new field comes last, with a default.
+    """
+    time: list[Any] = [("happened_at", datetime | None)] if issubclass(type_, Event) else []
+    shape = time + [
+        (field.name, _shape(field.type), *(() if field.default is NODEFAULT else (field.default,)))
+        for field in fields(type_)
+        if field.name not in Event.__struct_fields__
+    ]
+    return msgspec.defstruct(f"Packed{type_.__name__}", shape, array_like=True, forbid_unknown_fields=True)
+
+
+def _shape(type_: Any) -> Any:
+    if get_origin(type_) is tuple:
+        return tuple[tuple(map(_shape, get_args(type_)))]  # type: ignore[misc]  # made at run time
+    return _array_of(type_) if isinstance(type_, type) and issubclass(type_, Struct) else type_
