@@ -14,14 +14,14 @@ from ecshop.events.outbox import RETENTION as OUTBOX_RETENTION
 from ecshop.events.tables import Inbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import affected_rows, table_of
-from ecshop.kernel.db.many import execute_many
+from ecshop.kernel.db.many import KEYS, execute_many, select_many
 
 RETENTION: Final = 2 * OUTBOX_RETENTION
 """How long an applied event is remembered: longer than it can be sent again."""
 _PURGE_AT_ONCE: Final = 1000
 
 _SEEN: Final = select(Inbox.event_id).where(
-    Inbox.consumer == bindparam("consumer"), Inbox.event_id.in_(bindparam("ids", expanding=True))
+    Inbox.consumer == bindparam("consumer"), Inbox.event_id.in_(bindparam(KEYS, expanding=True))
 )
 _ACCEPT: Final = insert(table_of(Inbox))
 
@@ -29,7 +29,7 @@ _ACCEPT: Final = insert(table_of(Inbox))
 def once(session: Session, consumer: str, envelopes: Sequence[AnyEnvelope]) -> list[AnyEnvelope]:
     """The envelopes that this consumer has not applied yet; from now on they count as applied."""
     ids = {envelope.id for envelope in envelopes}
-    seen = set(session.connection().execute(_SEEN, {"consumer": consumer, "ids": list(ids)}).scalars().all())
+    seen = {event_id for (event_id,) in select_many(session, _SEEN, ids, consumer=consumer)}
     fresh = list({envelope.id: envelope for envelope in envelopes if envelope.id not in seen}.values())
     if fresh:
         moment = now()

@@ -20,7 +20,7 @@ from ecshop.events.packing import Packed, Unreadable, pack, unpack
 from ecshop.events.tables import IS_DUE, IS_UNHEARD, Outbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import affected_rows, table_of
-from ecshop.kernel.db.many import execute_many
+from ecshop.kernel.db.many import KEYS, change_many, execute_many
 from ecshop.kernel.db.transaction import notify
 from ecshop.kernel.telemetry.logs import request_id
 
@@ -90,9 +90,7 @@ _PENDING: Final = (
     .limit(bindparam("most"))
 )
 _HEARD: Final = (
-    update(table_of(Outbox))
-    .where(Outbox.seq.in_(bindparam("seqs", expanding=True)))
-    .values(heard_at=bindparam("moment"))
+    update(table_of(Outbox)).where(Outbox.seq.in_(bindparam(KEYS, expanding=True))).values(heard_at=bindparam("moment"))
 )
 _TAKEN: Final = (
     update(table_of(Outbox))
@@ -152,12 +150,11 @@ def settle(
     session: Session, heard: Sequence[int] = (), taken: Sequence[Taken] = (), postponed: Sequence[Postponed] = ()
 ) -> None:
     """Note what became of some due events."""
-    connection, moment = session.connection(), now()
-    if heard:
-        connection.execute(_HEARD, {"seqs": heard, "moment": moment})
+    moment = now()
+    change_many(session, _HEARD, heard, moment=moment)
     execute_many(session, _TAKEN, [{"row": one.seq, "moment": moment, "at": one.place} for one in taken])
     if postponed:
-        connection.execute(_POSTPONE, [{"row": one.seq, "due": one.due_at} for one in postponed])
+        session.connection().execute(_POSTPONE, [{"row": one.seq, "due": one.due_at} for one in postponed])
 
 
 def leave(session: Session, seqs: Sequence[int]) -> None:

@@ -15,7 +15,7 @@ from ecshop.events.outbox import record as record_events
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.db.keyset import Keyset, is_few, unindexed
-from ecshop.kernel.db.many import execute_many
+from ecshop.kernel.db.many import KEYS, execute_many, select_many
 from ecshop.kernel.db.mapping import assign, given, struct_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
@@ -37,8 +37,8 @@ CUSTOMER, STAFF, SHOP = "customer", "staff", "shop"
 GIVEN_UP: Final = "the order took too long and was given up; place it again"
 REUSED: Final = "this Idempotency-Key came with another order before; take a new one"
 
-_IDS: Final = select(OrderRow.id).where(OrderRow.id.in_(bindparam("orders", expanding=True)))
-_ORDERS: Final = select(OrderRow).where(OrderRow.id.in_(bindparam("orders", expanding=True)))
+_IDS: Final = select(OrderRow.id).where(OrderRow.id.in_(bindparam(KEYS, expanding=True)))
+_ORDERS: Final = select(OrderRow).where(OrderRow.id.in_(bindparam(KEYS, expanding=True)))
 _NEWEST_FIRST: Final = Keyset("-placed_at", OrderRow.placed_at, OrderRow.id)
 _ADD: Final = insert(table_of(OrderRow))
 _ADD_PRODUCTS: Final = insert(table_of(OrderOfProductRow))
@@ -129,8 +129,8 @@ def give_up(session: Session, events: Sequence[ReservationExpired]) -> list[str]
 
 def _known(session: Session, order_ids: Iterable[UUID]) -> dict[UUID, OrderRow]:
     """Most orders are new, so that there is a cheaper look than one at whole rows with their lines."""
-    known = session.connection().execute(_IDS, {"orders": list(order_ids)}).scalars().all()
-    return {row.id: row for row in session.scalars(_ORDERS, {"orders": known})} if known else {}
+    known = [order_id for (order_id,) in select_many(session, _IDS, order_ids)]
+    return {row.id: row for row in session.scalars(_ORDERS, {KEYS: known})} if known else {}
 
 
 def _repeat(row: OrderRow | None, fingerprint: bytes | None) -> Order | EcshopError | None:

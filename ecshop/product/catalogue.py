@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from ecshop.events.catalog import ProductDeleted
 from ecshop.events.outbox import record
 from ecshop.kernel.db.keyset import Keyset, changed_after
+from ecshop.kernel.db.many import KEYS, select_many
 from ecshop.kernel.db.mapping import assign, columns_of, given, struct_of
 from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import Page
@@ -28,7 +29,7 @@ from ecshop.product.contract import (
 )
 from ecshop.product.models import ProductRow
 
-_FIND: Final = select(*columns_of(Product, ProductRow)).where(ProductRow.id.in_(bindparam("ids", expanding=True)))
+_FIND: Final = select(*columns_of(Product, ProductRow)).where(ProductRow.id.in_(bindparam(KEYS, expanding=True)))
 _product: Final = partial(struct_of, Product)
 _SORTED_BY: Final[dict[str, InstrumentedAttribute[Any]]] = {
     "id": ProductRow.id,
@@ -39,7 +40,7 @@ _SORTED_BY: Final[dict[str, InstrumentedAttribute[Any]]] = {
 
 def find(session: Session, requests: Sequence[tuple[int, ...]]) -> list[list[Product | None]]:
     """For each request its products in their order, None for what is not there."""
-    rows = session.connection().execute(_FIND, {"ids": list({id_ for ids in requests for id_ in ids})})
+    rows = select_many(session, _FIND, {id_ for ids in requests for id_ in ids})
     found = {product.id: product for product in (Product(*row) for row in rows)}
     return [[found.get(id_) for id_ in ids] for ids in requests]
 

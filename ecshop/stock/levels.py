@@ -15,7 +15,7 @@ from ecshop.events.outbox import record
 from ecshop.events.tables import Shop
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.many import execute_many
+from ecshop.kernel.db.many import KEYS, execute_many, select_many
 from ecshop.stock.models import ItemRow, MovementRow
 
 OPEN: Final = "open"
@@ -25,7 +25,7 @@ _GENERATION: Final = 2**40
 _ITEM: Final = ItemRow.__table__.c
 _LOCKED: Final = (
     select(_ITEM.product_id, _ITEM.on_hand, _ITEM.reserved, _ITEM.version, _ITEM.state)
-    .where(_ITEM.product_id.in_(bindparam("products", expanding=True)))
+    .where(_ITEM.product_id.in_(bindparam(KEYS, expanding=True)))
     .order_by(_ITEM.product_id)
     .with_for_update()
 )
@@ -65,9 +65,11 @@ class Levels:
     def __init__(self, session: Session, product_ids: Iterable[int], actor: UUID | None = None) -> None:
         """`actor` is the user who makes the changes, if it is one."""
         self._session, self._actor = session, actor
-        rows = session.connection().execute(_LOCKED, {"products": sorted(set(product_ids))}).all()
+        rows = select_many(session, _LOCKED, sorted(set(product_ids)))
         self._moment = now()
-        self._levels = {row[0]: Level(*row, before=row[1]) for row in rows}
+        self._levels: dict[int, Level] = {}
+        for product_id, on_hand, reserved, version, state in rows:
+            self._levels[product_id] = Level(product_id, on_hand, reserved, version, state, before=on_hand)
         self._changed: set[int] = set()
         self._movements: list[dict[str, Any]] = []
 

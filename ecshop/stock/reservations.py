@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.catalog import ReservationExpired
 from ecshop.events.outbox import is_on_its_way, record
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.many import execute_many
+from ecshop.kernel.db.many import KEYS, execute_many, select_many
 from ecshop.kernel.db.transaction import Overtaken
 from ecshop.kernel.errors import EcshopError
 from ecshop.stock.contract import (
@@ -34,7 +35,7 @@ _ASK_AT_ONCE: Final = 500
 _ROW: Final = ReservationRow.__table__.c
 _KNOWN_NOW: Final = (
     select(_ROW.order_id, _ROW.state, _ROW.attempt, _ROW.units)
-    .where(_ROW.order_id.in_(bindparam("orders", expanding=True)))
+    .where(_ROW.order_id.in_(bindparam(KEYS, expanding=True)))
     .order_by(_ROW.order_id)
 )
 _KNOWN: Final = _KNOWN_NOW.with_for_update()
@@ -165,7 +166,7 @@ def _look_again(session: Session, refused: Sequence[UUID]) -> None:
     Raises `Overtaken`. Nothing is locked for it: whoever settles a reservation holds its row before the items, which
     are locked already.
     """
-    if refused and session.connection().execute(_KNOWN_NOW, {"orders": sorted(refused)}).first() is not None:
+    if select_many(session, _KNOWN_NOW, sorted(refused)):
         raise Overtaken
 
 
@@ -187,8 +188,8 @@ def _short(levels: Levels, lines: Sequence[Line]) -> list[dict[str, int]]:
 
 def known_of(session: Session, orders: set[UUID]) -> dict[UUID, Known]:
     """Locked until the transaction ends."""
-    rows = session.connection().execute(_KNOWN, {"orders": sorted(orders)}).all()
-    return {order_id: Known(state, attempt, units) for order_id, state, attempt, units in rows}
+    rows = select_many(session, _KNOWN, sorted(orders, key=attrgetter("int")))
+    return {order_id: Known(*known) for order_id, *known in rows}
 
 
 def _units(lines: Sequence[Line]) -> dict[int, int]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.many import execute_many
+from ecshop.kernel.db.many import KEYS, change_many, execute_many
 from ecshop.stock.levels import Levels
 from ecshop.stock.models import ReservationRow
 from ecshop.stock.reservations import (
@@ -31,7 +31,7 @@ ORDERED, CANCELLED, NOT_RESTOCKED = "ordered", "order cancelled", "not restocked
 _ROW: Final = ReservationRow.__table__.c
 _SET_STATE: Final = (
     update(table_of(ReservationRow))
-    .where(_ROW.order_id.in_(bindparam("orders", expanding=True)))
+    .where(_ROW.order_id.in_(bindparam(KEYS, expanding=True)))
     .values(state=bindparam("becomes"))
 )
 
@@ -108,8 +108,7 @@ def _outcome(state: str | None, end: _End | None) -> str:
 
 
 def _set_state(session: Session, orders: Sequence[UUID], state: str) -> None:
-    if orders:
-        session.connection().execute(_SET_STATE, {"orders": orders, "becomes": state})
+    change_many(session, _SET_STATE, orders, becomes=state)
 
 
 def _tombstone(order_id: UUID) -> dict[str, Any]:

@@ -1,16 +1,17 @@
-"""Many rows by one statement: what is written is what SQLAlchemy's own way would have written."""
+"""Many rows or keys by one statement: what is written and read is what SQLAlchemy's own way would write and read."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, bindparam, insert, select, update
 
 from ecshop.events.tables import Outbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.many import execute_many
+from ecshop.kernel.db.many import KEYS, change_many, execute_many, select_many
 from tests.unit.notes import transaction
 
 ADD = insert(table_of(Outbox))
@@ -51,3 +52,42 @@ def test_no_rows_are_no_statement(engine: Engine) -> None:
     with transaction(engine) as session:
         execute_many(session, ADD, [])
     assert _all(engine) == []
+
+
+FIND = (
+    select(Outbox.seq, Outbox.event_id, Outbox.due_at)
+    .where(Outbox.attempts < bindparam("most"), Outbox.event_id.in_(bindparam(KEYS, expanding=True)))
+    .order_by(Outbox.seq)
+)
+PUT_OFF = (
+    update(table_of(Outbox)).where(Outbox.seq.in_(bindparam(KEYS, expanding=True))).values(due_at=bindparam("due"))
+)
+
+
+@pytest.mark.parametrize("number", [1, 2, 7, 8, 9, 64, 1000])
+def test_many_keys_are_found_as_core_finds_them(engine: Engine, number: int) -> None:
+    rows = [_row(number) for number in range(1000)]
+    keys = [row["event_id"] for row in rows[-number:]]
+    with transaction(engine) as session:
+        execute_many(session, ADD, rows)
+    with transaction(engine) as session:
+        by_core = [tuple(row) for row in session.execute(FIND, {KEYS: keys, "most": 999})]
+        assert select_many(session, FIND, keys, most=999) == by_core
+        assert select_many(session, FIND, set(keys), most=999) == by_core
+    assert len(by_core) == number - 1
+
+
+def test_many_keys_are_changed_alike(engine: Engine) -> None:
+    with transaction(engine) as session:
+        execute_many(session, ADD, [_row(number) for number in range(20)])
+        seqs = session.scalars(select(Outbox.seq).order_by(Outbox.seq)).all()
+        change_many(session, PUT_OFF, seqs[:11], due=MOMENT + timedelta(hours=1))
+        change_many(session, PUT_OFF, [], due=None)
+    changed = [due == MOMENT + timedelta(hours=1) for _, _, _, due, _ in _all(engine)]
+    assert changed == [True] * 11 + [False] * 9
+
+
+def test_no_keys_find_nothing(engine: Engine) -> None:
+    with transaction(engine) as session:
+        execute_many(session, ADD, [_row(1)])
+        assert select_many(session, FIND, [], most=999) == []

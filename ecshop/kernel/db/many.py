@@ -1,25 +1,37 @@
-"""One statement for many rows: what SQLAlchemy's Core does for each row, done once for each statement."""
+"""One statement for many rows or many keys: what SQLAlchemy's Core does at each execution, done once a statement."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from itertools import chain, groupby
+from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Delete, Dialect, Insert, Update
+from sqlalchemy import Delete, Dialect, Insert, Select, Update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.visitors import cloned_traverse
 
-Statement = Insert | Update | Delete
 Row = Mapping[str, Any]
+Processor = Callable[[Any], Any]
+
+KEYS: Final = "keys"
+"""The name of the expanding parameter of a statement for many keys."""
+_STEP: Final = 8
+"""Keys are made this many times something, by the last one again: few statements are compiled, and prepared by a
+server.
+"""
 
 
 class _Prepared(NamedTuple):
     text: str
-    bound: Sequence[tuple[str, Callable[[Any], Any]]]
+    bound: Sequence[tuple[str, Processor]]
+    """In the order of the statement; where that has many keys, in the place of them all."""
     is_positional: bool
+    read: Sequence[Processor] = ()
+    """What is done with each column of an answer."""
 
 
-def execute_many(session: Session, statement: Statement, rows: Sequence[Row]) -> None:
+def execute_many(session: Session, statement: Insert | Update | Delete, rows: Sequence[Row]) -> None:
     """`statement` is a constant; all rows have the same names. The defaults of columns are not applied.
 
     2.8 us a row against 4.1 by Core, of which an order writes nine.
@@ -27,7 +39,7 @@ def execute_many(session: Session, statement: Statement, rows: Sequence[Row]) ->
     if not rows:
         return
     connection = session.connection()
-    prepared = _prepared(connection.dialect, statement, tuple(rows[0]))
+    prepared = _for_rows(connection.dialect, statement, tuple(rows[0]))
     if prepared.is_positional:
         values: Sequence[Any] = [tuple([bind(row[name]) for name, bind in prepared.bound]) for row in rows]
     else:
@@ -35,18 +47,77 @@ def execute_many(session: Session, statement: Statement, rows: Sequence[Row]) ->
     connection.exec_driver_sql(prepared.text, values)
 
 
+def select_many(session: Session, statement: Select[*tuple[Any, ...]], keys: Iterable[Any], **values: Any) -> list[Any]:
+    """The rows, as tuples, of a constant `statement` for the `KEYS`, and the `values` of its other parameters.
+
+    1.0 us a key against 2.1 by Core, which writes the statement anew each time; an order has six.
+    """
+    return _with_keys(session, statement, list(keys), values)
+
+
+def change_many(session: Session, statement: Update, keys: Iterable[Any], **values: Any) -> None:
+    """As `select_many`, with a statement that changes all its rows in the same way."""
+    _with_keys(session, statement, list(keys), values)
+
+
+def _with_keys(
+    session: Session, statement: Select[*tuple[Any, ...]] | Update, keys: list[Any], values: Row
+) -> list[Any]:
+    if not keys:
+        return []
+    keys += [keys[-1]] * (-len(keys) % _STEP)
+    connection = session.connection()
+    prepared = _for_keys(connection.dialect, statement, len(keys))
+    bound = [(name, list(map(bind, keys if name == KEYS else [values[name]]))) for name, bind in prepared.bound]
+    if prepared.is_positional:
+        answer = connection.exec_driver_sql(prepared.text, tuple(chain.from_iterable(some for _, some in bound)))
+    else:
+        answer = connection.exec_driver_sql(prepared.text, dict(_named(bound)))
+    if not answer.returns_rows:
+        return []
+    return [tuple([read(value) for read, value in zip(prepared.read, row, strict=True)]) for row in answer]
+
+
+def _named(bound: Iterable[tuple[str, Sequence[Any]]]) -> Iterator[tuple[str, Any]]:
+    """As SQLAlchemy names the values of an expanding parameter."""
+    for name, values in bound:
+        if name == KEYS:
+            yield from ((f"{KEYS}_{number}", value) for number, value in enumerate(values, 1))
+        else:
+            yield name, values[0]
+
+
 @cache
-def _prepared(dialect: Dialect, statement: Statement, names: tuple[str, ...]) -> _Prepared:
+def _for_rows(dialect: Dialect, statement: Insert | Update | Delete, names: tuple[str, ...]) -> _Prepared:
     columns = list(names) if isinstance(statement, Insert) else None
     compiled: Any = statement.compile(dialect=dialect, column_keys=columns)
-    order = compiled.positiontup if compiled.positional else names
-    bound = [(name, _binding(dialect, compiled.binds[name].type)) for name in order]
+    return _prepared(dialect, compiled, compiled.positiontup or names)
+
+
+@cache
+def _for_keys(dialect: Dialect, statement: Select[*tuple[Any, ...]] | Update, number: int) -> _Prepared:
+    def fill(parameter: Any) -> None:
+        parameter.required = False
+        if parameter.key == KEYS:
+            parameter.value = [None] * number
+
+    filled = cloned_traverse(statement, {}, {"bindparam": fill})
+    compiled: Any = filled.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    names = [KEYS if name.startswith(f"{KEYS}_") else name for name in compiled.positiontup or compiled.binds]
+    together = [name for name, _ in groupby(names)]
+    read = [_processor(dialect, column.type, "result") for column in getattr(statement, "selected_columns", ())]
+    return _prepared(dialect, compiled, together)._replace(read=read)
+
+
+def _prepared(dialect: Dialect, compiled: Any, names: Iterable[str]) -> _Prepared:
+    bound = [(name, _processor(dialect, compiled.binds[name].type, "bind")) for name in names]
     return _Prepared(str(compiled), bound, bool(compiled.positional))
 
 
-def _binding(dialect: Dialect, type_: Any) -> Callable[[Any], Any]:
-    processor: Callable[[Any], Any] | None = type_.dialect_impl(dialect).bind_processor(dialect)
-    return processor or _as_it_is
+def _processor(dialect: Dialect, type_: Any, way: Literal["bind", "result"]) -> Processor:
+    known = type_.dialect_impl(dialect)
+    found: Processor | None = known.bind_processor(dialect) if way == "bind" else known.result_processor(dialect, None)
+    return found or _as_it_is
 
 
 def _as_it_is(value: Any) -> Any:
