@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from ecshop.auth import module as auth_module
@@ -99,6 +100,7 @@ def compose(
         neighbours,
         identity.admit,
         request_seconds=settings.request_seconds,
+        retention=timedelta(hours=settings.retention_hours),
         with_internal=here != ALL,
     )
 

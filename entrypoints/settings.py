@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a request may take, calls to other services included."""
     quote_seconds: Annotated[float, Meta(ge=0, le=60)] = 1
     """How long a quoted price holds while an order is placed; an older one is asked for again before it is recorded."""
+    retention_hours: Annotated[float, Meta(ge=0.01, le=10_000)] = 72
+    """How long an event is kept that every listener has applied; the listeners remember it for twice as long."""
     token_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
     log: Literal["auto", "json", "console"] = "auto"
     client_secret: str = ""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from ecshop.context import Context
 from ecshop.events.buses.base import EventBus
 from ecshop.events.consumer import Consumer
 from ecshop.events.outbox import count_due, count_unheard
+from ecshop.events.purge import Purge
 from ecshop.events.relay import Relay
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
@@ -56,12 +58,13 @@ class Shop:
         admit: Callable[[Mapping[str, Database]], Awaitable[None]],
         *,
         request_seconds: float,
+        retention: timedelta,
         with_internal: bool,
     ) -> None:
         self.contexts, self.clients = contexts, clients
         self._bus, self._verifier, self._neighbours = bus, verifier, neighbours
         self._admit = admit
-        self._metrics = Metrics()
+        self._metrics, self._retention = Metrics(), retention
         self._request_seconds, self._with_internal = request_seconds, with_internal
 
     def app(self) -> ASGIApp:
@@ -120,7 +123,11 @@ class Shop:
         for context in self.contexts:
             if context.subscriptions:
                 self._bus.connect(Consumer(context.name, context.database, context.subscriptions))
-            jobs += [Relay(context.name, context.database, self._bus).run, *context.background]
+            jobs += [
+                Relay(context.name, context.database, self._bus).run,
+                Purge(context.name, context.database, self._retention).run,
+                *context.background,
+            ]
         return [self._bus.run, self._verifier.watch, *self._neighbours.jobs, *jobs]
 
 

@@ -10,15 +10,11 @@ from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.envelope import AnyEnvelope
-from ecshop.events.outbox import RETENTION as OUTBOX_RETENTION
+from ecshop.events.outbox import Purged
 from ecshop.events.tables import Inbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import affected_rows, table_of
 from ecshop.kernel.db.many import KEYS, execute_many, select_many
-
-RETENTION: Final = 2 * OUTBOX_RETENTION
-"""How long an applied event is remembered: longer than it can be sent again."""
-_PURGE_AT_ONCE: Final = 1000
 
 _SEEN: Final = select(Inbox.event_id).where(
     Inbox.consumer == bindparam("consumer"), Inbox.event_id.in_(bindparam(KEYS, expanding=True))
@@ -38,16 +34,18 @@ def once(session: Session, consumer: str, envelopes: Sequence[AnyEnvelope]) -> l
     return fresh
 
 
-def purge(session: Session, consumer: str) -> int:
-    """Forget a bounded number of applied events past their retention; returns how many.
+def purge(session: Session, consumer: str, oldest: datetime, after: str, most: int) -> Purged[str]:
+    """Forget what was applied before `oldest` among the next `most` events `after` an id.
 
     What is old by its id may have been applied just now, where it waited long or a clock was wrong.
     """
-    moment = now() - RETENTION
-    old = (Inbox.consumer == consumer, Inbox.event_id < _smallest_id(moment), Inbox.applied_at < moment)
-    oldest = select(Inbox.event_id).where(*old).limit(_PURGE_AT_ONCE).scalar_subquery()
-    expired = delete(Inbox).where(Inbox.consumer == consumer, Inbox.event_id.in_(oldest))
-    return affected_rows(session.execute(expired, execution_options={"synchronize_session": False}))
+    these = (Inbox.consumer == consumer, Inbox.event_id > after, Inbox.event_id < _smallest_id(oldest))
+    nth = select(Inbox.event_id).where(*these).order_by(Inbox.event_id).offset(most - 1).limit(1)
+    last = session.scalar(nth)
+    expired = delete(Inbox).where(*these, Inbox.applied_at < oldest)
+    if last is not None:
+        expired = expired.where(Inbox.event_id <= last)
+    return Purged(affected_rows(session.execute(expired, execution_options={"synchronize_session": False})), last)
 
 
 def _smallest_id(moment: datetime) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
@@ -26,11 +26,11 @@ from ecshop.kernel.telemetry.logs import request_id
 
 log = structlog.get_logger("events")
 
-RETENTION: Final = timedelta(hours=72)
-"""How long an event stays that every listener has applied; one that is not heard stays for as long as that lasts."""
 LONGEST_PAUSE: Final = timedelta(seconds=30)
 """What is due later than this from now was postponed by a clock that was wrong, and is due."""
-_PURGE_AT_ONCE: Final = 1000
+
+
+Place = TypeVar("Place")
 
 
 class Due(NamedTuple):
@@ -70,6 +70,13 @@ class Taken(NamedTuple):
     seq: int
     event_id: str
     place: str
+
+
+class Purged(NamedTuple, Generic[Place]):
+    """How many rows were forgotten, and after which place to go on; None when all that is left is younger."""
+
+    rows: int
+    place: Place | None
 
 
 class Unheard(NamedTuple):
@@ -206,8 +213,15 @@ def resend(session: Session, seqs: Sequence[int]) -> None:
     )
 
 
-def purge(session: Session) -> int:
-    """Forget a bounded number of heard events past their retention; returns how many."""
-    oldest = select(Outbox.seq).where(Outbox.heard_at.is_not(None)).order_by(Outbox.seq).limit(_PURGE_AT_ONCE)
-    expired = delete(Outbox).where(Outbox.seq.in_(oldest.scalar_subquery()), Outbox.heard_at < now() - RETENTION)
-    return affected_rows(session.execute(expired, execution_options={"synchronize_session": False}))
+def purge(session: Session, oldest: datetime, after: int, most: int) -> Purged[int]:
+    """Forget what was heard before `oldest` among the next `most` events `after` a place."""
+    nth = (
+        select(Outbox.seq, Outbox.recorded_at).where(Outbox.seq > after).order_by(Outbox.seq).offset(most - 1).limit(1)
+    )
+    last = session.execute(nth).first()
+    expired = delete(Outbox).where(Outbox.seq > after, Outbox.heard_at < oldest)
+    if last is not None:
+        expired = expired.where(Outbox.seq <= last.seq)
+    rows = affected_rows(session.execute(expired, execution_options={"synchronize_session": False}))
+    is_end = last is None or (rows == 0 and last.recorded_at >= oldest)
+    return Purged(rows, None if last is None or is_end else last.seq)

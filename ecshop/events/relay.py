@@ -10,7 +10,6 @@ from typing import Final
 import structlog
 from sqlalchemy.orm import Session
 
-from ecshop.events import inbox, outbox
 from ecshop.events.backoff import repeat
 from ecshop.events.buses.base import EventBus, Published
 from ecshop.events.outbox import Due, confirm, count_unheard, leave, pending, read, resend, settle, unheard
@@ -22,7 +21,6 @@ log = structlog.get_logger("events")
 _AT_ONCE: Final = 500
 _POLL: Final = 0.5
 _SAY_EVERY: Final = 60.0
-_PURGE_EVERY: Final = 600.0
 
 
 class Relay:
@@ -35,7 +33,7 @@ class Relay:
         self._name, self._database, self._bus, self._look_every = name, database, bus, look_every
         self._wake = asyncio.Event()
         self._looked_at, self._looked_to = now(), 0
-        self._purged = self._looked = self._said = time.monotonic()
+        self._looked = self._said = time.monotonic()
         database.on_notify.append(self._wake.set)
 
     async def run(self) -> None:
@@ -50,7 +48,6 @@ class Relay:
                 return  # more may be lost: what is due goes first, in between
             self._looked, self._looked_at = time.monotonic(), now()
             await self._say_what_is_unheard()
-        await self._purge()
         await self._woken()
 
     async def _woken(self) -> None:
@@ -96,19 +93,9 @@ class Relay:
             if found:
                 log.warning("published, not heard", context=self._name, events=found.events, since=found.since)
 
-    async def _purge(self) -> None:
-        if time.monotonic() - self._purged > _PURGE_EVERY:
-            while await self._database.write(_purge, self._name):
-                pass
-            self._purged = time.monotonic()
-
 
 def _settle(session: Session, published: Published, left: Sequence[int]) -> list[Due]:
     """Returns what is due next: in the same transaction, for it costs another thread's turn less."""
     settle(session, published.heard, published.taken, published.postponed)
     leave(session, left)
     return pending(session, _AT_ONCE)
-
-
-def _purge(session: Session, consumer: str) -> int:
-    return outbox.purge(session) + inbox.purge(session, consumer)

@@ -11,15 +11,12 @@ from types import coroutine
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import update
-
 from ecshop.events import tables
 from ecshop.events.catalog import Event, OrderCancelled, OrderConfirmed, OrderEvent
 from ecshop.events.consumer import Consumer, Handler
 from ecshop.events.dead_letters import list_letters, replay
-from ecshop.events.outbox import RETENTION, purge
+from ecshop.events.outbox import purge
 from ecshop.events.relay import Relay
-from ecshop.events.tables import Outbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import SetWise
 from ecshop.kernel.errors import Aborted, EcshopError, Unavailable
@@ -240,9 +237,9 @@ class ProtocolShop:
         """Forget all that was heard, as if that were long ago."""
         for database in self.databases.values():
             with database.transaction() as session:
-                long_ago = now() - 2 * RETENTION
-                session.execute(update(Outbox).where(Outbox.heard_at.is_not(None)).values(heard_at=long_ago))
-                purge(session)
+                place: int | None = 0
+                while place is not None:
+                    place = purge(session, now() + timedelta(days=1), place, 100).place
 
     def pass_on(self) -> None:
         """Bring to its end, for now, what is on its way, as far as the broker has it."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import StockDepleted
 from ecshop.events.envelope import body_of, from_bytes
 from ecshop.events.outbox import (
     LONGEST_PAUSE,
-    RETENTION,
     Postponed,
+    Purged,
     Receipt,
     Taken,
     confirm,
@@ -31,6 +31,7 @@ from ecshop.kernel.clock import now
 from tests.unit.notes import transaction
 
 HOUR = timedelta(hours=1)
+RETENTION = timedelta(hours=72)
 
 
 def test_an_event_is_recorded_with_the_change_that_it_tells_of(engine: Engine) -> None:
@@ -140,7 +141,7 @@ def test_a_heard_event_is_forgotten_after_its_retention_and_not_before(engine: E
     _heard(engine, {past: RETENTION + HOUR, kept: RETENTION - HOUR})
     with transaction(engine) as session:
         session.execute(update(Outbox).values(recorded_at=now() - 10 * RETENTION, due_at=now() - 10 * RETENTION))
-        assert purge(session) == 1
+        assert purge(session, now() - RETENTION, 0, 10) == Purged(1, None)
         assert list(session.scalars(select(Outbox.seq).order_by(Outbox.seq))) == [kept, waiting]
 
 
@@ -151,30 +152,26 @@ def test_an_event_that_is_not_heard_is_never_forgotten(engine: Engine) -> None:
         long_ago = now() - 100 * RETENTION
         session.execute(update(Outbox).values(recorded_at=long_ago))
         session.execute(update(Outbox).where(Outbox.seq == published).values(published_at=long_ago))
-        assert purge(session) == 0
+        assert purge(session, now() - RETENTION, 0, 10) == Purged(0, None)
         assert list(session.scalars(select(Outbox.seq).order_by(Outbox.seq))) == [published, due]
 
 
-def test_a_purge_is_bounded_and_tells_when_nothing_is_left(engine: Engine) -> None:
-    recorded = _recorded(engine, 1500)
+def test_a_purge_goes_over_few_events_at_a_time_and_says_where_it_was(engine: Engine) -> None:
+    first, second, third, fourth, fifth = _recorded(engine, 5)
+    _heard(engine, dict.fromkeys((first, second, fourth, fifth), RETENTION + HOUR))
     with transaction(engine) as session:
-        session.execute(update(Outbox).values(heard_at=now() - RETENTION - HOUR))
-    purged: list[int] = []
-    for _ in range(3):
-        with transaction(engine) as session:
-            purged.append(purge(session))
-    assert purged[0] < len(recorded)
-    assert (sum(purged), purged[-1]) == (len(recorded), 0)
-    with transaction(engine) as session:
-        assert session.scalar(select(func.count()).select_from(Outbox)) == 0
+        session.execute(update(Outbox).values(recorded_at=now() - 10 * RETENTION))
+        assert purge(session, now() - RETENTION, 0, 2) == Purged(2, second)
+        assert purge(session, now() - RETENTION, second, 2) == Purged(1, fourth)
+        assert purge(session, now() - RETENTION, fourth, 2) == Purged(1, None)
+        assert list(session.scalars(select(Outbox.seq))) == [third]
 
 
-def test_events_that_still_wait_do_not_keep_the_purge_from_those_behind_them(engine: Engine) -> None:
-    *waiting, past = _recorded(engine, 1100)
-    _heard(engine, {past: RETENTION + HOUR})
+def test_a_purge_ends_where_all_that_follows_is_younger(engine: Engine) -> None:
+    recorded = _recorded(engine, 5)
+    _heard(engine, dict.fromkeys(recorded, HOUR))
     with transaction(engine) as session:
-        assert purge(session) == 1
-    assert _due(engine, most=2000) == waiting
+        assert purge(session, now() - RETENTION, 0, 2) == Purged(0, None)
 
 
 def _recorded(engine: Engine, number: int) -> list[int]:
