@@ -5,17 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain, groupby
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, cast
 
-from sqlalchemy import Delete, Dialect, Insert, Select, Update
+import msgspec
+from sqlalchemy import (
+    JSON,
+    BindParameter,
+    Delete,
+    Dialect,
+    Insert,
+    LargeBinary,
+    Select,
+    Update,
+    bindparam,
+    column,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.visitors import cloned_traverse
+from sqlalchemy.sql.visitors import cloned_traverse, replacement_traverse
 
 Row = Mapping[str, Any]
 Processor = Callable[[Any], Any]
 
 KEYS: Final = "keys"
 """The name of the expanding parameter of a statement for many keys."""
+_ROWS: Final = "rows"
 _STEP: Final = 8
 """Keys are made this many times something, by the last one again: few statements are compiled, and prepared by a
 server.
@@ -32,19 +48,21 @@ class _Prepared(NamedTuple):
 
 
 def execute_many(session: Session, statement: Insert | Update | Delete, rows: Sequence[Row]) -> None:
-    """`statement` is a constant; all rows have the same names. The defaults of columns are not applied.
+    """`statement` is a constant, and its only values are those of the rows; all rows have the same names, and no two
+    the same key. The defaults of columns are not applied.
 
-    2.8 us a row against 4.1 by Core, of which an order writes nine.
+    2.8 us a row against 4.1 by Core, of which an order writes eight. A server has all of them in one statement.
     """
     if not rows:
         return
     connection = session.connection()
     prepared = _for_rows(connection.dialect, statement, tuple(rows[0]))
     if prepared.is_positional:
-        values: Sequence[Any] = [tuple([bind(row[name]) for name, bind in prepared.bound]) for row in rows]
+        values = [tuple([bind(row[name]) for name, bind in prepared.bound]) for row in rows]
+        connection.exec_driver_sql(prepared.text, values)
     else:
-        values = [{name: bind(row[name]) for name, bind in prepared.bound} for row in rows]
-    connection.exec_driver_sql(prepared.text, values)
+        table = [{name: bind(row[name]) for name, bind in prepared.bound} for row in rows]
+        connection.exec_driver_sql(prepared.text, {_ROWS: msgspec.json.encode(table).decode()})
 
 
 def select_many(session: Session, statement: Select[*tuple[Any, ...]], keys: Iterable[Any], **values: Any) -> list[Any]:
@@ -91,7 +109,26 @@ def _named(bound: Iterable[tuple[str, Sequence[Any]]]) -> Iterator[tuple[str, An
 def _for_rows(dialect: Dialect, statement: Insert | Update | Delete, names: tuple[str, ...]) -> _Prepared:
     columns = list(names) if isinstance(statement, Insert) else None
     compiled: Any = statement.compile(dialect=dialect, column_keys=columns)
-    return _prepared(dialect, compiled, compiled.positiontup or names)
+    if compiled.positional:
+        return _prepared(dialect, compiled, compiled.positiontup)
+    types = {name: compiled.binds[name].type for name in names}
+    bound = [(name, _as_json(dialect, type_)) for name, type_ in types.items()]
+    return _Prepared(str(_from_table(statement, types).compile(dialect=dialect)), bound, is_positional=False)
+
+
+def _from_table(statement: Insert | Update | Delete, types: Mapping[str, Any]) -> Insert | Update | Delete:
+    """The same for all rows of a table that comes as JSON."""
+    columns = [column(name, type_) for name, type_ in types.items()]
+    function = func.json_to_recordset(bindparam(_ROWS, type_=JSON))
+    table = function.table_valued(*columns, name=_ROWS).render_derived(with_types=True)
+    if isinstance(statement, Insert):
+        return insert(statement.table).from_select(list(types), select(*table.c), include_defaults=False)
+
+    def in_table(element: Any) -> Any:
+        return table.c[element.key] if isinstance(element, BindParameter) else None
+
+    of_table: Update | Delete = replacement_traverse(cast(Any, statement), {}, in_table)
+    return of_table
 
 
 @cache
@@ -118,6 +155,15 @@ def _processor(dialect: Dialect, type_: Any, way: Literal["bind", "result"]) -> 
     known = type_.dialect_impl(dialect)
     found: Processor | None = known.bind_processor(dialect) if way == "bind" else known.result_processor(dialect, None)
     return found or _as_it_is
+
+
+def _as_json(dialect: Dialect, type_: Any) -> Processor:
+    return _hex if isinstance(type_.dialect_impl(dialect), LargeBinary) else _processor(dialect, type_, "bind")
+
+
+def _hex(value: bytes | None) -> str | None:
+    """As PostgreSQL writes and reads bytes (section 8.4.1)."""
+    return None if value is None else f"\\x{value.hex()}"
 
 
 def _as_it_is(value: Any) -> Any:
