@@ -124,7 +124,7 @@ def _from_table(statement: Insert | Update | Delete, types: Mapping[str, Any]) -
     if isinstance(statement, Insert):
         return insert(statement.table).from_select(list(types), select(*table.c), include_defaults=False)
 
-    def in_table(element: Any) -> Any:
+    def in_table(element: Any, **_: Any) -> Any:
         return table.c[element.key] if isinstance(element, BindParameter) else None
 
     of_table: Update | Delete = replacement_traverse(cast(Any, statement), {}, in_table)
