@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Collection
-from contextlib import closing
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 import msgspec
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
 
 from bench.load import percentile
+from ecshop.events.catalog import OrderConfirmed
+from ecshop.events.tables import Inbox, Outbox
+from ecshop.kernel.db.engine import open_engine
+from ecshop.order.models import OrderOfProductRow, OrderRow
+from ecshop.stock.models import ItemRow
+from entrypoints.databases import url_of
+from entrypoints.settings import Settings
 
+T = TypeVar("T")
+
+_STOCK: Final = "stock"
 _DRAIN: Final = 30.0  # seconds
-_CONFIRMED: Final = "ecshop.order.confirmed.v1"
+_LOOK_EVERY: Final = 0.05  # seconds
+_AT_ONCE: Final = 10_000
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -30,49 +44,80 @@ class Applied(msgspec.Struct, frozen=True):
     lag_p99: float
 
 
-def applied_since(folder: Path, moment: float) -> Applied:
-    """Wait until every order since `moment` (seconds since 1970) is applied."""
-    deadline = time.monotonic() + _DRAIN
-    while time.monotonic() < deadline:
-        recorded, applied = _times(folder, moment)
-        if recorded.keys() <= applied.keys():
-            break
-        time.sleep(0.05)
-    else:
-        raise RuntimeError(f"{len(recorded.keys() - applied.keys())} events were not applied in {_DRAIN:.0f} s")
-    lags = sorted((applied[event] - at) / 1000 for event, at in recorded.items())
-    seconds = (max(applied[event] for event in recorded) - min(recorded.values())) / 1e6
-    return Applied(len(recorded), len(recorded) / seconds, percentile(lags, 0.5), percentile(lags, 0.99))
+class Books:
+    """A shop's databases, read beside it without holding up what it writes."""
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
-def oversold_units(folder: Path, units: int, products: Collection[int] | None = None) -> int:
-    """By how much what was sold and what is on hand differ from the registered `units`; 0 when all is well.
+    def last_event(self) -> int:
+        """The place of what order has recorded last: `applied_since` begins behind it."""
+        return self._read("order", _last)
 
-    Looks at `products`, or at all of them. Units that are still reserved count as a difference too.
-    """
-    with closing(_open(folder, "order")) as order, closing(_open(folder, "stock")) as stock:
-        sold = dict(
-            order.execute(
-                "SELECT product_id, sum(quantity) FROM order_of_product JOIN orders ON orders.id = order_id"
-                " WHERE status <> 'cancelled' GROUP BY product_id"
-            )
+    def applied_since(self, last_event: int) -> Applied:
+        """Wait until every order that was recorded since is applied."""
+        recorded = self._read("order", partial(_recorded, last_event=last_event))
+        applied: dict[str, datetime] = {}
+        deadline = time.monotonic() + _DRAIN
+        while waiting := recorded.keys() - applied.keys():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{len(waiting)} events were not applied in {_DRAIN:.0f} s")
+            applied |= self._read("stock", partial(_applied, events=waiting))
+            time.sleep(_LOOK_EVERY)
+        lags = sorted((applied[event] - at) / _MILLISECOND for event, at in recorded.items())
+        seconds = (max(applied.values()) - min(recorded.values())).total_seconds()
+        return Applied(len(recorded), len(recorded) / seconds, percentile(lags, 0.5), percentile(lags, 0.99))
+
+    def oversold_units(self, units: Callable[[int], int], products: Collection[int] | None = None) -> int:
+        """By how much what was sold and what is on hand differ from the registered `units`; 0 when all is well.
+
+        Looks at `products`, or at all of them. Units that are still reserved count as a difference too.
+        """
+        sold = self._read("order", _sold)
+        return sum(
+            abs(sold.get(product, 0) + on_hand - units(product)) + reserved
+            for product, on_hand, reserved in self._read("stock", _items)
+            if products is None or product in products
         )
-        items = stock.execute("SELECT product_id, on_hand, reserved FROM item").fetchall()
-    return sum(
-        abs(sold.get(product, 0) + on_hand - units) + reserved
-        for product, on_hand, reserved in items
-        if products is None or product in products
+
+    def _read(self, context: str, fn: Callable[[Session], T]) -> T:
+        engine = open_engine(url_of(self._settings, context), guest=True)
+        try:
+            with Session(engine) as session:
+                return fn(session)
+        finally:
+            engine.dispose()
+
+
+def _last(session: Session) -> int:
+    return session.scalar(select(func.max(Outbox.seq))) or 0
+
+
+def _recorded(session: Session, last_event: int) -> dict[str, datetime]:
+    query = select(Outbox.event_id, Outbox.recorded_at)
+    return _pairs(session, query.where(Outbox.seq > last_event, Outbox.type == OrderConfirmed.type))
+
+
+def _applied(session: Session, events: Iterable[str]) -> dict[str, datetime]:
+    found: dict[str, datetime] = {}
+    rest = iter(events)
+    while some := list(islice(rest, _AT_ONCE)):
+        query = select(Inbox.event_id, Inbox.applied_at)
+        found |= _pairs(session, query.where(Inbox.consumer == _STOCK, Inbox.event_id.in_(some)))
+    return found
+
+
+def _sold(session: Session) -> dict[int, int]:
+    product = OrderOfProductRow.product_id
+    units = select(product, func.sum(OrderOfProductRow.quantity)).join(
+        OrderRow, OrderRow.id == OrderOfProductRow.order_id
     )
+    return _pairs(session, units.where(OrderRow.status != "cancelled").group_by(product))
 
 
-def _times(folder: Path, moment: float) -> tuple[dict[str, int], dict[str, int]]:
-    """When each event was recorded and applied, in microseconds since 1970."""
-    since = int(moment * 1e6)
-    with closing(_open(folder, "order")) as order, closing(_open(folder, "stock")) as stock:
-        recorded = "SELECT event_id, recorded_at FROM outbox WHERE type = ? AND recorded_at >= ?"
-        applied = "SELECT event_id, applied_at FROM inbox WHERE consumer = 'stock' AND applied_at >= ?"
-        return dict(order.execute(recorded, (_CONFIRMED, since))), dict(stock.execute(applied, (since,)))
+def _items(session: Session) -> Sequence[tuple[int, int, int]]:
+    return session.execute(select(ItemRow.product_id, ItemRow.on_hand, ItemRow.reserved)).tuples().all()
 
 
-def _open(folder: Path, context: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{folder / context}.db?mode=ro", uri=True)
+def _pairs(session: Session, query: Select[Any, Any]) -> dict[Any, Any]:
+    return dict(session.execute(query).tuples().all())

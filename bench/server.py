@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,21 +19,29 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from bench.audit import Books
 from bench.load import Load, Request, Result
 from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
 from entrypoints.serve import READY
+from entrypoints.settings import Settings
 
 _READY: Final = READY.format(contexts=r"(\w+)", address=r"http://127\.0\.0\.1:(\d+)")
 _ADDRESS: Final = re.compile(rf"^(?:\w+ +\| )?{_READY}|API docs +http://127\.0\.0\.1:(\d+)", re.M)
 _START: Final = 30.0  # seconds
+_STOP: Final = 30.0  # seconds
+_LOAD: Final = (sys.executable, "-m", "bench.load")
+_LONGEST_LOAD: Final = 86_400.0  # seconds
 
 
 class Server:
     """A running process; `ports` by context, with the same port for all of them in the one-process shop."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path, ports: dict[str, int], start: float) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], folder: Path, ports: dict[str, int], start: float, database_url: str
+    ) -> None:
         self.process, self.folder, self.ports, self.seconds_to_start = process, folder, ports, start
+        self.books = Books(Settings(data_dir=str(folder), database_url=database_url))
 
     def peak_memory(self) -> float:
         """In MB, of the process and its children."""
@@ -40,8 +50,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Of the process and its children, so far."""
-        pids = [self.process.pid, *_children(self.process.pid)]
-        return sum(_ticks(pid) for pid in pids) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds_of(self.process.pid)
 
     def signal(self, context: str, number: signal.Signals) -> None:
         """Send a signal to one service of the split mode."""
@@ -62,13 +71,39 @@ class Server:
     def url(self, context: str) -> str:
         return f"http://127.0.0.1:{self.ports[context]}"
 
-    def load(self, context: str, requests: Sequence[Request], clients: int, seconds: float, most: int = 0) -> Result:
-        load = Load(self.ports[context], tuple(requests), clients, seconds, most)
-        command = [sys.executable, "-m", "bench.load"]
+    def load(
+        self,
+        context: str,
+        requests: Sequence[Request],
+        clients: int,
+        seconds: float,
+        most: int = 0,
+        *,
+        rate: float = 0.0,
+    ) -> Result:
+        load = Load(self.ports[context], tuple(requests), clients, seconds, most, rate)
         done = subprocess.run(
-            command, input=msgspec.json.encode(load), capture_output=True, check=True, timeout=seconds + 30
+            _LOAD, input=msgspec.json.encode(load), capture_output=True, check=True, timeout=seconds + 60
         )
         return msgspec.json.decode(done.stdout, type=Result)
+
+    @contextmanager
+    def loading(self, context: str, requests: Sequence[Request], clients: int) -> Iterator[None]:
+        """A load for as long as the context lasts, without a result."""
+        load = Load(self.ports[context], tuple(requests), clients, _LONGEST_LOAD)
+        with subprocess.Popen(_LOAD, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+            assert process.stdin is not None
+            with process.stdin as pipe:
+                pipe.write(msgspec.json.encode(load))
+            try:
+                yield
+            finally:
+                process.terminate()
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """Of a process and its children, so far."""
+    return sum(_ticks(one) for one in [pid, *_children(pid)]) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -86,10 +121,37 @@ def running(folder: Path, *command: str, contexts: Sequence[str], **environment:
         )
     try:
         ports = _wait_for_ports(process, output, contexts)
-        yield Server(process, folder, ports, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        yield Server(process, folder, ports, seconds, environment.get("ECSHOP_DATABASE_URL", ""))
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        _end(process)
+
+
+def four_free_ports() -> int:
+    """The first of four ports in a row, below those that the kernel hands out by itself."""
+    while True:
+        first = random.randrange(10_000, 32_000, 4)
+        if all(_is_free(first + place) for place in range(4)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """By a signal, and by force where that does not do."""
+    process.terminate()
+    try:
+        process.wait(timeout=_STOP)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_for_ports(process: subprocess.Popen[bytes], output: Path, contexts: Sequence[str]) -> dict[str, int]:
@@ -118,9 +180,9 @@ def _peak(pid: int) -> int:
 
 
 def _ticks(pid: int) -> int:
-    """In user and in system mode (proc(5), `stat`)."""
+    """In user and in system mode, and those of children that have ended (proc(5), `stat`)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+    return sum(int(field) for field in fields[11:15])
 
 
 def _nobody() -> UUID:

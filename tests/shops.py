@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +13,7 @@ import httpx
 import jwt
 import pytest
 
-from bench.server import Server, running
+from bench.server import Server, four_free_ports, running
 from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
 from entrypoints.contexts import NAMES
@@ -136,20 +134,3 @@ def _shop(folder: Path, command: tuple[str, ...], environment: dict[str, str]) -
                 all_is_well(folder, shop.settings.database_url)
         finally:
             shop.close()
-
-
-def four_free_ports() -> int:
-    """The first of four ports in a row, below those that the kernel hands out by itself."""
-    while True:
-        first = random.randrange(10_000, 32_000, 4)
-        if all(_is_free(first + place) for place in range(4)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

@@ -16,9 +16,9 @@ from uuid import UUID
 
 import pytest
 
-from bench.server import Server, running
+from bench.server import Server, four_free_ports, running
 from entrypoints.contexts import NAMES
-from tests.shops import RunningShop, four_free_ports, need_redis, shop_together
+from tests.shops import RunningShop, need_redis, shop_together
 from tests.waiting import eventually
 
 BUYERS = 32

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from bench.server import four_free_ports
 from entrypoints.identity import FILE
 from entrypoints.operations.doctor import examine
 from entrypoints.settings import Settings
 from tests.invariants import all_is_well
-from tests.shops import RunningShop, four_free_ports, need_redis, shop_apart, shop_together
+from tests.shops import RunningShop, need_redis, shop_apart, shop_together
 from tests.waiting import eventually
 
 Shape = Callable[..., AbstractContextManager[RunningShop]]

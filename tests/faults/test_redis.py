@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,6 @@ import httpx
 import pytest
 import redis
 
-from bench.audit import applied_since, oversold_units
 from bench.load import Request
 from entrypoints.local.redis_server import free_port, start_redis
 from tests.shops import RunningShop, need_redis, shop_apart
@@ -74,7 +72,8 @@ def orders_all_the_while(shop: RunningShop) -> Iterator[None]:
     `applied_since` waits for each order's event to be in stock's inbox. What was taken off the stock must then be what
     was ordered: applied twice, or not at all, and the sum is off.
     """
-    product, began, stop = shop.new_product(stock=UNITS), time.time(), threading.Event()
+    product, stop = shop.new_product(stock=UNITS), threading.Event()
+    last = shop.server.books.last_event()
     statuses: list[int] = []
 
     def buy() -> None:
@@ -89,7 +88,7 @@ def orders_all_the_while(shop: RunningShop) -> Iterator[None]:
         stop.set()
         buyer.join()
     assert set(statuses) == {201}
-    applied_since(shop.folder, began)
+    shop.server.books.applied_since(last)
     eventually(lambda: shop.units(product), (UNITS - len(statuses), 0), seconds=30)
 
 
@@ -152,14 +151,14 @@ def test_a_consumer_killed_in_the_middle_of_its_work_goes_on_where_it_was(faulty
     """The service that consumes also takes reservations, so orders are placed before: a pile of them, then the kill."""
     product = faulty.new_product(stock=UNITS)
     for _ in range(3):
-        began = time.time()
+        last = faulty.server.books.last_event()
         load = faulty.server.load("order", [_order_of(faulty, product)], clients=32, seconds=1)
         faulty.server.signal("stock", signal.SIGKILL)
         assert set(load.answers) == {201}
         eventually(lambda: _ready(faulty), 200, seconds=30)
-        applied_since(faulty.folder, began)
+        faulty.server.books.applied_since(last)
     eventually(lambda: faulty.units(product)[1], 0, seconds=30)
-    assert oversold_units(faulty.folder, UNITS, products=[product]) == 0
+    assert faulty.server.books.oversold_units(lambda _: UNITS, products=[product]) == 0
 
 
 def _order_of(shop: RunningShop, product: int) -> Request:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.server import Server, running
+from bench.server import Server, four_free_ports, running
 from ecshop.kernel.file_lock import lock_of, owners
 from entrypoints.contexts import NAMES
 from entrypoints.local.redis_server import free_port
 from entrypoints.operations.stop import NotOurs, StillRunning, stop_shop
 from entrypoints.settings import Settings
-from tests.shops import four_free_ports, need_redis
+from tests.shops import need_redis
 
 
 def stop(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.shops import RunningShop, four_free_ports, need_redis, shop_apart
+from bench.server import four_free_ports
+from tests.shops import RunningShop, need_redis, shop_apart
 from tests.waiting import eventually
 
 

@@ -14,8 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from bench.server import four_free_ports
 from tests.flows.unusable import UP, assert_one_line, ecshop
-from tests.shops import four_free_ports
 
 
 def is_a_file(folder: Path) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.server import four_free_ports
 from entrypoints.compose import compose
 from entrypoints.settings import Settings
 from tests.flows.unusable import SERVE, UP, assert_one_line, ecshop
-from tests.shops import four_free_ports
 
 SETTINGS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     "a port that is text": (("up",), {"ECSHOP_PORT": "soon"}, ("ECSHOP_PORT", "whole number from 0 to 65535")),

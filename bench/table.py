@@ -1,0 +1,58 @@
+"""The lines that the bench prints."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from os import cpu_count
+
+import msgspec
+
+from bench import wrk
+from bench.buying import BUYERS
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A line of the table; a `rate` a second is also shown as its share of the bare handler's."""
+
+    what: str
+    figure: str
+    rate: float = 0.0
+    goal: str = ""
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """A line of the table of a small and a large shop; `missed` where the large one is not as good as the goal."""
+
+    what: str
+    small: str
+    large: str
+    ratio: float | None = None
+    goal: str = ""
+    missed: bool = False
+
+
+def show_rows(rows: Sequence[Row], bare: float) -> None:
+    """`bare` is the rate of the bare handler."""
+    _show_machine()
+    width = max(len(row.what) for row in rows)
+    print(f"{'':<{width}}  {'figure':>12}  {'share':>6}  goal")
+    for row in rows:
+        share = f"{100 * row.rate / bare:.0f} %" if row.rate else ""
+        print(f"{row.what:<{width}}  {row.figure:>12}  {share:>6}  {row.goal}".rstrip())
+
+
+def show_pairs(pairs: Sequence[Pair], notes: Sequence[str]) -> None:
+    _show_machine()
+    width = max(len(pair.what) for pair in pairs)
+    print(f"{'':<{width}}  {'small':>14}  {'large':>14}  {'ratio':>6}  goal")
+    for pair in pairs:
+        ratio = f"{pair.ratio:.2f}" if pair.ratio is not None else ""
+        goal = f"{pair.goal}{', missed' if pair.missed else ''}"
+        print(f"{pair.what:<{width}}  {pair.small:>14}  {pair.large:>14}  {ratio:>6}  {goal}".rstrip())
+    print("", *notes, sep="\n")
+
+
+def _show_machine() -> None:
+    machine = f"{platform.machine()}, {cpu_count()} cores, Python {platform.python_version()}"
+    print(f"{machine}, {BUYERS} buyers, load from {'wrk' if wrk.is_installed() else 'bench/load.py'}\n")
