@@ -186,11 +186,8 @@ async def _settle(databases: Iterable[Database]) -> None:
 
 async def _add_products(shop: _Shop, count: int) -> None:
     categories = [await shop.product.create_category(CategoryBody(name)) for name in CATEGORIES]
-
-    ids = {place: category.id for place, category in enumerate(categories)}
-    await _many_a_transaction(
-        "adding products", shop.databases["product"], _add, [(good, ids[good.category]) for good in goods(count)]
-    )
+    made = [(good, categories[good.category].id) for good in goods(count)]
+    await _many_a_transaction("adding products", shop.databases["product"], _add, made)
     await _many_a_transaction("registering their stock", shop.databases["stock"], _register, range(1, count + 1))
 
 

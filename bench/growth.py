@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from bench.buying import BUYERS, Bought, buy, buying, orders_of
 from bench.fill import Filled, fill, filled, units_of
 from bench.goods import is_sold_out
-from bench.lists import lists
+from bench.lists import ask_once, lists
 from bench.load import SLICE, Latency, Request
 from bench.progress import say
 from bench.server import Server
@@ -132,7 +132,7 @@ def _read(each: _Shop) -> dict[str, Latency]:
     requests = lists(each.server, each.filled)
     names = list(dict.fromkeys(request.name for request in requests))
     say(f"{len(names)} lists of {each.server.folder.name} while {_BUYERS_BESIDE} buyers order")
-    each.server.load("product", requests, 1, _READ, most=len(names))
+    ask_once(each.server, requests[: len(names)])
     with buying(each.server, each.orders, _BUYERS_BESIDE):
         result = each.server.load("product", requests, 1, _READ)
     if set(result.answers) != {HTTPStatus.OK}:

@@ -127,12 +127,20 @@ def lists(server: Server, filled: Filled) -> list[Request]:
     found: list[Request] = []
     for turn in range(_ROUNDS):
         customer = key.token_for_user(user(turn), Role.CUSTOMER, 3600)
-        said = {name: quote(str(values[turn % len(values)])) for name, values in asked.items()}
+        said = {name: _written(values[turn % len(values)]) for name, values in asked.items()}
         found += (Request("GET", path.format(**said), name=path) for path in _OPEN.split())
         found += (Request("GET", path.format(**said), staff, name=path) for path in _STAFF.split())
         found += (Request("GET", path.format(**said), customer, name=f"own {path}") for path in _OWN.split())
         found += (Request("GET", at, staff, name=f"{path} (deep)") for path, at in deep.items() if at)
     return found
+
+
+def ask_once(server: Server, requests: Sequence[Request]) -> None:
+    """What is read from the disk is then in memory. Raises `httpx.HTTPStatusError` for what is refused."""
+    with httpx.Client(base_url=server.url("order"), timeout=30) as http:
+        for request in requests:
+            headers = {"authorization": f"Bearer {request.token}"} if request.token else {}
+            http.get(request.path, headers=headers).raise_for_status()
 
 
 def _values(http: httpx.Client, filled: Filled) -> Mapping[str, Sequence[Any]]:
@@ -164,7 +172,7 @@ def _values(http: httpx.Client, filled: Filled) -> Mapping[str, Sequence[Any]]:
 
 def _deep(http: httpx.Client, path: str, asked: Mapping[str, Sequence[Any]]) -> str:
     """The path of a page far behind the first, or nothing where there is one page alone."""
-    first = path.format(**{name: quote(str(values[0])) for name, values in asked.items()})
+    first = path.format(**{name: _written(values[0]) for name, values in asked.items()})
     first += f"{'&' if '?' in first else '?'}"
     cursor: str | None = ""
     found = ""
@@ -175,6 +183,10 @@ def _deep(http: httpx.Client, path: str, asked: Mapping[str, Sequence[Any]]) -> 
             break
         found = f"{first}cursor={cursor}"
     return found
+
+
+def _written(value: object) -> str:
+    return quote(value.isoformat() if isinstance(value, datetime) else str(value))
 
 
 def _items(http: httpx.Client, path: str) -> list[dict[str, Any]]:

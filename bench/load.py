@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import sys
 import time
 from collections import Counter, deque
@@ -144,11 +145,11 @@ class _Work:
 class _Schedule(_Work):
     """What is due is sent by a client that is free; while none is, it waits and grows late."""
 
-    def __init__(self, requests: Iterator[_Rendered], until: float, rate: float) -> None:
-        super().__init__(requests, until)
+    def __init__(self, requests: Iterator[_Rendered], rate: float, seconds: float) -> None:
+        super().__init__(requests, math.inf)
+        self._rate, self._turns = rate, round(rate * seconds)
         self._due = deque[float]()
         self._free = deque[_Client]()
-        self._rate, self._started = rate, 0.0
         self._ended = False
 
     def next(self, client: _Client) -> None:
@@ -163,10 +164,8 @@ class _Schedule(_Work):
     async def run(self) -> None:
         """From now to the end of the load."""
         started = time.perf_counter()
-        for turn in itertools.count():
+        for turn in range(self._turns):
             due = started + turn / self._rate
-            if due >= self._until:
-                break
             while due > time.perf_counter():
                 await asyncio.sleep(_TICK)
             self._due.append(due)
@@ -177,19 +176,19 @@ class _Schedule(_Work):
             self.next(self._free.popleft())
 
 
-async def _run(load: Load) -> Result:
+async def run(load: Load) -> Result:
     loop = asyncio.get_running_loop()
     endless = itertools.cycle([_Rendered(request.name, _render(request)) for request in load.requests])
     requests = itertools.islice(endless, load.most) if load.most else endless
     started = time.perf_counter()
-    until = started + load.seconds
-    work = _Schedule(requests, until, load.rate) if load.rate else _Work(requests, until)
+    on_time = _Schedule(requests, load.rate, load.seconds) if load.rate else None
+    work = on_time or _Work(requests, started + load.seconds)
     finished = [loop.create_future() for _ in range(load.clients)]
     clients = [_Client(work, done) for done in finished]
     for client in clients:
         await loop.create_connection(partial(_itself, client), "127.0.0.1", load.port)
-    if isinstance(work, _Schedule):
-        await work.run()
+    if on_time:
+        await on_time.run()
     await asyncio.gather(*finished)
     return _result(clients, started)
 
@@ -234,4 +233,4 @@ def _render(request: Request) -> bytes:
 if __name__ == "__main__":
     wanted = msgspec.json.decode(sys.stdin.buffer.read(), type=Load)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        sys.stdout.buffer.write(msgspec.json.encode(runner.run(_run(wanted))))
+        sys.stdout.buffer.write(msgspec.json.encode(runner.run(run(wanted))))
