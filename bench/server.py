@@ -181,7 +181,10 @@ def _peak(pid: int) -> int:
 
 def _ticks(pid: int) -> int:
     """In user and in system mode, and those of children that have ended (proc(5), `stat`)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:  # it has ended meanwhile, and its parent counts it
+        return 0
     return sum(int(field) for field in fields[11:15])
 
 
