@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Select, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from bench.load import percentile
@@ -115,9 +115,9 @@ def _sold(session: Session) -> dict[int, int]:
     return _pairs(session, units.where(OrderRow.status != "cancelled").group_by(product))
 
 
-def _items(session: Session) -> Sequence[tuple[int, int, int]]:
-    return session.execute(select(ItemRow.product_id, ItemRow.on_hand, ItemRow.reserved)).tuples().all()
+def _items(session: Session) -> Sequence[Row[int, int, int]]:
+    return session.execute(select(ItemRow.product_id, ItemRow.on_hand, ItemRow.reserved)).all()
 
 
 def _pairs(session: Session, query: Select[Any, Any]) -> dict[Any, Any]:
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())

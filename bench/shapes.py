@@ -96,6 +96,7 @@ def _one_process_on(folder: Path, databases: Postgres) -> list[Row]:
     say(f"{name}, {databases.version}")
     with shop(folder, ECSHOP_DATABASE_URL=databases.setting) as server:
         _prepare(server)
+        databases.analyze()
         cpu = cpu_seconds_of(databases.pid) if databases.pid else 0.0
         many = buy(server, orders_of(folder, _ALL), 8)
         rows = _order_rows(name, many, "17 %", "")
