@@ -8,12 +8,14 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bench import growth, shapes
 from bench.fill import NoRoom
 from bench.postgres import VARIABLE
 from bench.table import show_pairs, show_rows
+
+_FEWEST: Final = 100
 
 
 def main() -> None:
@@ -36,11 +38,18 @@ def _arguments() -> growth.Wanted:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--growth", action="store_true", help="a small shop and a large one, side by side")
     large = parser.add_argument_group("with --growth")
-    large.add_argument("--orders", type=int, default=1_000_000, help="of the large shop [%(default)s]")
-    large.add_argument("--products", type=int, default=100_000, help="of the large shop [%(default)s]")
+    large.add_argument("--orders", type=_count, default=1_000_000, help="of the large shop [%(default)s]")
+    large.add_argument("--products", type=_count, default=100_000, help="of the large shop [%(default)s]")
     large.add_argument("--minutes", type=float, default=1, help="of constant load on each [%(default)s]")
     large.add_argument("--folder", type=Path, help="keep the large shop here, and take the one that is there already")
     return parser.parse_args(namespace=growth.Wanted())
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < _FEWEST:
+        raise argparse.ArgumentTypeError(f"{count} are too few to be measured, {_FEWEST} would do")
+    return count
 
 
 def _stop(*_: Any) -> None:

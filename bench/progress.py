@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from datetime import timedelta
-from typing import Final
 
-_EVERY: Final = 0.5 if sys.stderr.isatty() else 15.0  # seconds
-_REWRITE: Final = "\r\x1b[K" if sys.stderr.isatty() else "\n"
+_EVERY, _BEGIN, _END = (0.5, "\r\x1b[K", "") if sys.stderr.isatty() else (15.0, "", "\n")
+"""Seconds between two lines, and what a line begins and ends with."""
 
 
 class Progress:
@@ -25,14 +24,14 @@ class Progress:
 
     def end(self) -> None:
         self._say()
-        print(file=sys.stderr, flush=True)
+        print(end="" if _END else "\n", file=sys.stderr, flush=True)
 
     def _say(self) -> None:
         self._said = time.monotonic()
         rate = self._done / (self._said - self._began)
         left = timedelta(seconds=round((self._total - self._done) / rate)) if rate else "?"
         line = f"{self._what}: {self._done:,} of {self._total:,}, {rate:,.0f}/s, {left} left"
-        print(f"{_REWRITE}{line}", end="", file=sys.stderr, flush=True)
+        print(f"{_BEGIN}{line}", end=_END, file=sys.stderr, flush=True)
 
 
 def say(what: str) -> None:
