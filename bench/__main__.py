@@ -26,7 +26,7 @@ def main() -> None:
         if wanted.growth:
             large = wanted.folder or Path(folder) / "large"
             try:
-                pairs, notes = growth.measure(large, Path(folder) / "small", wanted)
+                pairs, notes = growth.measure(large, Path(folder), wanted)
             except (NoRoom, FileExistsError) as reason:
                 sys.exit(f"bench: {reason}")
             show_pairs(pairs, notes)

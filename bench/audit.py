@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import Row, Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from bench.load import percentile
 from ecshop.events.catalog import OrderConfirmed
@@ -68,6 +68,10 @@ class Books:
         seconds = (max(applied.values()) - min(recorded.values())).total_seconds()
         return Applied(len(recorded), len(recorded) / seconds, percentile(lags, 0.5), percentile(lags, 0.99))
 
+    def events(self) -> int:
+        """How many order remembers that it has recorded, and stock that it has applied."""
+        return self._read("order", partial(_count, Outbox.seq)) + self._read("stock", partial(_count, Inbox.event_id))
+
     def oversold_units(self, units: Callable[[int], int], products: Collection[int] | None = None) -> int:
         """By how much what was sold and what is on hand differ from the registered `units`; 0 when all is well.
 
@@ -117,6 +121,10 @@ def _sold(session: Session) -> dict[int, int]:
 
 def _items(session: Session) -> Sequence[Row[int, int, int]]:
     return session.execute(select(ItemRow.product_id, ItemRow.on_hand, ItemRow.reserved)).all()
+
+
+def _count(column: InstrumentedAttribute[Any], session: Session) -> int:
+    return session.scalar(select(func.count(column))) or 0
 
 
 def _pairs(session: Session, query: Select[Any, Any]) -> dict[Any, Any]:

@@ -102,7 +102,8 @@ def fill(folder: Path, products: int, orders: int) -> Filled:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty, and was not filled to the end: empty it, or choose another one")
-    _need_room(folder, products, orders)
+    needed = products * _BYTES_A_PRODUCT + orders * _BYTES_AN_ORDER + _BYTES_BESIDES
+    need_room(folder, needed, f"for a shop with {orders:,} orders")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     gc.freeze()
     with uvloop_runner() as runner:
@@ -129,13 +130,13 @@ async def _fill(folder: Path, products: int, orders: int) -> Filled:
     return Filled(products, orders, now(), seconds, (with_orders - empty) / orders, (whole - empty) / orders, grown)
 
 
-def _need_room(folder: Path, products: int, orders: int) -> None:
-    needed = products * _BYTES_A_PRODUCT + orders * _BYTES_AN_ORDER + _BYTES_BESIDES
+def need_room(folder: Path, needed: float, what: str) -> None:
+    """Raises `NoRoom`."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise NoRoom(
-            f"a shop with {orders:,} orders needs about {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free in "
-            f"{folder}: choose another one with --folder, or fewer --orders"
+            f"{what} about {needed / 1e9:.1f} GB are needed, and {free / 1e9:.1f} GB are free in {folder}: "
+            "choose another place with --folder or TMPDIR, or fewer --orders"
         )
 
 

@@ -14,14 +14,15 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from bench.buying import BUYERS, Bought, buy, buying, orders_of
-from bench.fill import Filled, fill, filled, units_of
+from bench.fill import Filled, fill, filled, need_room, units_of
 from bench.goods import is_sold_out
 from bench.lists import ask_once, lists
 from bench.load import SLICE, Latency, Request
 from bench.progress import say
+from bench.purging import cost_of_purge
 from bench.server import Server
 from bench.shapes import shop
-from bench.sizes import largest_log
+from bench.sizes import bytes_on_disk, largest_log
 from bench.table import Pair
 
 _SMALL: Final = (100, 1_000)
@@ -37,6 +38,7 @@ _LIST_GOAL: Final = 50  # milliseconds
 _BYTES_GOAL: Final = 600
 _START_GOAL: Final = 2  # seconds
 _RATE_GOAL: Final = 0.85
+_PURGE_GOAL: Final = 0.05
 
 
 class Wanted(argparse.Namespace):
@@ -53,9 +55,11 @@ class _Shop(NamedTuple):
     orders: Sequence[Request]
 
 
-def measure(large: Path, small: Path, wanted: Wanted) -> tuple[list[Pair], list[str]]:
+def measure(large: Path, scratch: Path, wanted: Wanted) -> tuple[list[Pair], list[str]]:
     """The table, and what there is to say besides. Raises `NoRoom` or `FileExistsError`."""
     made = filled(large) or fill(large, wanted.products, wanted.orders)
+    need_room(scratch, 2 * bytes_on_disk(large), "to purge a copy of it")
+    small = scratch / "small"
     few = fill(small, *_SMALL)
     starts = [_warm_start(folder) for folder in (small, large)]
     with shop(small) as one, shop(large) as other:
@@ -65,8 +69,12 @@ def measure(large: Path, small: Path, wanted: Wanted) -> tuple[list[Pair], list[
         pairs = _order_pairs(bought, rates) + _list_pairs(shops) + _constant_pairs(shops, rates, wanted.minutes * 60)
         memory = [each.server.peak_memory() for each in shops]
         oversold = [each.server.books.oversold_units(units_of) for each in shops]
+    cost, rows = cost_of_purge(large, scratch / "purged", shops[1].orders)
     return [
         *pairs,
+        Pair(
+            f"rate of orders that a purge takes, of {rows:,} rows", "", f"{cost:.1%}", None, "5 %", cost > _PURGE_GOAL
+        ),
         _pair("warm start", starts, "{:.2f} s", "2 s", missed=starts[1] > _START_GOAL),
         _pair("peak memory", memory, "{:.0f} MB"),
         _bytes("bytes an order on disk, placed and applied", made.bytes_placed),
