@@ -1,8 +1,8 @@
 """A shop with a past: as many products and orders as are asked for, all made by the shop's own services.
 
 It runs in this process and without waiting for the disk, but otherwise as ever: reservations, outboxes, inboxes and the
-ledger are as the shop itself leaves them. What has a clock of its own is dated back over the last hours; what the
-databases note by themselves is of the time at which it was filled.
+ledger are as the shop itself leaves them. Orders begin and end over the last hours, by a clock that goes through them;
+what else the databases note is of the time at which they were filled.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
+from unittest.mock import patch
 from uuid import UUID, uuid5
 
 import msgspec
@@ -54,6 +55,8 @@ UNITS: Final = 10**9
 """Of each product that is not sold out."""
 RECORD: Final = "filled.json"
 _PERIOD: Final = timedelta(hours=60)
+_LATER: Final = timedelta(hours=2)
+"""That much after the first order is placed, the first one ends."""
 _AT_ONCE: Final = 256
 _A_TRANSACTION: Final = 250
 _CANCELLED, _STILL_CONFIRMED = 0.04, 0.08
@@ -122,8 +125,9 @@ async def _fill(folder: Path, products: int, orders: int) -> Filled:
     async with _open(folder, orders) as shop:
         placed = await _place(shop, products, orders)
     with_orders = bytes_on_disk(folder)
-    async with _open(folder) as shop:
-        await _end(shop, placed)
+    ended = placed[: round(orders * (1 - _STILL_CONFIRMED))]
+    async with _open(folder, len(ended), _PERIOD - _LATER) as shop:
+        await _end(shop, ended)
     whole = bytes_on_disk(folder)
     grown = {name: (size - tables.get(name, 0)) / orders for name, size in bytes_by_table(folder).items()}
     seconds = time.monotonic() - began
@@ -151,9 +155,9 @@ class _Shop(NamedTuple):
 class _Clock:
     """Goes through the past as orders are placed; afterwards it is right."""
 
-    def __init__(self, orders: int) -> None:
-        self._step = _PERIOD / orders if orders else timedelta()
-        self._moment = now() - _PERIOD
+    def __init__(self, orders: int, period: timedelta) -> None:
+        self._step = period / orders if orders else timedelta()
+        self._moment = now() - period
 
     def advance(self) -> None:
         self._moment += self._step
@@ -163,11 +167,11 @@ class _Clock:
 
 
 @asynccontextmanager
-async def _open(folder: Path, orders: int = 0) -> AsyncIterator[_Shop]:
+async def _open(folder: Path, orders: int = 0, period: timedelta = _PERIOD) -> AsyncIterator[_Shop]:
     """The whole shop in this process, until all its events are heard; then its files are whole."""
     settings = Settings(data_dir=str(folder), reservation_seconds=86_400, quote_seconds=60)
     databases = {name: Database(url_of(settings, name), synchronous="OFF") for name in NAMES}
-    clock = _Clock(orders)
+    clock = _Clock(orders, period)
     shop = compose(settings, databases=databases, clock=clock)
     product, stock, order = shop.clients.product, shop.clients.stock, shop.clients.order
     assert isinstance(product, ProductService)
@@ -217,15 +221,18 @@ async def _place(shop: _Shop, products: int, orders: int) -> list[tuple[UUID, UU
 
 
 async def _end(shop: _Shop, placed: Sequence[tuple[UUID, UUID]]) -> None:
-    ended = placed[: round(len(placed) * (1 - _STILL_CONFIRMED))]
-    await _many_a_transaction("fulfilling and cancelling orders", shop.databases["order"], _Ends(), ended)
+    with patch.object(records, "now", shop.clock):
+        await _many_a_transaction(
+            "fulfilling and cancelling orders", shop.databases["order"], _Ends(shop.clock), placed
+        )
 
 
 class _Ends:
-    def __init__(self) -> None:
-        self._draw = random.Random(3)
+    def __init__(self, clock: _Clock) -> None:
+        self._draw, self._clock = random.Random(3), clock
 
     def __call__(self, session: Session, placed: tuple[UUID, UUID]) -> None:
+        self._clock.advance()
         order_id, customer = placed
         if self._draw.random() < _CANCELLED:
             who = self._draw.choice([_STAFF, Actor(customer, Role.CUSTOMER)])

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, insert, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, insert, select, union_all
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, OrderFulfilled, ReservationExpired
@@ -192,20 +192,18 @@ def _cancelled(row: OrderRow) -> OrderCancelled:
 def _lists(session: Session, actor: Actor, wanted: OrderFilter) -> list[Select[OrderRow]]:
     """The list that is asked for, or where no index has it in its order, one for each status."""
     query = select(OrderRow).where(OrderRow.user_id.is_not(None), *_times(wanted))
-    if not actor.role.includes(Role.STAFF):
-        query = query.where(OrderRow.user_id == actor.user_id)
-    if wanted.user_id is not None:
-        query = query.where(OrderRow.user_id == wanted.user_id)
-    looked_up = False
+    looked_up = of_user = False
+    for user_id in (None if actor.role.includes(Role.STAFF) else actor.user_id, wanted.user_id):
+        if user_id is not None:
+            of_user, query = True, query.where(OrderRow.user_id == user_id)
     for ids, otherwise in _found(wanted):
         few = is_few(session, ids)
         query = query.where(OrderRow.id.in_(ids) if few else otherwise)
         looked_up |= few
-    if wanted.status is not None:
-        return [query.where((unindexed(OrderRow.status) if looked_up else OrderRow.status) == wanted.status)]
-    if looked_up or wanted.user_id is not None or not actor.role.includes(Role.STAFF):
-        return [query]
-    return [query.where(OrderRow.status == status) for status in STATUSES]
+    statuses = [wanted.status] if wanted.status else STATUSES
+    if looked_up or of_user:
+        return [query.where(unindexed(OrderRow.status).in_(statuses))]
+    return [query.where(OrderRow.status == status) for status in statuses]
 
 
 def _times(wanted: OrderFilter) -> Iterable[ColumnElement[bool]]:
@@ -224,7 +222,7 @@ def _found(wanted: OrderFilter) -> Iterable[tuple[Select[UUID] | CompoundSelect[
         placed = select(OrderRow.id).where(OrderRow.status.in_(STATUSES), OrderRow.placed_at > wanted.updated_after)
         ended = select(OrderRow.id).where(OrderRow.ended_at > wanted.updated_after)
         later = func.coalesce(OrderRow.ended_at, OrderRow.placed_at) > wanted.updated_after
-        yield union(placed.correlate(None), ended.correlate(None)), later
+        yield union_all(placed.correlate(None), ended.correlate(None)), later
 
 
 def _row(session: Session, order_id: UUID, actor: Actor | None = None, *, lock: bool = False) -> OrderRow:
