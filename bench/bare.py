@@ -1,16 +1,18 @@
 """What everything is compared with: a Litestar handler that looks a token up, decodes the body and answers an order.
 
-It runs behind the same server as the shop. `edge` puts the same handler behind all that the shop puts around its own:
-request ids, deadlines, the log, problems, tokens, strict bodies and parameters.
+It runs on uvicorn as that comes, with the loop, the parser and the collector of garbage set as in the shop. `edge` puts
+the same handler behind all that the shop puts around its own: its server, request ids, deadlines, the log, problems,
+tokens, strict bodies and parameters.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
+import uvicorn
 from litestar import Litestar, Request, post
 from litestar.params import JSONBody
 from litestar.types import ASGIApp
@@ -23,7 +25,7 @@ from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.telemetry.logs import configure_logging
 from ecshop.kernel.tokens import JwkSet, Verifier
 from ecshop.order.contract import NewOrder, Order, OrderLine
-from entrypoints.serve import listening_socket, serve_app, stop_signal, uvloop_runner
+from entrypoints.serve import listening_socket, serve_app, stop_signal, tune_gc, uvloop_runner
 
 
 def bare(verifier: Verifier) -> ASGIApp:
@@ -66,10 +68,17 @@ async def _serve(app: str, folder: Path) -> None:
     async def jwks() -> JwkSet:
         return keys
 
-    made = {"bare": bare, "edge": edge}[app](Verifier(jwks))
     with listening_socket("127.0.0.1", 0) as listening:
         address = f"{app} on http://127.0.0.1:{listening.getsockname()[1]}"
-        await serve_app(made, listening, lambda: print(address, flush=True), stop_signal())
+        if app == "edge":
+            await serve_app(edge(Verifier(jwks)), listening, lambda: print(address, flush=True), stop_signal())
+            return
+        config = uvicorn.Config(
+            cast(Any, bare(Verifier(jwks))), log_level="error", access_log=False, lifespan="off", ws="none"
+        )
+        tune_gc()
+        print(address, flush=True)
+        await uvicorn.Server(config).serve(sockets=[listening])
 
 
 if __name__ == "__main__":
