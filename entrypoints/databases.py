@@ -28,4 +28,10 @@ def url_of(settings: Settings, context: str) -> URL:
 
 
 def database_of(settings: Settings, context: str, *, guest: bool = False) -> Database:
-    return Database(url_of(settings, context), synchronous=settings.synchronous, guest=guest)
+    return Database(
+        url_of(settings, context),
+        synchronous=settings.synchronous,
+        page_cache_mb=settings.page_cache_mb,
+        mmap_mb=settings.mmap_mb,
+        guest=guest,
+    )

@@ -47,6 +47,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shop_id: Annotated[str, Meta(pattern=_SHOP_ID)] = ""
     """What tells this shop's streams from another one's on the same broker; made once where it is not given."""
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    page_cache_mb: Annotated[int, Meta(ge=1, le=4096)] = 2
+    """Of each connection to a file; there are four to each database."""
+    mmap_mb: Annotated[int, Meta(ge=0, le=65_536)] = 0
+    """How much of each file is read from memory that the system maps it to; 0 is none."""
     redis_url: str = ""
     reservation_seconds: Seconds = 60
     """How long stock holds units for an order that is not recorded before it asks what became of it."""

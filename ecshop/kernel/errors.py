@@ -50,6 +50,10 @@ class Aborted(Unavailable, code="aborted", status=503):
     """It was not done, and nothing was changed: too much waits, time is over, or a database is away. Try again."""
 
 
+class TookTooLong(EcshopError, code="request.took_too_long", status=503):
+    """To find it took too long. Ask for less, by more letters or another filter, or try again later."""
+
+
 class NoSuchPath(EcshopError, code="http.not_found", status=404):
     """Nothing is served at this path."""
 

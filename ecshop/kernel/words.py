@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from typing import Final
 
@@ -23,6 +24,8 @@ _IGNORABLE: Final = re.compile(
 )
 """Unicode's Default_Ignorable_Code_Point, which the standard library does not know."""
 
+_FIRST_SURROGATE: Final = 0xD800
+_AFTER_SURROGATES: Final = 0xE000
 _ACCENTED: Final = re.compile(r"([^\W\d_])[\u0300-\u036f]+")
 """Accents of Latin, Greek and Cyrillic; the marks of other scripts, like dakuten, make another letter."""
 
@@ -38,9 +41,15 @@ def key_of(name: str) -> str:
     return " ".join(text.replace(_BRAILLE_BLANK, " ").split())
 
 
-def search_text(*texts: str) -> str:
-    """What a part of the texts is looked for in, and what for: as `key_of`, and without accents."""
-    return "\n".join(_without_accents(key_of(text)) for text in texts)
+def search_text(text: str) -> str:
+    """What a part of a text is looked for in, and what for: as `key_of`, and without accents."""
+    return unicodedata.normalize("NFC", _ACCENTED.sub(r"\1", unicodedata.normalize("NFD", key_of(text))))
+
+
+def beyond(prefix: str) -> str:
+    """The first text, by code points, behind those that begin with `prefix`; the last code point has none behind it."""
+    after = min(ord(prefix[-1]) + 1, sys.maxunicode)
+    return prefix[:-1] + chr(_AFTER_SURROGATES if after == _FIRST_SURROGATE else after)
 
 
 def keep_name(struct: Struct, field: str, longest: int) -> None:
@@ -70,7 +79,3 @@ def refuse_invisible(field: str, text: str | UnsetType, *, but: str = "") -> Non
     for character in _JOINER.sub("", text):
         if unicodedata.category(character) in _REFUSED and character not in but:
             raise Wrong(field, f"must not hold control or invisible characters; U+{ord(character):04X} is one")
-
-
-def _without_accents(text: str) -> str:
-    return unicodedata.normalize("NFC", _ACCENTED.sub(r"\1", unicodedata.normalize("NFD", text)))

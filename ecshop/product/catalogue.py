@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ecshop.events.catalog import ProductDeleted
 from ecshop.events.outbox import record
-from ecshop.kernel.db.keyset import Keyset, changed_after
+from ecshop.kernel.db.keyset import Among, Keyset, Part, fetch, unindexed
 from ecshop.kernel.db.many import KEYS, select_many
 from ecshop.kernel.db.mapping import assign, columns_of, given, struct_of
 from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import Page
 from ecshop.kernel.words import key_of, search_text
-from ecshop.product import categories
+from ecshop.product import categories, search
 from ecshop.product.contract import (
+    RELEVANCE,
     NewProduct,
     Product,
     ProductChange,
@@ -31,10 +32,9 @@ from ecshop.product.models import ProductRow
 
 _FIND: Final = select(*columns_of(Product, ProductRow)).where(ProductRow.id.in_(bindparam(KEYS, expanding=True)))
 _product: Final = partial(struct_of, Product)
-_SORTED_BY: Final[dict[str, InstrumentedAttribute[Any]]] = {
-    "id": ProductRow.id,
-    "name": ProductRow.name_key,
-    "price": ProductRow.price,
+_COLUMNS: Final = {"id": ProductRow.id, "name": ProductRow.name_key, "price": ProductRow.price}
+_ORDERS: Final = {
+    name: Keyset(name, column, ProductRow.id) for by, column in _COLUMNS.items() for name in (by, f"-{by}")
 }
 
 
@@ -46,8 +46,7 @@ def find(session: Session, requests: Sequence[tuple[int, ...]]) -> list[list[Pro
 
 
 def list_products(session: Session, wanted: ProductFilter, cursor: str | None, limit: int) -> Page[Product]:
-    keyset = Keyset(wanted.sort, _SORTED_BY[wanted.sort.removeprefix("-")], ProductRow.id)
-    return keyset.fetch(session, _filtered(session, wanted), cursor, limit, _product)
+    return fetch(session, _parts(session, wanted), cursor, limit, _product)
 
 
 def create(session: Session, new: NewProduct) -> Product:
@@ -87,19 +86,26 @@ def missing(ids: Sequence[int]) -> ProductNotFound:
     return ProductNotFound(f"no product has the id {', '.join(map(str, ids))}", product_ids=list(ids))
 
 
-def _filtered(session: Session, wanted: ProductFilter) -> Select[Any]:
-    query = select(ProductRow)
+def _parts(session: Session, wanted: ProductFilter) -> Sequence[Part]:
+    same, among, part = dict[InstrumentedAttribute[Any], Any](), list[Among](), search_text(wanted.q or "")
     if wanted.name is not None:
-        query = query.where(ProductRow.name_key == key_of(wanted.name))
-    if wanted.q is not None:
-        query = query.where(ProductRow.search_text.contains(search_text(wanted.q), autoescape=True))
+        same[ProductRow.name_key] = key_of(wanted.name)
     if wanted.category_id is not None:
-        query = query.where(ProductRow.category_id == wanted.category_id)
-    if wanted.in_stock is not None:
-        query = query.where(ProductRow.in_stock == wanted.in_stock)
+        same[ProductRow.category_id] = wanted.category_id
     if wanted.updated_after is not None:
-        query = query.where(changed_after(session, ProductRow.id, ProductRow.updated_at, wanted.updated_after))
-    return query
+        is_later = ProductRow.updated_at > wanted.updated_after
+        among.append(Among(is_later, select(ProductRow.id).where(is_later)))
+    if wanted.in_stock is not None:
+        if same or among or part:
+            among.append(Among(unindexed(ProductRow.in_stock) == wanted.in_stock))
+        else:
+            same[ProductRow.in_stock] = wanted.in_stock
+    if part and wanted.sort in {None, RELEVANCE}:
+        return search.ranked(session, part, same, among)
+    if part:
+        among.insert(0, search.anywhere(session, part))
+    keyset = _ORDERS["id" if wanted.sort in {None, RELEVANCE} else wanted.sort]
+    return [Part(keyset, [select(ProductRow).where(*(column == value for column, value in same.items()))], among)]
 
 
 def _columns_of(body: NewProduct | ProductChange) -> dict[str, Any]:

@@ -24,7 +24,8 @@ Detail = Annotated[
     str, Meta(max_length=4000, description="Without control or invisible characters.", examples=["First flush, 100 g"])
 ]
 Price = Annotated[int, Meta(ge=0, le=10**12, description="In the currency's minor unit.", examples=[1200])]
-Sort = Literal["id", "-id", "name", "-name", "price", "-price"]
+RELEVANCE: Final = "relevance"
+Sort = Literal["id", "-id", "name", "-name", "price", "-price", "relevance"]
 
 
 class Category(Struct, frozen=True):
@@ -94,14 +95,18 @@ class ProductChange(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProductFilter(Struct, frozen=True):
-    """`name` is the whole name, `q` a part of name or detail, in any case and width; `q` may leave out accents too."""
+    """`name` is the whole name, `q` a part of name or detail, in any case and width; `q` may leave out accents too.
+
+    By relevance: names that begin with `q` in their order, then those that have it, then the products whose detail has
+    it, the older ones first. That is how they are sorted where a `q` is given and no `sort`, else by id.
+    """
 
     name: str | None = None
     q: str | None = None
     category_id: int | None = None
     in_stock: bool | None = None
     updated_after: datetime | None = None
-    sort: Sort = "id"
+    sort: Sort | None = None
 
 
 class Quote(Struct, frozen=True):

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta
 
-from ecshop.kernel.errors import InvalidCursor
+from ecshop.kernel.errors import InvalidCursor, TookTooLong
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
 from ecshop.kernel.http.remote import Remote
@@ -51,7 +51,7 @@ Wishes = Annotated[tuple[Wish, ...], Meta(min_length=1, max_length=MOST_ITEMS)]
 class ProductController(Controller):
     tags = ("product",)
 
-    @get("/products", **operation("List products", InvalidCursor))
+    @get("/products", **operation("List products", InvalidCursor, TookTooLong))
     async def list_products(
         self,
         product: NamedDependency[ProductService],
@@ -59,13 +59,21 @@ class ProductController(Controller):
         q: Annotated[
             str | None,
             QueryParameter(
-                max_length=200, description="A part of name or detail, in any case, with or without accents."
+                max_length=200,
+                description="A part of name or detail, of one character or more, in any case, with or without accents.",
             ),
         ] = None,
         category_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_INT64)] = None,
         in_stock: Annotated[bool | None, QueryParameter()] = None,
         updated_after: UpdatedAfter = None,
-        sort: Annotated[Sort, QueryParameter(description="`-` sorts downwards.")] = "id",
+        sort: Annotated[
+            Sort | None,
+            QueryParameter(
+                description="`-` sorts downwards. By `relevance`, as also where `q` is given and no `sort`, names that "
+                "begin with `q` come first, in their order, then other names that have it, then details that have it, "
+                "each in the order of ids. Without `q` and `sort` products are in the order of ids."
+            ),
+        ] = None,
         cursor: Cursor = None,
         limit: Limit = LIMIT,
     ) -> Page[Product]:

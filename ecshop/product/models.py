@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, Text, and_
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, and_
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
@@ -34,30 +34,43 @@ class CategoryRow(Base):
 class ProductRow(Base):
     """`stock_version` is that of the news which `in_stock` comes from, NULL before the first. No id is used twice.
 
-    Products are sorted by `name_key` and looked for in `search_text`, which follow name and detail by themselves.
+    Products are sorted by `name_key` and looked for in `search_name` and `search_detail`, which follow name and detail
+    by themselves; the migrations make an index of all parts of these two.
     """
 
     __tablename__ = "product"
-    __table_args__ = (CheckConstraint("price >= 0", name="price_not_negative"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        CheckConstraint("price >= 0", name="price_not_negative"),
+        Index("products_of_category_by_name", "category_id", "name_key"),
+        Index("products_of_category_by_price", "category_id", "price"),
+        Index("products_in_stock_by_name", "in_stock", "name_key"),
+        Index("products_in_stock_by_price", "in_stock", "price"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(CountedKey, primary_key=True)
     name: Mapped[str] = mapped_column(String(LONGEST_NAME))
     name_key: Mapped[str] = mapped_column(sort_key(LONGEST_NAME), index=True)
     detail: Mapped[str] = mapped_column(Text)
-    search_text: Mapped[str] = mapped_column(Text, deferred=True)
-    price: Mapped[int]
+    search_name: Mapped[str] = mapped_column(sort_key(LONGEST_NAME), index=True, deferred=True)
+    search_detail: Mapped[str] = mapped_column(Text, deferred=True)
+    price: Mapped[int] = mapped_column(index=True)
     currency: Mapped[str] = mapped_column(String(3))
     category_id: Mapped[int | None] = mapped_column(ForeignKey("category.id"), index=True)
     on_sale: Mapped[bool]
-    in_stock: Mapped[bool | None]
+    in_stock: Mapped[bool | None] = mapped_column(index=True)
     stock_version: Mapped[int] = mapped_column(default=0)
     updated_at: Mapped[UpdatedAt] = mapped_column(index=True)
 
-    @validates("name", "detail")
-    def _fold(self, field: str, text: str) -> str:
-        texts = {"name": self.name or "", "detail": self.detail or "", field: text}
-        self.name_key, self.search_text = key_of(texts["name"]), search_text(*texts.values())
-        return text
+    @validates("name")
+    def _fold_name(self, _field: str, name: str) -> str:
+        self.name_key, self.search_name = key_of(name), search_text(name)
+        return name
+
+    @validates("detail")
+    def _fold_detail(self, _field: str, detail: str) -> str:
+        self.search_detail = search_text(detail)
+        return detail
 
     @hybrid_property
     def status(self) -> bool:

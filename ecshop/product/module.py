@@ -36,4 +36,5 @@ def build(db: Database) -> Context[ProductClient]:
         public=[Router("/", route_handlers=[ProductController], dependencies=provide)],
         internal=[Router("/", route_handlers=[ProductInternal], dependencies=provide)],
         subscriptions=SUBSCRIPTIONS,
+        background=[service.tell_how_it_searches],
     )

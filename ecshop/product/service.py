@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import structlog
+
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.values import Page
-from ecshop.product import catalogue, categories
+from ecshop.product import catalogue, categories, search
 from ecshop.product.contract import (
     Category,
     CategoryBody,
@@ -17,6 +19,8 @@ from ecshop.product.contract import (
     Quote,
 )
 from ecshop.product.snapshots import Snapshots
+
+log = structlog.get_logger("product")
 
 
 class ProductService:
@@ -34,7 +38,8 @@ class ProductService:
         return catalogue.quotes_of(await self._all_of(product_ids))
 
     async def list(self, wanted: ProductFilter, cursor: str | None, limit: int) -> Page[Product]:
-        return await self._db.read(catalogue.list_products, wanted, cursor, limit)
+        """Raises `InvalidCursor` or `TookTooLong`."""
+        return await self._db.read_apart(catalogue.list_products, wanted, cursor, limit)
 
     async def create(self, new: NewProduct) -> Product:
         """Raises `CategoryNotFound`."""
@@ -66,6 +71,10 @@ class ProductService:
     async def delete_category(self, category_id: int) -> None:
         """Raises `CategoryNotFound` or `CategoryInUse`."""
         await self._db.write(categories.delete, category_id)
+
+    async def tell_how_it_searches(self) -> None:
+        if not await self._db.read(search.is_indexed):
+            log.warning("this PostgreSQL has no pg_trgm: each search reads all products")
 
     async def _all_of(self, product_ids: Sequence[int]) -> Sequence[Product]:
         found = await self._snapshots.get(product_ids)

@@ -24,10 +24,15 @@ def schema(connection: Connection) -> set[str]:
     return {
         f"{table}: {sentence}"
         for table in inspector.get_table_names()
-        if table != "alembic_version"
+        if table != "alembic_version" and not is_an_index(table)
         for part in (_columns, _constraints, _indexes, _options)
         for sentence in part(inspector, table)
     } | set(_counting(connection))
+
+
+def is_an_index(table: str) -> bool:
+    """Whether it is one of those that FTS5 keeps the parts of products in; the tests of the search know them."""
+    return table.startswith("product_search")
 
 
 def assert_same_schema(migrated: set[str], modelled: set[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,21 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ecshop.kernel.db import database as module
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.db.transaction import notify
-from ecshop.kernel.errors import Unavailable
+from ecshop.kernel.errors import TookTooLong, Unavailable
 from ecshop.kernel.telemetry.logs import request_id
-from tests.unit.notes import Halving, OddNumber, OpenDatabase, add, texts
+from tests.databases import Databases
+from tests.unit.notes import MIGRATIONS, Halving, OddNumber, OpenDatabase, add, texts
 
 pytestmark = pytest.mark.anyio
+
+LONG = {
+    "sqlite": "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {0}) SELECT count(*) FROM n",
+    "postgres": "SELECT count(*) FROM generate_series(1, {0})",
+}
+"""A statement that takes as long as its number is large."""
 
 
 def _add_and_fail(session: Session, name: str) -> None:
@@ -128,8 +137,40 @@ async def test_sqlite_is_set_up_to_lose_nothing(database: Database) -> None:
         ]
 
     everything = ["wal", 2, 1, 5000, 16 * 2**20]
-    assert await database.read(pragmas) == everything
-    assert await database.write(pragmas) == everything
+    for ask in (database.read, database.read_apart, database.write):
+        assert await ask(pragmas) == everything
+
+
+@pytest.mark.sqlite_only
+async def test_a_file_is_cached_and_mapped_as_far_as_is_said(databases: Databases) -> None:
+    def pragmas(session: Session) -> list[object]:
+        return [session.scalar(text(f"PRAGMA {name}")) for name in ("cache_size", "mmap_size")]
+
+    for megabytes, said in (((2, 0), [-2000, 0]), ((8, 64), [-8000, 64 * 2**20])):
+        database = Database(databases.url("shop", MIGRATIONS), page_cache_mb=megabytes[0], mmap_mb=megabytes[1])
+        database.open(MIGRATIONS)
+        assert await database.read(pragmas) == said
+        await database.close()
+
+
+async def test_what_takes_too_long_apart_is_ended(
+    database: Database, dbms: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_APART_WITHIN", 0.05)
+    with pytest.raises(TookTooLong):
+        await database.read_apart(lambda session: session.scalar(text(LONG[dbms].format(10**9))))
+    assert await database.read_apart(texts) == []
+    assert await database.read(lambda session: session.scalar(text(LONG[dbms].format(10**5)))) == 10**5
+
+
+async def test_what_hangs_apart_holds_up_no_other_read(database: Database) -> None:
+    ended = threading.Event()
+    hanging = [asyncio.ensure_future(database.read_apart(lambda _: ended.wait(30))) for _ in range(20)]
+    await database.write(add, "Tea")
+    assert await database.read(texts) == ["Tea"]
+    assert not any(one.done() for one in hanging)
+    ended.set()
+    assert await asyncio.gather(*hanging) == [True] * 20
 
 
 async def test_closing_finishes_what_was_asked_before(open_database: OpenDatabase) -> None:
@@ -143,7 +184,12 @@ async def test_closing_finishes_what_was_asked_before(open_database: OpenDatabas
 async def test_a_closed_database_is_unavailable(open_database: OpenDatabase) -> None:
     database = open_database()
     await database.close()
-    for ask in (database.read(texts), database.write(add, "Tea"), database.write_many(Halving(), 2)):
+    for ask in (
+        database.read(texts),
+        database.read_apart(texts),
+        database.write(add, "Tea"),
+        database.write_many(Halving(), 2),
+    ):
         with pytest.raises(Unavailable):
             await ask
 

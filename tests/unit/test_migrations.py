@@ -14,7 +14,7 @@ from ecshop.events import tables
 from ecshop.kernel.db.engine import open_engine
 from ecshop.kernel.db.migration import migrate, newest_version, schema_version
 from entrypoints.contexts import NAMES
-from tests.unit.schema import MigratedEngine, assert_same_schema, schema, versions
+from tests.unit.schema import MigratedEngine, assert_same_schema, is_an_index, schema, versions
 
 each_context = pytest.mark.parametrize("context", NAMES)
 
@@ -22,7 +22,8 @@ each_context = pytest.mark.parametrize("context", NAMES)
 @each_context
 def test_the_migrations_make_what_the_models_say(context: str, migrated: MigratedEngine) -> None:
     with migrated(context).connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), _models(context)) == []
+        found = MigrationContext.configure(connection, opts={"include_name": _is_of_the_models})
+        assert compare_metadata(found, _models(context)) == []
 
 
 @each_context
@@ -65,6 +66,10 @@ def test_migrating_twice_does_nothing_the_second_time(context: str, tmp_path: Pa
 def test_foreign_keys_count_again_after_a_migration(context: str, migrated: MigratedEngine) -> None:
     with migrated(context).connect() as connection:
         assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+
+
+def _is_of_the_models(name: str | None, kind: str, _parents: object) -> bool:
+    return kind != "table" or name is None or not is_an_index(name)
 
 
 def _models(context: str) -> MetaData:

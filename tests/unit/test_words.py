@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from typing import Literal, get_args
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecshop.kernel.validation import Wrong
-from ecshop.kernel.words import LINES, keep_name, key_of, refuse_invisible, search_text
+from ecshop.kernel.words import LINES, beyond, keep_name, key_of, refuse_invisible, search_text
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
@@ -98,9 +99,16 @@ def test_other_marks_are_looked_for(one: str, other: str) -> None:
     assert search_text(one) not in search_text(other)
 
 
-def test_a_part_is_of_one_text_or_of_the_other() -> None:
-    assert search_text("green", "tea") == "green\ntea"
-    assert "\n" not in search_text("green\ntea")
+@repeatably
+@given(texts.filter(bool), texts)
+def test_beyond_a_beginning_is_what_comes_after_all_that_begins_with_it(beginning: str, rest: str) -> None:
+    assert beginning <= beginning + rest < beyond(beginning) or beginning.endswith(chr(sys.maxunicode))
+
+
+def test_nothing_is_beyond_the_last_character() -> None:
+    assert beyond("a") == "b"
+    assert beyond("\u8336\ud7ff") == "\u8336\ue000"
+    assert beyond(chr(sys.maxunicode)) == chr(sys.maxunicode)
 
 
 def test_a_name_is_kept_composed_and_without_blanks_around_it() -> None:

@@ -20,6 +20,7 @@ from ecshop.kernel.db.engine import (
     open_engine,
     ownership,
     shown,
+    stopped_after,
     try_to_read,
     try_to_write,
     writing,
@@ -35,7 +36,8 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
-_WRITE_WITHIN: Final = 1.0  # seconds
+_APART_WITHIN: Final = 2.0  # seconds
+_WRITE_WITHIN: Final = 1.0
 _REMEMBER_A_WRITE: Final = 2.0
 
 SetWise = Callable[[Session, Sequence[Item]], Sequence[Outcome | EcshopError]]
@@ -43,16 +45,27 @@ SetWise = Callable[[Session, Sequence[Item]], Sequence[Outcome | EcshopError]]
 
 
 class Database:
-    """All SQL is synchronous and runs off the event loop, in one of four ways.
+    """All SQL is synchronous and runs off the event loop, in one of five ways.
 
-    `read` and `write` run one function in one transaction, with the context variables of their caller. `read_many` and
+    `read` and `write` run one function in one transaction, with the context variables of their caller. `read_apart` is
+    for what may take long: it has its own threads, so that no other read waits for it, and an end. `read_many` and
     `write_many` are their set-wise twins: what waits for the same function is done together. An outcome that is an
     `EcshopError` is raised to its own caller only; when the function itself raises, its items are served one by one.
     """
 
-    def __init__(self, url: str | URL, *, synchronous: str = "FULL", guest: bool = False) -> None:
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        synchronous: str = "FULL",
+        page_cache_mb: int = 2,
+        mmap_mb: int = 0,
+        guest: bool = False,
+    ) -> None:
         self.url, self._guest = make_url(url), guest
-        self.engine = open_engine(self.url, synchronous=synchronous, guest=guest)
+        self.engine = open_engine(
+            self.url, synchronous=synchronous, page_cache_mb=page_cache_mb, mmap_mb=mmap_mb, guest=guest
+        )
         self.on_commit: list[Callable[[], None]] = []
         self.on_notify: list[Callable[[], None]] = []
         """Told of the commits that `notify` was called in."""
@@ -65,6 +78,13 @@ class Database:
             check=self._file.check,
             probe=try_to_read,
         )
+        self._apart = Lane(
+            f"long reads of {shown(self.url)}",
+            self.engine,
+            threads=1 if on_sqlite else 2,
+            check=self._file.check,
+            probe=try_to_read,
+        )
         self._writers = Lane(
             f"writers of {shown(self.url)}",
             writing(self.engine),
@@ -74,6 +94,7 @@ class Database:
             committed=self._committed,
             upkeep=fold_large_log if on_sqlite else None,
         )
+        self._lanes = (self._readers, self._apart, self._writers)
         self._held = ExitStack()
         self._written_at = -math.inf
 
@@ -88,12 +109,17 @@ class Database:
             self._held.enter_context(ownership(self.url))
             migrate(self.engine, versions)
             self._file.remember()
-        self._readers.start()
-        self._writers.start()
+        for lane in self._lanes:
+            lane.start()
 
     async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = _Call(copy_context(), fn, args, kwargs)
         return cast(T, _only(await self._readers.submit(_run_call, [call], shared=False)))
+
+    async def read_apart(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Raises `TookTooLong`."""
+        call = _Call(copy_context(), fn, args, kwargs)
+        return cast(T, _only(await self._apart.submit(_run_within, [call], shared=False)))
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = _Call(copy_context(), fn, args, kwargs)
@@ -125,7 +151,7 @@ class Database:
 
         What hangs in the database is left to the end of the process, and the file is owned until then.
         """
-        ended = [await lane.close() for lane in (self._readers, self._writers)]
+        ended = [await lane.close() for lane in self._lanes]
         if all(ended):
             self.engine.dispose()
             self._held.close()
@@ -151,3 +177,8 @@ def _only(outcomes: Sequence[Any]) -> Any:
 
 def _run_call(session: Session, calls: Sequence[_Call]) -> list[Any]:
     return [call.context.run(call.fn, session, *call.args, **call.kwargs) for call in calls]
+
+
+def _run_within(session: Session, calls: Sequence[_Call]) -> list[Any]:
+    with stopped_after(session, _APART_WITHIN):
+        return _run_call(session, calls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import PoolProxiedConnection
 
-from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.errors import EcshopError, TookTooLong
 from ecshop.kernel.file_lock import file_lock
 
 log = structlog.get_logger("database")
@@ -25,6 +26,8 @@ _CONNECT_TIMEOUT: Final = 5  # seconds
 _SQLITE_IS_DOWN: Final = ("BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "CORRUPT", "NOTADB", "PROTOCOL")
 _POSTGRES_IS_DOWN: Final = ("08", "53", "57P", "25006")
 """Connections, resources, a server that goes down, one that only reads (PostgreSQL, appendix A)."""
+_STOPPED: Final = {"SQLITE_INTERRUPT", "57014"}
+_LOOK_AFTER: Final = 10_000  # of SQLite's steps, about a millisecond
 _WRITES: Final = "writes"
 """The mark of a connection that is out for transactions which write."""
 _ONE: Final = text("SELECT 1")
@@ -70,10 +73,13 @@ def writing(engine: Engine) -> Engine:
     return sibling
 
 
-def open_engine(url: str | URL, *, synchronous: str = "FULL", guest: bool = False) -> Engine:
+def open_engine(
+    url: str | URL, *, synchronous: str = "FULL", page_cache_mb: int = 2, mmap_mb: int = 0, guest: bool = False
+) -> Engine:
     """An engine with the pragmas and time-outs that the shop relies on.
 
-    A `guest` is a short-lived command beside a running shop: it never checkpoints the shop's write-ahead log.
+    Each connection to a file has a page cache of its own; what is mapped of the file, all share with the system. A
+    `guest` is a short-lived command beside a running shop: it never checkpoints the shop's write-ahead log.
     """
     url = make_url(url)
     if url.get_backend_name() != "sqlite":
@@ -90,6 +96,8 @@ def open_engine(url: str | URL, *, synchronous: str = "FULL", guest: bool = Fals
         f"synchronous={synchronous}",
         "foreign_keys=ON",
         f"journal_size_limit={_LARGEST_LOG}",
+        f"cache_size=-{page_cache_mb * 1000}",  # of 1,024 bytes; SQLite's own default is -2000
+        f"mmap_size={mmap_mb * 2**20}",
         *(["wal_autocheckpoint=0"] if guest else []),
     ]
 
@@ -133,6 +141,37 @@ def try_to_read(session: Session) -> None:
 def try_to_write(session: Session) -> None:
     """A real commit that changes nothing: SQLite writes its header anew, PostgreSQL counts a transaction."""
     session.execute(_SAME_HEADER if session.get_bind().dialect.name == "sqlite" else _TRANSACTION)
+
+
+@contextmanager
+def stopped_after(session: Session, seconds: float) -> Iterator[None]:
+    """Raises `TookTooLong` where the database works for longer: SQLite in all, PostgreSQL on one statement."""
+    limit = _limited_file if session.get_bind().dialect.name == "sqlite" else _limited_server
+    try:
+        with limit(session, seconds):
+            yield
+    except DBAPIError as cause:
+        if _STOPPED.isdisjoint({getattr(cause.orig, "sqlite_errorname", None), getattr(cause.orig, "sqlstate", None)}):
+            raise
+        raise TookTooLong("this took too long; ask for less, or try again later") from cause
+
+
+@contextmanager
+def _limited_file(session: Session, seconds: float) -> Iterator[None]:
+    driver = session.connection().connection.driver_connection
+    assert driver is not None
+    end = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: time.monotonic() > end, _LOOK_AFTER)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, _LOOK_AFTER)
+
+
+@contextmanager
+def _limited_server(session: Session, seconds: float) -> Iterator[None]:
+    session.execute(text(f"SET LOCAL statement_timeout = {round(seconds * 1000)}"))
+    yield
 
 
 def fold_large_log(connection: Connection) -> None:

@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -26,15 +26,30 @@ _BINDABLE: Final[dict[type, Any]] = {
 }
 """What the database takes of a type: a cursor may have been made up by anybody."""
 _FEW: Final = 10_000
+_NEAR: Final = 20
+"""Of so many rows as are wanted the first ones of a list are looked through, before all that is found is sorted."""
+
+
+class Among(NamedTuple):
+    """A condition of a list: `holds` tells it of a row, and an index has `found` the keys of all such rows, or of more.
+
+    A few are looked up; of many, the list is looked through from its beginning. Where that has no page soon, as for a word
+    that only the last names have, the list is walked by its keys alone, which are looked for among all that were found.
+    """
+
+    holds: ColumnElement[bool]
+    found: Select[Any] | None = None
 
 
 class Keyset:
     """A total order of a list: by one column, then by the key; a name that begins with `-` sorts downwards."""
 
     def __init__(self, name: str, column: InstrumentedAttribute[Any], key: InstrumentedAttribute[Any]) -> None:
-        self._name = name
+        self.name = name
+        self._key = key
         self._columns = [column] if column is key else [column, key]
         self._descending = name.startswith("-")
+        self._order = [each.desc() if self._descending else each.asc() for each in self._columns]
 
     def fetch(
         self,
@@ -48,46 +63,102 @@ class Keyset:
 
         Raises `InvalidCursor`.
         """
-        queries = [query] if isinstance(query, Select) else query
-        if cursor is not None:
-            after = self._after(self._decode(cursor))
-            queries = [one.where(after) for one in queries]
-        directed = [column.desc() if self._descending else column.asc() for column in self._columns]
-        lists = [session.scalars(one.order_by(*directed).limit(limit + 1)) for one in queries]
-        rows = list(islice(heapq.merge(*lists, key=self._values, reverse=self._descending), limit + 1))
-        page = rows[:limit]
-        return Page(tuple(read(row) for row in page), self._encode(page[-1]) if len(rows) > limit else None)
+        parts = [Part(self, [query] if isinstance(query, Select) else query)]
+        return fetch(session, parts, cursor, limit, read)
 
-    def _after(self, values: Sequence[Any]) -> ColumnElement[bool]:
-        here = tuple_(*self._columns)
-        there = tuple_(*(literal(value, column.type) for column, value in zip(self._columns, values, strict=True)))
-        return here < there if self._descending else here > there
+    def rows(
+        self,
+        session: Session,
+        queries: Sequence[Select[Any]],
+        after: Sequence[Any] | None,
+        count: int,
+        among: Sequence[Among],
+    ) -> Sequence[Any]:
+        """The first ones after those values, of all queries."""
+        if after is not None:
+            queries = [query.where(self._is_behind(after)) for query in queries]
+        lists = [self._rows(session, query, count, among) for query in queries]
+        return list(islice(heapq.merge(*lists, key=self._values_of, reverse=self._descending), count))
 
-    def _values(self, row: Any) -> list[Any]:
-        return [getattr(row, column.key) for column in self._columns]
-
-    def _encode(self, last: Any) -> str:
-        written = msgspec.json.encode([self._name, *self._values(last)])
+    def encode(self, last: Any) -> str:
+        """The cursor behind this row."""
+        written = msgspec.json.encode([self.name, *self._values_of(last)])
         return base64.urlsafe_b64encode(written).decode().rstrip("=")
 
-    def _decode(self, cursor: str) -> list[Any]:
+    def values(self, cursor: Sequence[Any]) -> list[Any]:
+        """Those that the cursor was made of. Raises `ValueError` or `msgspec.ValidationError`."""
         types = [column.type.python_type for column in self._columns]
-        try:
-            name, *values = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            if name != self._name or len(values) != len(types):
-                raise ValueError("made by another list")
-            return [
-                msgspec.convert(value, _BINDABLE.get(type_, type_)) for value, type_ in zip(values, types, strict=True)
-            ]
-        except (ValueError, TypeError, RecursionError, msgspec.MsgspecError) as cause:
-            raise InvalidCursor("take `next_cursor` of the page before, with the same `sort`") from cause
+        return [msgspec.convert(value, _BINDABLE.get(type_, type_)) for value, type_ in zip(cursor, types, strict=True)]
+
+    def _values_of(self, row: Any) -> list[Any]:
+        return [getattr(row, column.key) for column in self._columns]
+
+    def _rows(self, session: Session, query: Select[Any], count: int, among: Sequence[Among]) -> Sequence[Any]:
+        wanted = query.where(*(one.holds for one in among)).order_by(*self._order).limit(count)
+        known = [one.found for one in among if one.found is not None]
+        few = [found for found in known if is_few(session, found)]
+        if few or not known:
+            return self._looked_up(session, wanted, few)
+        end = session.execute(self._place(query, _NEAR * count)).first()
+        if end is None:
+            return session.scalars(wanted).all()
+        near = session.scalars(wanted.where(self._is_not_behind(end))).all()
+        return near if len(near) == count else self._walked(session, wanted, known[0])
+
+    def _looked_up(self, session: Session, wanted: Select[Any], found: Sequence[Select[Any]]) -> Sequence[Any]:
+        return session.scalars(wanted.where(*(self._key.in_(keys) for keys in found))).all()
+
+    def _walked(self, session: Session, wanted: Select[Any], found: Select[Any]) -> Sequence[Any]:
+        """As looked up, but in the order of the list: to see whether a row is among many takes its key alone."""
+        key = self._key if len(self._columns) == 1 else self._key + 0
+        return session.scalars(wanted.where(key.in_(found))).all()
+
+    def _place(self, query: Select[Any], number: int) -> Select[Any]:
+        """Of the row of that number."""
+        return query.with_only_columns(*self._columns).order_by(*self._order).offset(number).limit(1)
+
+    def _is_behind(self, values: Sequence[Any]) -> ColumnElement[bool]:
+        here, there = tuple_(*self._columns), self._there(values)
+        return here < there if self._descending else here > there
+
+    def _is_not_behind(self, values: Sequence[Any]) -> ColumnElement[bool]:
+        here, there = tuple_(*self._columns), self._there(values)
+        return here >= there if self._descending else here <= there
+
+    def _there(self, values: Sequence[Any]) -> ColumnElement[Any]:
+        return tuple_(*(literal(value, column.type) for column, value in zip(self._columns, values, strict=True)))
 
 
-def among(
-    session: Session, key: InstrumentedAttribute[Any], found: Select[Any], otherwise: ColumnElement[bool]
-) -> ColumnElement[bool]:
-    """The condition of a list for rows whose keys are `found` by an index; `otherwise` is the same, row by row."""
-    return key.in_(found) if is_few(session, found) else otherwise
+class Part(NamedTuple):
+    """Of a list whose rows come in an order of their own after those of the part before; none is in two parts."""
+
+    keyset: Keyset
+    queries: Sequence[Select[Any]]
+    among: Sequence[Among] = ()
+
+
+def fetch(session: Session, parts: Sequence[Part], cursor: str | None, limit: int, read: Callable[[Any], T]) -> Page[T]:
+    """The page after `cursor` of all parts, each row `read`. Raises `InvalidCursor`."""
+    parts, after = (parts, None) if cursor is None else _from(parts, cursor)
+    found: list[tuple[Keyset, Any]] = []
+    for part in parts:
+        rows = part.keyset.rows(session, part.queries, after, limit + 1 - len(found), part.among)
+        found += ((part.keyset, row) for row in rows)
+        after = None
+        if len(found) > limit:
+            keyset, last = found[limit - 1]
+            return Page(tuple(read(row) for _, row in found[:limit]), keyset.encode(last))
+    return Page(tuple(read(row) for _, row in found), None)
+
+
+def _from(parts: Sequence[Part], cursor: str) -> tuple[Sequence[Part], list[Any]]:
+    """The part that the cursor is of and those behind it, and where it begins."""
+    try:
+        name, *values = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        place = [part.keyset.name for part in parts].index(name)
+        return parts[place:], parts[place].keyset.values(values)
+    except (ValueError, TypeError, RecursionError, msgspec.MsgspecError) as cause:
+        raise InvalidCursor("take `next_cursor` of the page before, with the same `sort`") from cause
 
 
 def is_few(session: Session, found: Select[Any] | CompoundSelect[Any]) -> bool:
@@ -102,10 +173,3 @@ def is_few(session: Session, found: Select[Any] | CompoundSelect[Any]) -> bool:
 def unindexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
     """The same value, by which no index is chosen: SQLite knows nothing of how often a value is there."""
     return func.coalesce(column, column)
-
-
-def changed_after(
-    session: Session, key: InstrumentedAttribute[Any], column: InstrumentedAttribute[Any], moment: datetime
-) -> ColumnElement[bool]:
-    """The condition of a list for rows whose `column` is later."""
-    return among(session, key, select(key).where(column > moment).correlate(None), column > moment)
