@@ -46,6 +46,23 @@ def test_every_order_has_all_rows_once_and_turns_around(shop: RunningShop, colum
     assert downwards == upwards[::-1]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_what_is_looked_for_is_listed_by_how_well_it_fits(shop: RunningShop, limit: int) -> None:
+    tag = uuid4().hex
+    texts = [("Pot", f"for {tag}"), (f"Green {tag}", ""), (f"{tag} b", ""), (f"{tag.upper()}", ""), (f"A {tag}", tag)]
+    in_detail, green, longer, whole, other = (shop.new_product(name=name, detail=detail) for name, detail in texts)
+    best_first = [whole, longer, green, other, in_detail]
+    assert found(shop, limit, q=tag) == found(shop, limit, q=tag, sort="relevance") == best_first
+    assert found(shop, limit, q=tag[:2]) == found(shop, limit, q=tag[:2].upper())
+
+
+def test_without_anything_that_is_looked_for_relevance_is_the_order_of_ids(shop: RunningShop) -> None:
+    category = shop.new_category()
+    made = [shop.new_product(category_id=category) for _ in range(3)]
+    for part in ({}, {"q": ""}, {"q": " \u3000"}):
+        assert found(shop, 2, category_id=category, sort="relevance", **part) == made
+
+
 def test_the_list_is_in_the_order_of_ids_and_of_twenty_rows_unless_asked_otherwise(shop: RunningShop) -> None:
     category = shop.new_category()
     made = [shop.new_product(category_id=category) for _ in range(21)]

@@ -18,14 +18,18 @@ from ecshop.kernel.db.engine import writing
 from ecshop.kernel.identity import Actor, Role
 from ecshop.order import records
 from ecshop.order.contract import Order, OrderFilter, OrderLine
-from ecshop.product import catalogue
-from ecshop.product.contract import ProductFilter
+from ecshop.product import catalogue, categories
+from ecshop.product.contract import CategoryBody, NewProduct, ProductFilter
 from tests.unit.schema import MigratedEngine
 
 STAFF, BUYER, MOMENT = Actor(uuid4(), Role.STAFF), Actor(uuid4(), Role.CUSTOMER), now()
 LATER = OrderFilter(updated_after=MOMENT)
 
 Ask = Callable[[Session], Any]
+
+
+def products(**wanted: Any) -> Ask:
+    return lambda session: catalogue.list_products(session, ProductFilter(**wanted), None, 100).items
 
 
 def orders(wanted: OrderFilter, actor: Actor = STAFF) -> Ask:
@@ -38,25 +42,57 @@ LISTS: dict[str, tuple[str, Ask]] = {
     "order_of_product USING PRIMARY KEY": ("order", orders(OrderFilter(product_id=1, status="cancelled"))),
     "orders_of_user": ("order", orders(OrderFilter(user_id=BUYER.user_id))),
     "orders_by_status": ("order", orders(OrderFilter())),
-    "ix_product_updated_at": (
-        "product",
-        lambda session: catalogue.list_products(session, ProductFilter(updated_after=MOMENT), None, 100),
-    ),
+    "ix_product_updated_at": ("product", products(updated_after=MOMENT)),
+    "ix_product_name_key": ("product", products(name="Tea")),
+    "ix_product_category_id": ("product", products(category_id=1)),
+    "products_of_category_by_name": ("product", products(category_id=1, sort="-name")),
+    "products_of_category_by_price": ("product", products(category_id=1, in_stock=True, sort="price")),
+    "ix_product_in_stock": ("product", products(in_stock=True)),
+    "products_in_stock_by_name": ("product", products(in_stock=False, sort="name")),
+    "products_in_stock_by_price": ("product", products(in_stock=True, sort="-price")),
+}
+ORDERS = {"name": "ix_product_name_key", "-name": "ix_product_name_key", "-price": "ix_product_price"}
+"""By sort, the index that a list without filters is read by."""
+SEARCHES: dict[str, Ask] = {
+    "q": products(q="tea"),
+    "q of one character": products(q="\u8336", sort="name"),
+    "q with filters": products(q="tea", category_id=1, in_stock=True, sort="-price"),
+    "q and what was changed": products(q="te", updated_after=MOMENT, sort="id"),
 }
 
 
 @pytest.mark.parametrize("index", LISTS)
 def test_a_filter_is_answered_by_its_index(index: str, migrated: MigratedEngine) -> None:
     context, ask = LISTS[index]
-    engine = migrated(context)
-    with Session(engine) as session, overheard(engine) as asked:
-        ask(session)
-    statement, parameters = next(one for one in reversed(asked) if "ORDER BY" in one[0])
-    with engine.connect() as connection:
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        steps = [step for *_, step in plan]
+    steps = plan(migrated(context), ask)
     assert any(step.startswith("SEARCH") and f" {index} " in step for step in steps), steps
     assert not any(step.startswith("SCAN") for step in steps), steps
+
+
+@pytest.mark.parametrize("sort", ORDERS)
+def test_a_list_is_read_in_the_order_of_an_index(sort: Any, migrated: MigratedEngine) -> None:
+    assert plan(migrated("product"), products(sort=sort)) == [f"SCAN product USING INDEX {ORDERS[sort]}"]
+
+
+@pytest.mark.parametrize("few", [0, 10_000])
+@pytest.mark.parametrize("name", SEARCHES)
+def test_what_is_looked_for_is_found_by_the_index_of_parts(
+    name: str, few: int, migrated: MigratedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a few the rows are looked up by their keys, of many they are read in their order."""
+    engine = migrated("product")
+    with Session(writing(engine)) as session:
+        category = categories.create(session, CategoryBody("Tea")).id
+        for number in range(5):
+            catalogue.create(session, NewProduct(f"\u8336 Tea {number}", 1, category_id=category))
+        session.commit()
+    monkeypatch.setattr(keyset, "_FEW", few)
+    monkeypatch.setattr(keyset, "_NEAR", 0)
+    steps = plan(engine, SEARCHES[name])
+    assert "SCAN product_search VIRTUAL TABLE INDEX 0:M4" in steps, steps
+    assert [step for step in steps if step.startswith("SCAN product ")] == (
+        ["SCAN product USING INDEX ix_product_name_key"] if few == 0 and name == "q of one character" else []
+    )
 
 
 @pytest.mark.parametrize("few", [0, 1, 10_000])
@@ -82,6 +118,15 @@ def placed(session: Session, moment: Any, product: int) -> Any:
 
 def ids(session: Session, wanted: OrderFilter) -> list[Any]:
     return [order.id for order in orders(wanted)(session)]
+
+
+def plan(engine: Engine, ask: Ask) -> list[str]:
+    """How SQLite finds the rows that are asked for last."""
+    with Session(engine) as session, overheard(engine) as asked:
+        ask(session)
+    statement, parameters = next(one for one in reversed(asked) if "ORDER BY" in one[0])
+    with engine.connect() as connection:
+        return [step for *_, step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
 
 
 @contextmanager

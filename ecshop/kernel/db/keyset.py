@@ -33,8 +33,8 @@ _NEAR: Final = 20
 class Among(NamedTuple):
     """A condition of a list: `holds` tells it of a row, and an index has `found` the keys of all such rows, or of more.
 
-    A few are looked up; of many, the list is looked through from its beginning. Where that has no page soon, as for a word
-    that only the last names have, the list is walked by its keys alone, which are looked for among all that were found.
+    A few are looked up; of many, the list is looked through from its beginning. Where that has no page soon, as for a
+    word that only the last names have, the list is walked by its keys, which are looked for among all that were found.
     """
 
     holds: ColumnElement[bool]
