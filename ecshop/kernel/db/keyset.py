@@ -33,8 +33,9 @@ _NEAR: Final = 20
 class Among(NamedTuple):
     """A condition of a list: `holds` tells it of a row, and an index has `found` the keys of all such rows, or of more.
 
-    A few are looked up; of many, the list is looked through from its beginning. Where that has no page soon, as for a
-    word that only the last names have, the list is walked by its keys, which are looked for among all that were found.
+    Where these are more than some, the list is first looked through from its beginning. If that has no page, as for a
+    word that only the last names have, a few are looked up; for many, the list is walked by its keys alone, which are
+    looked for among all that were found.
     """
 
     holds: ColumnElement[bool]
@@ -96,14 +97,14 @@ class Keyset:
     def _rows(self, session: Session, query: Select[Any], count: int, among: Sequence[Among]) -> Sequence[Any]:
         wanted = query.where(*(one.holds for one in among)).order_by(*self._order).limit(count)
         known = [one.found for one in among if one.found is not None]
-        few = [found for found in known if is_few(session, found)]
-        if few or not known:
-            return self._looked_up(session, wanted, few)
-        end = session.execute(self._place(query, _NEAR * count)).first()
-        if end is None:
-            return session.scalars(wanted).all()
-        near = session.scalars(wanted.where(self._is_not_behind(end))).all()
-        return near if len(near) == count else self._walked(session, wanted, known[0])
+        numbers = [_count(session, found) for found in known]
+        if known and min(numbers) > _NEAR * count:
+            end = session.execute(self._place(query, _NEAR * count)).first()
+            near = session.scalars(wanted if end is None else wanted.where(self._is_not_behind(end))).all()
+            if end is None or len(near) == count:
+                return near
+        few = [found for found, number in zip(known, numbers, strict=True) if number <= _FEW]
+        return self._looked_up(session, wanted, few) if few or not known else self._walked(session, wanted, known[0])
 
     def _looked_up(self, session: Session, wanted: Select[Any], found: Sequence[Select[Any]]) -> Sequence[Any]:
         return session.scalars(wanted.where(*(self._key.in_(keys) for keys in found))).all()
@@ -166,10 +167,14 @@ def is_few(session: Session, found: Select[Any] | CompoundSelect[Any]) -> bool:
 
     SQLite does not count them, and would read a list of a million to its end for the three that are in it.
     """
-    count = session.scalar(select(func.count()).select_from(found.limit(_FEW + 1).subquery())) or 0
-    return count <= _FEW
+    return _count(session, found) <= _FEW
 
 
 def unindexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
     """The same value, by which no index is chosen: SQLite knows nothing of how often a value is there."""
     return func.coalesce(column, column)
+
+
+def _count(session: Session, found: Select[Any] | CompoundSelect[Any]) -> int:
+    """Many are not counted to the end."""
+    return session.scalar(select(func.count()).select_from(found.limit(_FEW + 1).subquery())) or 0
