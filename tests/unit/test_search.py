@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -10,15 +12,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from ecshop.events.catalog import StockDepleted
 from ecshop.kernel.db import keyset
+from ecshop.kernel.db.database import Database
 from ecshop.kernel.db.engine import open_engine, writing
 from ecshop.kernel.validation import Wrong
 from ecshop.kernel.words import search_text
 from ecshop.product import availability, catalogue, search
 from ecshop.product.contract import NewProduct, ProductChange, ProductFilter, Sort
-from ecshop.product.module import MIGRATIONS
+from ecshop.product.module import MIGRATIONS, build
+from ecshop.product.service import ProductService
 from tests.databases import Databases, OnPostgres, PostgresServer
 
 Texts = tuple[str, str]
@@ -149,6 +154,37 @@ def test_exactly_what_has_the_part_is_found(
             assert found(session, part, limit, "-price") == by_id[::-1]
         if engine.dialect.name == "sqlite":
             session.execute(text("INSERT INTO product_search(product_search, rank) VALUES ('integrity-check', 1)"))
+
+
+@pytest.mark.anyio
+async def test_a_server_without_an_index_is_told_of_at_the_start(without_index: Engine) -> None:
+    database = Database(without_index.url)
+    database.open(MIGRATIONS)
+    with capture_logs() as said:
+        [tell] = build(database).background
+        await tell()
+    assert [line["event"] for line in said] == ["this PostgreSQL has no pg_trgm: each search reads all products"]
+    await database.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.sqlite_only
+async def test_searches_that_hang_hold_up_no_look_at_a_product(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(catalogue, "list_products", lambda *_: ended.wait(30))
+    database = Database(databases.url("product", MIGRATIONS))
+    database.open(MIGRATIONS)
+    service = ProductService(database)
+    searches = [asyncio.ensure_future(service.list(ProductFilter(q="tea"), None, 10)) for _ in range(50)]
+    for number in range(5):
+        product = await service.create(new(f"Tea {number}", ""))
+        assert await service.get(product.id) == product
+    assert not any(search.done() for search in searches)
+    ended.set()
+    await asyncio.gather(*searches)
+    await database.close()
 
 
 @pytest.mark.sqlite_only
