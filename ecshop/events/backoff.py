@@ -24,7 +24,7 @@ async def repeat(step: Callable[[], Awaitable[None]], who: str) -> None:
     said with its traceback.
     """
     pause, said = 0.0, ""
-    while not _is_cancelled():
+    while not is_cancelled():
         try:
             await step()
         except Exception as cause:
@@ -43,7 +43,7 @@ async def repeat(step: Callable[[], Awaitable[None]], who: str) -> None:
             pause, said = 0.0, ""
 
 
-def _is_cancelled() -> bool:
+def is_cancelled() -> bool:
     """Whether this task has been asked to stop; redis-py may swallow the request where it meets an answer."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -164,6 +165,28 @@ async def test_a_redis_that_may_forget_is_named_at_the_start(
                 assert await _said(logs) == []
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+        await bus.close()
+
+
+async def test_a_bus_that_is_stopped_while_it_looks_around_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """redis-py swallows the request where it meets an answer."""
+    looking = asyncio.Event()
+
+    async def swallow(_: RedisBus) -> None:
+        looking.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(RedisBus, "_warn", swallow)
+    with redis_server(tmp_path / "redis") as url:
+        bus = RedisBus(url, {"order": ["stock"]}, shop_id="test")
+        running = asyncio.create_task(bus.run())
+        await looking.wait()
+        running.cancel()
+        async with asyncio.timeout(10):
+            await asyncio.gather(running, return_exceptions=True)
         await bus.close()
 
 

@@ -19,7 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from ecshop.events.backoff import repeat
+from ecshop.events.backoff import is_cancelled, repeat
 from ecshop.events.buses.base import Published
 from ecshop.events.buses.redis_group import BODY, OUTBOX, RECEIPT, Group, receipt_from, receipt_of, receipts_key
 from ecshop.events.catalog import source_of
@@ -97,6 +97,8 @@ class RedisBus:
         for warn in (self._warn, self._name_others):
             with suppress(Unavailable):
                 await self._on_redis(warn)()
+            if is_cancelled():
+                return
         async with asyncio.TaskGroup() as tasks:
             for group in self._consumers:
                 tasks.create_task(repeat(self._on_redis(group.read), f"the consumer {group.name}"))
