@@ -169,7 +169,7 @@ async def test_a_redis_that_may_forget_is_named_at_the_start(
 
 
 async def test_a_bus_that_is_stopped_while_it_looks_around_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """redis-py swallows the request where it meets an answer."""
     looking = asyncio.Event()
