@@ -13,6 +13,11 @@ from tests.databases import Databases, OnPostgres, PostgresServer, databases_on,
 from tests.shops import RunningShop, need_redis, shop_apart, shop_together
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice the cores: much of what the tests do is wait for other processes."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What needs databases runs on both kinds, unless it is marked `sqlite_only`."""
     if "dbms" in metafunc.fixturenames:

@@ -123,7 +123,7 @@ def test_every_wrong_parameter_is_told_at_once_with_what_is_allowed(together: Ru
     query = "limit=0&sort=colour&category_id=tea&in_stock=maybe&name=a&name=b&q=" + "x" * 201
     assert errors_of(http.get(f"/products?{query}")) == {
         "limit": "must be a whole number from 1 to 100",
-        "sort": "must be one of -id, -name, -price, id, name, price",
+        "sort": "must be one of -id, -name, -price, id, name, price, relevance",
         "category_id": "must be a whole number from 1 to 9223372036854775807",
         "in_stock": "must be true or false",
         "name": "is given more than once",
