@@ -143,13 +143,16 @@ def pending(session: Session, most: int) -> list[Due]:
 def read(due: Sequence[Due]) -> list[Outgoing]:
     """All of them but those that only a newer version of this code can read."""
     outgoing: list[Outgoing] = []
+    reasons: list[str] = []
     for one in due:
         try:
             message = unpack(one.packed)
         except Unreadable as cause:
-            log.warning("left to a newer version of this code", event_id=one.packed.event_id, error=str(cause))
+            reasons.append(str(cause))
         else:
             outgoing.append(Outgoing(one.seq, one.packed.event_id, one.packed.type, message, one.attempts))
+    if reasons:
+        log.warning("left to a newer version of this code", events=len(reasons), first=reasons[0])
     return outgoing
 
 
