@@ -20,7 +20,7 @@ from ecshop.events.packing import Packed, Unreadable, pack, unpack
 from ecshop.events.tables import IS_DUE, IS_UNHEARD, Outbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import affected_rows, table_of
-from ecshop.kernel.db.many import KEYS, change_many, execute_many
+from ecshop.kernel.db.many import KEYS, change_many, execute_many, select_many
 from ecshop.kernel.db.transaction import notify
 from ecshop.kernel.telemetry.logs import request_id
 
@@ -96,6 +96,7 @@ _PENDING: Final = (
     .order_by(Outbox.seq)
     .limit(bindparam("most"))
 )
+_IDS: Final = select(Outbox.seq, Outbox.event_id).where(Outbox.seq.in_(bindparam(KEYS, expanding=True)))
 _HEARD: Final = (
     update(table_of(Outbox)).where(Outbox.seq.in_(bindparam(KEYS, expanding=True))).values(heard_at=bindparam("moment"))
 )
@@ -176,7 +177,7 @@ def leave(session: Session, seqs: Sequence[int]) -> None:
 def confirm(session: Session, receipts: Sequence[Receipt]) -> None:
     """Note that these events were heard; a receipt for another event than the one in its place counts for nothing."""
     told = {receipt.seq: receipt.event_id for receipt in receipts}
-    rows = session.execute(select(Outbox.seq, Outbox.event_id).where(Outbox.seq.in_(told)))
+    rows = select_many(session, _IDS, told)
     settle(session, heard=[seq for seq, event_id in rows if told[seq] == event_id])
 
 
