@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, insert, select, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, OrderFulfilled, ReservationExpired
@@ -192,18 +193,36 @@ def _cancelled(row: OrderRow) -> OrderCancelled:
 def _lists(session: Session, actor: Actor, wanted: OrderFilter) -> list[Select[OrderRow]]:
     """The list that is asked for, or where no index has it in its order, one for each status."""
     query = select(OrderRow).where(OrderRow.user_id.is_not(None), *_times(wanted))
-    looked_up = of_user = False
+    is_narrow = False
     for user_id in (None if actor.role.includes(Role.STAFF) else actor.user_id, wanted.user_id):
         if user_id is not None:
-            of_user, query = True, query.where(OrderRow.user_id == user_id)
-    for ids, otherwise in _found(wanted):
+            is_narrow, query = True, query.where(OrderRow.user_id == user_id)
+    if wanted.product_id is not None:
+        ids = select(OrderOfProductRow.order_id).where(OrderOfProductRow.product_id == wanted.product_id)
         few = is_few(session, ids)
-        query = query.where(OrderRow.id.in_(ids) if few else otherwise)
-        looked_up |= few
-    statuses = [wanted.status] if wanted.status else STATUSES
-    if looked_up or of_user:
+        has_it = OrderRow.id.in_(ids) if few else ids.where(OrderOfProductRow.order_id == OrderRow.id).exists()
+        is_narrow, query = is_narrow or few, query.where(has_it)
+    statuses = [wanted.status] if wanted.status else list(STATUSES)
+    if wanted.updated_after is not None:
+        return _changed(session, query, statuses, wanted.updated_after, is_narrow=is_narrow)
+    if is_narrow:
         return [query.where(unindexed(OrderRow.status).in_(statuses))]
     return [query.where(OrderRow.status == status) for status in statuses]
+
+
+def _changed(
+    session: Session, query: Select[OrderRow], statuses: Sequence[str], moment: datetime, *, is_narrow: bool
+) -> list[Select[OrderRow]]:
+    """An order is changed when it is placed, and when it ends."""
+    of_status = unindexed(OrderRow.status).in_(statuses)
+    if is_narrow:
+        return [query.where(of_status, func.coalesce(OrderRow.ended_at, OrderRow.placed_at) > moment)]
+    placed = [query.where(OrderRow.status == CONFIRMED, OrderRow.placed_at > moment)] if CONFIRMED in statuses else []
+    ended = select(OrderRow.id).where(OrderRow.ended_at > moment).correlate(None)
+    if is_few(session, ended):
+        return [*placed, query.where(OrderRow.id.in_(ended), of_status)]
+    is_later = unindexed(OrderRow.ended_at) > moment
+    return [*placed, *(query.where(OrderRow.status == one, is_later) for one in statuses if one != CONFIRMED)]
 
 
 def _times(wanted: OrderFilter) -> Iterable[ColumnElement[bool]]:
@@ -211,18 +230,6 @@ def _times(wanted: OrderFilter) -> Iterable[ColumnElement[bool]]:
         yield OrderRow.placed_at > wanted.placed_after
     if wanted.placed_before is not None:
         yield OrderRow.placed_at < wanted.placed_before
-
-
-def _found(wanted: OrderFilter) -> Iterable[tuple[Select[UUID] | CompoundSelect[UUID], ColumnElement[bool]]]:
-    """What filters find by an index of their own, and the same as a condition of each row."""
-    if wanted.product_id is not None:
-        ids = select(OrderOfProductRow.order_id).where(OrderOfProductRow.product_id == wanted.product_id)
-        yield ids, ids.where(OrderOfProductRow.order_id == OrderRow.id).exists()
-    if wanted.updated_after is not None:
-        placed = select(OrderRow.id).where(OrderRow.status.in_(STATUSES), OrderRow.placed_at > wanted.updated_after)
-        ended = select(OrderRow.id).where(OrderRow.ended_at > wanted.updated_after)
-        later = func.coalesce(OrderRow.ended_at, OrderRow.placed_at) > wanted.updated_after
-        yield union_all(placed.correlate(None), ended.correlate(None)), later
 
 
 def _row(session: Session, order_id: UUID, actor: Actor | None = None, *, lock: bool = False) -> OrderRow:

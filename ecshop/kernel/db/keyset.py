@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, CompoundSelect, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ecshop.kernel.errors import InvalidCursor
@@ -162,7 +162,7 @@ def _from(parts: Sequence[Part], cursor: str) -> tuple[Sequence[Part], list[Any]
         raise InvalidCursor("take `next_cursor` of the page before, with the same `sort`") from cause
 
 
-def is_few(session: Session, found: Select[Any] | CompoundSelect[Any]) -> bool:
+def is_few(session: Session, found: Select[Any]) -> bool:
     """Whether they are looked up one by one: of many, the list in its order soon has a page.
 
     SQLite does not count them, and would read a list of a million to its end for the three that are in it.
@@ -175,6 +175,6 @@ def unindexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
     return func.coalesce(column, column)
 
 
-def _count(session: Session, found: Select[Any] | CompoundSelect[Any]) -> int:
+def _count(session: Session, found: Select[Any]) -> int:
     """Many are not counted to the end."""
     return session.scalar(select(func.count()).select_from(found.limit(_FEW + 1).subquery())) or 0
