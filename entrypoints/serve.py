@@ -65,7 +65,7 @@ def listening_socket(host: str, port: int, *, option: str = "--port") -> socket.
 
 def address_of(host: str, port: int) -> str:
     """Where a browser on this machine finds what listens on `host`."""
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - looked for, not bound to
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
 
 

@@ -37,7 +37,7 @@ class Delivery(NamedTuple):
     """How often this event was tried before."""
 
 
-def _opened(message: Envelope[Event] | bytes) -> AnyEnvelope:
+def _envelope_in(message: Envelope[Event] | bytes) -> AnyEnvelope:
     return from_bytes(message) if isinstance(message, bytes) else message
 
 
@@ -67,7 +67,7 @@ class Consumer:
         known: list[tuple[int, AnyEnvelope]] = []
         for place, delivery in enumerate(deliveries):
             try:
-                envelope = _opened(delivery.message)
+                envelope = _envelope_in(delivery.message)
             except msgspec.DecodeError as cause:
                 await self._give_up(delivery, None, cause)
                 continue
@@ -90,7 +90,7 @@ class Consumer:
         """Make it a dead letter without another try."""
         cause = RuntimeError(f"handed out {delivery.attempts} times and never settled")
         try:
-            envelope = _opened(delivery.message)
+            envelope = _envelope_in(delivery.message)
         except msgspec.DecodeError:
             envelope = None
         await self._give_up(delivery, envelope, cause)

@@ -71,20 +71,8 @@ class Database:
         """Told of the commits that `notify` was called in."""
         on_sqlite = self.engine.dialect.name == "sqlite"
         self._file = FileGuard(self.url)
-        self._readers = Lane(
-            f"readers of {shown(self.url)}",
-            self.engine,
-            threads=2 if on_sqlite else 4,
-            check=self._file.check,
-            probe=try_to_read,
-        )
-        self._apart = Lane(
-            f"long reads of {shown(self.url)}",
-            self.engine,
-            threads=1 if on_sqlite else 2,
-            check=self._file.check,
-            probe=try_to_read,
-        )
+        self._readers = self._reading("readers", threads=2 if on_sqlite else 4)
+        self._apart = self._reading("long reads", threads=1 if on_sqlite else 2)
         self._writers = Lane(
             f"writers of {shown(self.url)}",
             writing(self.engine),
@@ -155,6 +143,10 @@ class Database:
         if all(ended):
             self.engine.dispose()
             self._held.close()
+
+    def _reading(self, what: str, *, threads: int) -> Lane:
+        name = f"{what} of {shown(self.url)}"
+        return Lane(name, self.engine, threads, check=self._file.check, probe=try_to_read)
 
     def _committed(self, notifies: bool) -> None:
         for wake in [*self.on_commit, *(self.on_notify if notifies else ())]:
