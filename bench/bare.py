@@ -25,7 +25,9 @@ from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.telemetry.logs import configure_logging
 from ecshop.kernel.tokens import JwkSet, Verifier
 from ecshop.order.contract import NewOrder, Order, OrderLine
-from entrypoints.serve import listening_socket, serve_app, stop_signal, tune_gc, uvloop_runner
+from entrypoints.listening import listening_socket
+from entrypoints.serve import serve_app, tune_gc, uvloop_runner
+from entrypoints.stopping import stop_signal
 
 
 def bare(verifier: Verifier) -> ASGIApp:

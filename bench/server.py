@@ -23,7 +23,7 @@ from bench.audit import Books
 from bench.load import Load, Request, Result
 from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
-from entrypoints.serve import READY
+from entrypoints.listening import READY
 from entrypoints.settings import Settings
 
 _READY: Final = READY.format(contexts=r"(\w+)", address=r"http://127\.0\.0\.1:(\d+)")

@@ -28,8 +28,9 @@ from ecshop.stock.contract import StockClient
 from ecshop.stock.http import HttpStockClient
 from entrypoints.contexts import ALL, CONTEXTS
 from entrypoints.databases import database_of
+from entrypoints.grants import GRANTS
 from entrypoints.identity import Identity
-from entrypoints.neighbours import GRANTS, Neighbours
+from entrypoints.neighbours import Neighbours
 from entrypoints.settings import BadSetting, Settings
 from entrypoints.shop import Clients, Shop
 

@@ -6,7 +6,7 @@ import asyncio
 import math
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 import httpx
@@ -16,14 +16,8 @@ from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.http.health import OK
 from ecshop.kernel.http.remote import Credentials, Remote
 from ecshop.kernel.refreshing import Fresh, Refreshing
-from ecshop.product.http import QUOTE
-from ecshop.stock.http import RESERVE
+from entrypoints.grants import GRANTS
 from entrypoints.settings import BadSetting, Settings
-
-GRANTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
-    "order": {"product": frozenset({QUOTE}), "stock": frozenset({RESERVE})}
-}
-"""Which service may call which, and what for."""
 
 _ALIVE_WITHIN: Final = 1.0  # seconds
 _REMEMBER: Final = 2.0  # seconds

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from entrypoints.compose import compose
-from entrypoints.serve import LAST_STOP, stop_signal, uvloop_runner
+from entrypoints.serve import uvloop_runner
 from entrypoints.settings import BadSetting, Settings
+from entrypoints.stopping import LAST_STOP, stop_signal
 
 
 def run_worker(settings: Settings) -> None:

@@ -15,6 +15,8 @@ from ecshop.kernel.words import LINES, keep_name, refuse_invisible
 
 LONGEST_NAME: Final = 200
 LONGEST_CATEGORY: Final = 100
+QUOTE: Final = "product.quote"
+"""What a service needs leave for, to ask for quotes."""
 
 Name = Annotated[
     str,

@@ -18,6 +18,7 @@ from ecshop.kernel.http.together import MOST_ITEMS, Item, Outcome, Together, ser
 from ecshop.kernel.identity import Role
 from ecshop.kernel.values import MAX_INT64, Id, Page
 from ecshop.product.contract import (
+    QUOTE,
     Category,
     CategoryBody,
     CategoryExists,
@@ -36,7 +37,6 @@ from ecshop.product.service import ProductService
 
 PathId = Annotated[int, PathParameter(ge=1, le=MAX_INT64)]
 _MOST_PRODUCTS = 100
-QUOTE = "product.quote"
 
 
 class Wish(Item):

@@ -16,6 +16,8 @@ from ecshop.kernel.words import keep_name
 
 MAX_UNITS: Final = 10**12
 MAX_QUANTITY: Final = 10_000
+RESERVE: Final = "stock.reserve"
+"""What a service needs leave for, to hold units and to give them back."""
 
 Units = Annotated[int, Meta(ge=0, le=MAX_UNITS, examples=[5])]
 Delta = Annotated[int, Meta(ge=-MAX_UNITS, le=MAX_UNITS, description="Not 0.", examples=[5])]

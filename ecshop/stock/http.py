@@ -21,6 +21,7 @@ from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.product.contract import ProductNotFound
 from ecshop.stock.contract import (
+    RESERVE,
     Adjustment,
     InsufficientStock,
     Line,
@@ -40,7 +41,6 @@ from ecshop.stock.service import StockService
 
 ProductId = Annotated[int, PathParameter(ge=1, le=MAX_INT64)]
 Attempt = Annotated[int, QueryParameter(ge=0, le=MAX_INT64)]
-RESERVE = "stock.reserve"
 
 
 class Wish(Item):

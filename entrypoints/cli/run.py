@@ -50,7 +50,7 @@ def up(
 def serve(contexts: tuple[str, ...], host: str | None, port: int | None, data_dir: str | None) -> None:
     """Serve one context as a service of its own (or some together)."""
     settings = settings_of(host=host, port=port, data_dir=data_dir)
-    from entrypoints.serve import READY
+    from entrypoints.listening import READY
     from entrypoints.serve import serve as run
 
     def say(address: str) -> None:

@@ -16,12 +16,13 @@ import click
 
 from ecshop.kernel.file_lock import file_lock
 from entrypoints.contexts import NAMES
+from entrypoints.grants import GRANTS
+from entrypoints.listening import READY, address_of, listening_socket
 from entrypoints.local import REDIS, SUPERVISOR, banner
 from entrypoints.local.process import Process, say
 from entrypoints.local.redis_server import free_port, redis_command
-from entrypoints.neighbours import GRANTS
-from entrypoints.serve import READY, address_of, listening_socket, stop_signal
 from entrypoints.settings import BadSetting, Settings
+from entrypoints.stopping import stop_signal
 
 _CRASHED: Final = 1
 _WAVE: Final = 2.0  # seconds that those who stop first have for themselves

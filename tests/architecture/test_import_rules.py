@@ -95,6 +95,11 @@ VIOLATIONS: Final[dict[str, dict[str, dict[str, str]]]] = {
         "the events reach Litestar through the kernel": {"events/relay.py": "import ecshop.kernel.http.health"},
         "a new folder of db imports Litestar": {"kernel/db/web/__init__.py": "import litestar"},
     },
+    "What starts the services loads nothing of what they need": {
+        "the supervisor imports the server": {"../entrypoints/local/split.py": "import entrypoints.serve"},
+        "what it says imports SQLAlchemy": {"../entrypoints/local/banner.py": "import sqlalchemy"},
+        "a contract that it needs reaches httpx": {"stock/contract.py": "import ecshop.kernel.http.remote"},
+    },
 }
 PLANTED: Final = [
     pytest.param(rule, planted, id=what) for rule in VIOLATIONS for what, planted in VIOLATIONS[rule].items()

@@ -31,7 +31,7 @@ from ecshop.stock.module import MIGRATIONS as LISTENING
 from ecshop.stock.service import StockService
 from entrypoints.compose import compose
 from entrypoints.contexts import NAMES
-from entrypoints.serve import listening_socket
+from entrypoints.listening import listening_socket
 from entrypoints.settings import Settings
 from entrypoints.shop import Clients, Shop
 from tests.contract.wires import Wire, shop_id_in

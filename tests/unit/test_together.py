@@ -23,7 +23,7 @@ from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.http.together import MOST_ITEMS, Item, Outcome, Together, serve_each
 from ecshop.kernel.telemetry.logs import request_id
 from ecshop.kernel.tokens import Verifier
-from entrypoints.serve import listening_socket
+from entrypoints.listening import listening_socket
 from tests.unit.notes import OddNumber
 from tests.waiting import eventually_async
 

@@ -1,0 +1,25 @@
+"""What a shop says when it is up."""
+
+from __future__ import annotations
+
+import pytest
+
+from entrypoints.contexts import NAMES
+from entrypoints.local.banner import split
+from entrypoints.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+        ("redis://:s3cret@redis/0", "redis://redis/0"),
+        ("rediss://shop:s3c%40ret@redis:6380/1?timeout=2", "rediss://redis:6380/1"),
+        ("unix://shop:s3cret@/run/redis.sock?db=1", "unix:/run/redis.sock"),
+        ("redis://redis/0?password=s3cret&db=1", "redis://redis/0"),
+    ],
+)
+def test_no_password_is_on_the_terminal(url: str, shown: str) -> None:
+    said = split(dict.fromkeys(NAMES, "http://127.0.0.1:8000"), url, Settings())
+    assert f"  {shown}\n" in said
+    assert "s3c" not in said
