@@ -41,7 +41,7 @@ def test_each_process_has_a_document_of_its_own(documents: list[dict[str, Any]])
 
 def test_the_document_is_valid(documents: list[dict[str, Any]]) -> None:
     for document in documents:
-        validate(dict(document))
+        validate(cast(Any, document))  # it wants a mapping whose keys may be anything
 
 
 def test_the_document_admits_an_order_that_the_shop_takes(documents: list[dict[str, Any]]) -> None:

@@ -78,9 +78,12 @@ async def test_nothing_is_asked_while_the_last_question_is_on_its_way(house: Hou
     product = await house.stocked()
     await house.stock.reserve(uuid4(), [Line(product, 5)])
     stock = house.database("stock")
-    question = ReservationExpired(uuid4())
-    await stock.write(record, [question])
-    await stock.write(lambda session: session.execute(update(Outbox).values(attempts=1, due_at=now() + SOON)))
+
+    def ask(session: Session) -> None:
+        record(session, [ReservationExpired(uuid4())])
+        session.execute(update(Outbox).values(attempts=1, due_at=now() + SOON))
+
+    await stock.write(ask)
     await house.has_nothing_to_ask()
     await stock.write(lambda session: session.execute(update(Outbox).values(published_at=now(), heard_at=now())))
     await house.time_runs_out()
