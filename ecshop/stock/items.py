@@ -30,13 +30,13 @@ from ecshop.stock.contract import (
     StockNotFound,
     StockReserved,
 )
+from ecshop.stock.ledger import Ledger
 from ecshop.stock.levels import OPEN, Level, Levels, first_version
 from ecshop.stock.models import ItemRow, MovementRow
 
 REGISTERED, SET, REMOVED, DELETED = "registered", "set", "removed", "deleted"
 
 _BY_PRODUCT: Final = Keyset("product_id", ItemRow.product_id, ItemRow.product_id)
-_NEWEST_FIRST: Final = Keyset("-id", MovementRow.id, MovementRow.id)
 _movement: Final = partial(struct_of, Movement)
 
 
@@ -55,8 +55,7 @@ def list_items(session: Session, updated_after: datetime | None, cursor: str | N
 
 
 def list_movements(session: Session, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
-    query = select(MovementRow).where(MovementRow.product_id == product_id)
-    page = _NEWEST_FIRST.fetch(session, query, cursor, limit, _movement)
+    page = Ledger(product_id).fetch(session, (), cursor, limit, _movement)
     if not page.items and cursor is None:
         raise _missing(product_id)
     return page
@@ -147,18 +146,20 @@ def _move_units(session: Session, row: ItemRow, delta: int, reason: str, actor: 
     row.on_hand += delta
     row.version += 1
     row.updated_at = now()
-    session.add(
-        MovementRow(
-            product_id=row.product_id,
-            delta=delta,
-            on_hand=row.on_hand,
-            version=row.version,
-            reason=reason,
-            reference=None,
-            actor=actor,
-            at=row.updated_at,
-        )
+    movement = MovementRow(
+        product_id=row.product_id,
+        delta=delta,
+        on_hand=row.on_hand,
+        version=row.version,
+        reason=reason,
+        reference=None,
+        actor=actor,
+        at=row.updated_at,
+        previous=row.last_movement,
     )
+    session.add(movement)
+    session.flush()
+    row.last_movement = movement.id
 
 
 def _check_limit(on_hand: int, delta: int) -> None:

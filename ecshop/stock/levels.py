@@ -15,7 +15,7 @@ from ecshop.events.outbox import record
 from ecshop.events.tables import Shop
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.many import KEYS, execute_many, select_many
+from ecshop.kernel.db.many import KEYS, execute_many, next_keys, select_many
 from ecshop.stock.models import ItemRow, MovementRow
 
 OPEN: Final = "open"
@@ -24,7 +24,7 @@ _GENERATION: Final = 2**40
 
 _ITEM: Final = ItemRow.__table__.c
 _LOCKED: Final = (
-    select(_ITEM.product_id, _ITEM.on_hand, _ITEM.reserved, _ITEM.version, _ITEM.state)
+    select(_ITEM.product_id, _ITEM.on_hand, _ITEM.reserved, _ITEM.version, _ITEM.state, _ITEM.last_movement)
     .where(_ITEM.product_id.in_(bindparam(KEYS, expanding=True)))
     .order_by(_ITEM.product_id)
     .with_for_update()
@@ -37,6 +37,7 @@ _SAVE: Final = (
         reserved=bindparam("promised"),
         version=bindparam("count"),
         updated_at=bindparam("moment"),
+        last_movement=bindparam("last"),
     )
 )
 _MOVE: Final = insert(table_of(MovementRow))
@@ -49,6 +50,7 @@ class Level:
     reserved: int
     version: int
     state: str
+    last_movement: int | None
     before: int
     """What was on hand when the transaction began."""
     request_id: str = ""
@@ -68,8 +70,10 @@ class Levels:
         rows = select_many(session, _LOCKED, sorted(set(product_ids)))
         self._moment = now()
         self._levels: dict[int, Level] = {}
-        for product_id, on_hand, reserved, version, state in rows:
-            self._levels[product_id] = Level(product_id, on_hand, reserved, version, state, before=on_hand)
+        for product_id, on_hand, reserved, version, state, last_movement in rows:
+            self._levels[product_id] = Level(
+                product_id, on_hand, reserved, version, state, last_movement, before=on_hand
+            )
         self._changed: set[int] = set()
         self._movements: list[dict[str, Any]] = []
 
@@ -105,10 +109,18 @@ class Levels:
         )
 
     def save(self) -> None:
+        self._chain_movements()
         changed = [self._levels[product_id] for product_id in sorted(self._changed)]
         execute_many(self._session, _SAVE, [_row(level) | {"moment": self._moment} for level in changed])
         execute_many(self._session, _MOVE, self._movements)
         record(self._session, [news for level in changed if (news := _news(level)) is not None])
+
+    def _chain_movements(self) -> None:
+        ids = next_keys(self._session, table_of(MovementRow), len(self._movements))
+        for id_, movement in zip(ids, self._movements, strict=True):
+            level = self._levels[movement["product_id"]]
+            movement |= {"id": id_, "previous": level.last_movement}
+            level.last_movement = id_
 
     def _change(self, product_id: int) -> Level:
         level = self._levels.get(product_id)
@@ -132,6 +144,7 @@ def _row(level: Level) -> dict[str, Any]:
         "units": level.on_hand,
         "promised": level.reserved,
         "count": level.version,
+        "last": level.last_movement,
     }
 
 

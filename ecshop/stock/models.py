@@ -36,6 +36,7 @@ class ItemRow(Base):
     version: Mapped[int]
     state: Mapped[str] = mapped_column(String(16), default="open")
     updated_at: Mapped[UpdatedAt]
+    last_movement: Mapped[int | None]
 
 
 class ReservationRow(Base):
@@ -68,10 +69,13 @@ Index("reservation_held", ReservationRow.expires_at, sqlite_where=_HELD, postgre
 
 
 class MovementRow(Base):
-    """A line of the ledger: what is on hand is the sum of its lines."""
+    """A line of the ledger: what is on hand is the sum of its lines.
+
+    It names the `previous` one of its product, and the item names the last one. An index would do as well, but it is a
+    page more to change for each line.
+    """
 
     __tablename__ = "movement"
-    __table_args__ = (Index("movement_of_product", "product_id", "id"),)
 
     id: Mapped[int] = mapped_column(CountedKey, primary_key=True)
     product_id: Mapped[int]
@@ -82,3 +86,4 @@ class MovementRow(Base):
     reference: Mapped[UUID | None]
     actor: Mapped[UUID | None]
     at: Mapped[datetime]
+    previous: Mapped[int | None]

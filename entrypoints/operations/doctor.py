@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.tables import IS_DUE, IS_UNHEARD, DeadLetter, Outbox
@@ -56,11 +56,15 @@ class _Item(NamedTuple):
     on_hand: int
     reserved: int
     is_open: bool
+    last_movement: int | None
 
 
 class _Stock(NamedTuple):
     items: Mapping[int, _Item]
     ledger: Units
+    last_lines: Mapping[int, int]
+    astray: frozenset[int]
+    """Products of whose lines one does not name the one before."""
     moved: Mapping[UUID, Units]
     """What the ledger says of each order; taken out and brought back make 0."""
     back: frozenset[UUID]
@@ -118,6 +122,8 @@ def _units(stock: _Stock) -> Iterator[Finding]:
         if item.on_hand != stock.ledger.get(product, 0):
             detail = f"{item.on_hand} on hand, the ledger makes {stock.ledger.get(product, 0)}"
             yield Finding("ledger", f"product {product}", detail)
+        if item.last_movement != stock.last_lines.get(product) or product in stock.astray:
+            yield Finding("history", f"product {product}", "its movements do not lead from each to the one before")
         if item.reserved != held.get(product, 0):
             detail = f"{item.reserved} reserved, reservations hold {held.get(product, 0)}"
             yield Finding("reserved", f"product {product}", detail)
@@ -157,8 +163,11 @@ def _products(in_stock: Mapping[int, bool | None], stock: _Stock) -> Iterator[Fi
 
 def _stock(session: Session) -> _Stock:
     is_open = (ItemRow.state == "open").label("is_open")
-    items = session.execute(select(ItemRow.product_id, ItemRow.on_hand, ItemRow.reserved, is_open))
-    ledger = select(MovementRow.product_id, func.sum(MovementRow.delta)).group_by(MovementRow.product_id)
+    items = session.execute(
+        select(ItemRow.product_id, ItemRow.on_hand, ItemRow.reserved, is_open, ItemRow.last_movement)
+    )
+    of_products = select(MovementRow.product_id, func.sum(MovementRow.delta), func.max(MovementRow.id))
+    ledger = session.execute(of_products.group_by(MovementRow.product_id)).all()
     of_orders = (
         select(MovementRow.reference, MovementRow.product_id, func.sum(MovementRow.delta))
         .where(MovementRow.reference.is_not(None))
@@ -167,13 +176,21 @@ def _stock(session: Session) -> _Stock:
     back = select(MovementRow.reference).where(MovementRow.reference.is_not(None), MovementRow.delta > 0)
     reservations = session.execute(select(ReservationRow.order_id, ReservationRow.state, ReservationRow.units)).all()
     return _Stock(
-        {row.product_id: _Item(row.on_hand, row.reserved, row.is_open) for row in items},
-        {product: int(units) for product, units in session.execute(ledger)},
+        {row.product_id: _Item(row.on_hand, row.reserved, row.is_open, row.last_movement) for row in items},
+        {product: int(units) for product, units, _ in ledger},
+        {product: last for product, _, last in ledger},
+        frozenset(session.scalars(_astray())),
         _by_order(session.execute(of_orders)),
         frozenset(session.scalars(back)),
         {order_id: state for order_id, state, _ in reservations},
         {order_id: units for order_id, _, units in reservations if units},
     )
+
+
+def _astray() -> Select[int]:
+    before = func.lag(MovementRow.id).over(partition_by=MovementRow.product_id, order_by=MovementRow.id).label("before")
+    lines = select(MovementRow.product_id, MovementRow.previous, before).subquery().c
+    return select(lines.product_id).where(lines.previous.is_distinct_from(lines.before))
 
 
 def _order(session: Session) -> _Order:

@@ -24,6 +24,7 @@ WRONGS = {
     "reserved": ("stock", "UPDATE item SET reserved = reserved + 1 WHERE product_id = 1"),
     "oversold": ("stock", "UPDATE item SET reserved = on_hand + 1"),
     "movements": ("stock", "DELETE FROM movement WHERE reference IS NOT NULL AND delta < 0"),
+    "history": ("stock", "UPDATE movement SET previous = NULL"),
     "orders": (
         "order",
         "UPDATE orders SET status = 'cancelled', cancelled_by = 'staff', ended_at = placed_at"

@@ -157,6 +157,16 @@ def test_the_ledger_is_listed_newest_first_page_by_page(shop: RunningShop) -> No
     assert (seen, options["cursor"]) == ([4, 3, 2, 1, 1], None)
 
 
+def test_a_cursor_of_another_products_ledger_is_refused(shop: RunningShop) -> None:
+    one, other = shop.new_product(stock=1), shop.new_product(stock=1)
+    for product in (one, other):
+        change = {"delta": 1, "reason": "delivery"}
+        shop.call("POST", f"/stock/{product}/adjustments", shop.staff, json=change).raise_for_status()
+    cursor = shop.call("GET", f"/stock/{one}/movements", shop.staff, params={"limit": 1}).json()["next_cursor"]
+    refused = shop.call("GET", f"/stock/{other}/movements", shop.staff, params={"cursor": cursor})
+    assert (refused.status_code, refused.json()["code"]) == (400, "request.invalid_cursor")
+
+
 @pytest.mark.parametrize("status", ["confirmed", "fulfilled", "cancelled"])
 def test_orders_are_listed_by_their_status(shop: RunningShop, status: str) -> None:
     product, buyer = shop.new_product(stock=9), shop.new_customer()

@@ -100,6 +100,11 @@ class Database:
         for lane in self._lanes:
             lane.start()
 
+    @property
+    def admits_others(self) -> bool:
+        """Whether other processes may write to it, too: a SQLite file is owned by one."""
+        return self.engine.dialect.name != "sqlite"
+
     async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = _Call(copy_context(), fn, args, kwargs)
         return cast(T, _only(await self._readers.submit(_run_call, [call], shared=False)))

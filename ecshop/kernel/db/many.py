@@ -16,6 +16,7 @@ from sqlalchemy import (
     Insert,
     LargeBinary,
     Select,
+    Table,
     Update,
     bindparam,
     column,
@@ -32,6 +33,7 @@ Processor = Callable[[Any], Any]
 KEYS: Final = "keys"
 """The name of the expanding parameter of a statement for many keys."""
 _ROWS: Final = "rows"
+_NUMBER: Final = "number"
 _STEP: Final = 8
 """Keys are made this many times something, by the last one again: few statements are compiled, and prepared by a
 server.
@@ -76,6 +78,28 @@ def select_many(session: Session, statement: Select[*tuple[Any, ...]], keys: Ite
 def change_many(session: Session, statement: Update, keys: Iterable[Any], **values: Any) -> None:
     """As `select_many`, with a statement that changes all its rows in the same way."""
     _with_keys(session, statement, list(keys), values)
+
+
+def next_keys(session: Session, table: Table, number: int) -> Sequence[int]:
+    """Counted keys, ascending, for rows that are about to be added: of a file, nobody else adds any meanwhile."""
+    if not number:
+        return ()
+    if session.get_bind().dialect.name == "sqlite":
+        last = session.scalar(_largest_key(table)) or 0
+        return range(last + 1, last + 1 + number)
+    return session.scalars(_counted_keys(table), {_NUMBER: number}).all()
+
+
+@cache
+def _largest_key(table: Table) -> Select[int | None]:
+    return select(func.max(*table.primary_key))
+
+
+@cache
+def _counted_keys(table: Table) -> Select[int]:
+    [key] = table.primary_key
+    sequence = func.pg_get_serial_sequence(table.name, key.name)
+    return select(func.nextval(sequence)).select_from(func.generate_series(1, bindparam(_NUMBER)))
 
 
 def _with_keys(

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("updated_at", Instant, nullable=False),
+        sa.Column("last_movement", sa.BigInteger),
         sa.CheckConstraint("0 <= reserved AND reserved <= on_hand", name="never_oversold"),
         sa.CheckConstraint("state IN ('open', 'removed', 'deleted')", name="known_state"),
     )
@@ -48,6 +49,6 @@ def upgrade() -> None:
         sa.Column("reference", CompactUuid),
         sa.Column("actor", CompactUuid),
         sa.Column("at", Instant, nullable=False),
+        sa.Column("previous", sa.BigInteger),
     )
-    op.create_index("movement_of_product", "movement", ["product_id", "id"])
     create_event_tables()
