@@ -12,8 +12,6 @@ from ecshop.auth.http import HttpAuthClient
 from ecshop.auth.keys import KeyInUse
 from ecshop.context import Context
 from ecshop.events.buses.base import EventBus
-from ecshop.events.buses.memory import MemoryBus
-from ecshop.events.catalog import source_of
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.tokens import Verifier
@@ -26,12 +24,13 @@ from ecshop.product.http import HttpProductClient
 from ecshop.stock import module as stock_module
 from ecshop.stock.contract import StockClient
 from ecshop.stock.http import HttpStockClient
-from entrypoints.contexts import ALL, CONTEXTS
+from entrypoints.buses import bus_of
+from entrypoints.contexts import ALL
 from entrypoints.databases import database_of
 from entrypoints.grants import GRANTS
 from entrypoints.identity import Identity
 from entrypoints.neighbours import Neighbours
-from entrypoints.settings import BadSetting, Settings
+from entrypoints.settings import Settings
 from entrypoints.shop import Clients, Shop
 
 C = TypeVar("C")
@@ -52,7 +51,7 @@ def compose(
     """Place the contexts named in `here` in this process; the others are reached over HTTP.
 
     A database, bus or clock that is given stands in for the one that the settings would make, a client for the one over
-    HTTP. Raises `BadSetting`, `FileUnusable`, `SigningKeyUnusable` or `RedisUnusable`.
+    HTTP. Raises `BadSetting`, `FileUnusable`, `SigningKeyUnusable`, `RedisUnusable` or `PubSubUnusable`.
     """
     databases = {name: database_of(settings, name) for name in here - {*(databases or {})}} | {**(databases or {})}
     identity, neighbours = Identity(settings), Neighbours(settings, here)
@@ -96,7 +95,7 @@ def compose(
     return Shop(
         placed,
         Clients(auth, product, stock, order),
-        bus or _bus(settings, here, identity.id),
+        bus or bus_of(settings, here, identity.id),
         Verifier(auth.jwks, callees=here),
         neighbours,
         identity.admit,
@@ -106,25 +105,6 @@ def compose(
     )
 
 
-def listeners() -> dict[str, list[str]]:
-    """Who listens to whom: {"order": ["stock"], ...}."""
-    found: dict[str, set[str]] = {}
-    for context in CONTEXTS:
-        for event in getattr(context.module, "SUBSCRIPTIONS", ()):
-            found.setdefault(source_of(event.type), set()).add(context.name)
-    return {source: sorted(names) for source, names in sorted(found.items())}
-
-
 def _place(placed: list[Context[Any]], context: Context[C]) -> C:
     placed.append(context)
     return context.client
-
-
-def _bus(settings: Settings, here: frozenset[str], shop_id: str) -> EventBus:
-    if here == ALL:
-        return MemoryBus()
-    if not settings.redis_url:
-        raise BadSetting("a service of its own needs a Redis for its events: set REDIS_URL=redis://host:6379/0")
-    from ecshop.events.buses.redis import RedisBus  # noqa: PLC0415 - the one-process shop starts faster without it
-
-    return RedisBus(settings.redis_url, listeners(), shop_id=shop_id)

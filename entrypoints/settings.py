@@ -22,13 +22,22 @@ Given = Annotated[str, Meta(min_length=1)]
 _DEFAULT_URLS: Final = {context.name: f"http://127.0.0.1:{context.port}" for context in CONTEXTS}
 _PREFIX: Final = "ECSHOP_"
 _REDIS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
-_ALIASES: Final = {"PORT": "port", "REDIS_URL": "redis_url"}
+_ALIASES: Final = {
+    "PORT": "port",
+    "REDIS_URL": "redis_url",
+    "GOOGLE_CLOUD_PROJECT": "google_cloud_project",
+    "PUBSUB_EMULATOR_HOST": "pubsub_emulator_host",
+}
 _OPTIONS: Final = {"base_port": "port"}
 """Options that set a field of another name."""
 _HOST: Final = r"([\w.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
 _URL: Final = re.compile(rf"https?://{_HOST}(/[\w./~-]*)?", re.IGNORECASE)
 _REDIS_URL: Final = re.compile(rf"rediss?://([^@/?#\s]*@)?{_HOST}(/\d*)?(\?\S*)?|unix://\S+", re.IGNORECASE)
 _SHOP_ID: Final = rule(r"^[a-z0-9-]{0,40}$", "of at most 40 small letters, digits and hyphens")
+_PROJECT: Final = rule(r"^([a-z][a-z0-9.:-]{0,60}[a-z0-9])?$", "the id of a Google Cloud project")
+_PUBSUB_PREFIX: Final = rule(
+    r"^([a-z][a-z0-9-]{0,60})?$", "of at most 61 small letters, digits and hyphens, with a letter first"
+)
 _SECRET: Final = re.compile(r"([a-z_]+):(\S+)")
 
 
@@ -51,7 +60,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of each connection to a file; there are four to each database."""
     mmap_mb: Annotated[int, Meta(ge=0, le=65_536)] = 0
     """How much of each file is read from memory that the system maps it to; 0 is none."""
+    bus: Literal["auto", "redis", "pubsub"] = "auto"
+    """What carries events between services; `auto` is Redis, and Pub/Sub where its emulator is named alone."""
     redis_url: str = ""
+    google_cloud_project: Annotated[str, Meta(pattern=_PROJECT)] = ""
+    pubsub_emulator_host: str = ""
+    """Host and port; there the project may have any name, and needs none."""
+    pubsub_prefix: Annotated[str, Meta(pattern=_PUBSUB_PREFIX)] = ""
+    """What the shop's topics and subscriptions begin with; else it is ecshop- and the shop's id."""
     reservation_seconds: Seconds = 60
     """How long stock holds units for an order that is not recorded before it asks what became of it."""
     request_seconds: Seconds = 10
@@ -78,6 +94,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """None means JSON unless on a terminal."""
         return None if self.log == "auto" else self.log == "json"
 
+    @property
+    def broker(self) -> Literal["redis", "pubsub"]:
+        """Between services."""
+        if self.bus != "auto":
+            return self.bus
+        return "pubsub" if self.pubsub_emulator_host and not self.redis_url else "redis"
+
     def secrets(self) -> dict[str, str]:
         """Raises `BadSetting`."""
         pairs = [pair.strip() for pair in self.client_secrets.split(",") if pair.strip()]
@@ -91,7 +114,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def variables() -> list[str]:
-    """The names of all variables of the shop itself; PORT and REDIS_URL are other names of two of them."""
+    """The names of all variables of the shop itself; some have a second name that they share with other programs."""
     fields = [name for name in Settings.__struct_fields__ if name != "urls"]
     return [f"{_PREFIX}{name.upper()}" for name in [*fields, *(f"{name}_url" for name in NAMES)]]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from entrypoints.local.pubsub_emulator import NoPubSub, pubsub_emulator
 from entrypoints.local.redis_server import redis_server
 from tests.databases import Databases, OnPostgres, PostgresServer, databases_on, for_a_shop, postgres_server
 from tests.shops import RunningShop, need_redis, shop_apart, shop_together
@@ -36,6 +37,25 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     need_redis()
     with redis_server(tmp_path_factory.mktemp("redis")) as url:
         yield url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def named_emulator() -> str:
+    """It goes out of the environment: else services would use it instead of a Redis."""
+    return os.environ.pop("PUBSUB_EMULATOR_HOST", "")
+
+
+@pytest.fixture(scope="session")
+def pubsub_host(named_emulator: str) -> Iterator[str]:
+    """A real emulator for this test process: the one that is named, or one of our own."""
+    if named_emulator:
+        yield named_emulator
+        return
+    try:
+        with pubsub_emulator() as host:
+            yield host
+    except NoPubSub as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session", autouse=True)

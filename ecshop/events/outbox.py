@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import structlog
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event
@@ -210,11 +210,12 @@ def count_due(session: Session) -> int:
 
 def resend(session: Session, seqs: Sequence[int]) -> None:
     """Make due again, under their own ids, what was published and not heard."""
-    again = update(Outbox).where(Outbox.seq.in_(seqs), IS_UNHEARD)
-    session.execute(
-        again.values(published_at=None, place=None, due_at=None, attempts=0),
-        execution_options={"synchronize_session": False},
-    )
+    _send_again(session, Outbox.seq.in_(seqs))
+
+
+def resend_published(session: Session, since: datetime) -> int:
+    """As `resend`, for all that was published since then; how many there were."""
+    return _send_again(session, Outbox.published_at >= since)
 
 
 def purge(session: Session, oldest: datetime, after: int, most: int) -> Purged[int]:
@@ -229,3 +230,8 @@ def purge(session: Session, oldest: datetime, after: int, most: int) -> Purged[i
     rows = affected_rows(session.execute(expired, execution_options={"synchronize_session": False}))
     is_end = last is None or (rows == 0 and last.recorded_at >= oldest)
     return Purged(rows, None if last is None or is_end else last.seq)
+
+
+def _send_again(session: Session, which: ColumnElement[bool]) -> int:
+    again = update(Outbox).where(IS_UNHEARD, which).values(published_at=None, place=None, due_at=None, attempts=0)
+    return affected_rows(session.execute(again, execution_options={"synchronize_session": False}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import rich_click as click
 
 from ecshop import __version__
+from entrypoints.cli.bus import bus
 from entrypoints.cli.data import data
 from entrypoints.cli.dlq import dlq
 from entrypoints.cli.doctor import doctor
@@ -27,5 +28,5 @@ def main(context: click.Context) -> None:
         context.invoke(up)
 
 
-for _command in (up, serve, worker, stop, migrate, token, user, keys, data, dlq, doctor):
+for _command in (up, serve, worker, stop, migrate, token, user, keys, data, bus, dlq, doctor):
     main.add_command(_command)

@@ -6,8 +6,8 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from entrypoints.local.broker import Broker
 from entrypoints.settings import Settings
 
 _ORDER = """\
@@ -34,12 +34,12 @@ def one_process(address: str, settings: Settings) -> str:
     )
 
 
-def split(addresses: Mapping[str, str], redis: str, settings: Settings) -> str:
+def split(addresses: Mapping[str, str], broker: Broker, settings: Settings) -> str:
     return "\n".join(
         [
             "The shop is open, each context as a service of its own. Ctrl-C closes it.",
             *(f"  {name:<8}  {address}/docs  {address}/health/ready" for name, address in addresses.items()),
-            f"  {'redis':<8}  {_without_credentials(redis)}",
+            f"  {broker.name:<8}  {broker.shown}",
             f"  {'data':<8}  {settings.folder}",
             "",
             "Place an order:",
@@ -50,12 +50,6 @@ def split(addresses: Mapping[str, str], redis: str, settings: Settings) -> str:
 
 def _order(settings: Settings, addresses: Mapping[str, str]) -> str:
     return _ORDER.format(ecshop=_command(), data=shlex.quote(str(settings.folder)), **addresses)
-
-
-def _without_credentials(url: str) -> str:
-    """They may be options as well."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def _command() -> str:

@@ -14,7 +14,11 @@ import click
 
 from entrypoints.contexts import CONTEXTS
 
-_COLOURS: Final = {context.name: context.colour for context in CONTEXTS} | {"redis": "red", "ecshop": "white"}
+_COLOURS: Final = {context.name: context.colour for context in CONTEXTS} | {
+    "redis": "red",
+    "pubsub": "red",
+    "ecshop": "white",
+}
 _GRACE: Final = 10.0  # seconds that a process has to stop by itself
 _SHORTEST, _LONGEST = 0.2, 10.0  # seconds before what died is started again
 _OF_USE: Final = 1.0  # seconds after which one that announces nothing counts as ready

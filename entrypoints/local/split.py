@@ -1,4 +1,4 @@
-"""The split mode on one machine: four services, a Redis, and one terminal in which to watch them."""
+"""The split mode on one machine: four services, a broker, and one terminal in which to watch them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import groupby
-from pathlib import Path
 from typing import Final
 
 import click
@@ -18,9 +17,9 @@ from ecshop.kernel.file_lock import file_lock
 from entrypoints.contexts import NAMES
 from entrypoints.grants import GRANTS
 from entrypoints.listening import READY, address_of, listening_socket
-from entrypoints.local import REDIS, SUPERVISOR, banner
+from entrypoints.local import SUPERVISOR, banner
+from entrypoints.local.broker import Broker, broker_of
 from entrypoints.local.process import Process, say
-from entrypoints.local.redis_server import free_port, redis_command
 from entrypoints.settings import BadSetting, Settings
 from entrypoints.stopping import stop_signal
 
@@ -30,21 +29,20 @@ _LAST_PORT: Final = 65535
 
 
 def run_split(settings: Settings) -> None:
-    """Run the four services, and a Redis where none is named, until SIGINT or SIGTERM.
+    """Run the four services, and a broker where none is named, until SIGINT or SIGTERM.
 
-    Exits with 1 when one of them cannot be kept running. Raises `BadSetting`, `PortInUse`, `NoRedis` or `FileInUse`.
+    Exits with 1 when one of them cannot be kept running. Raises `BadSetting`, `PortInUse`, `NoRedis`, `NoPubSub` or
+    `FileInUse`.
     """
     ports = _free_ports(settings)
     addresses = {name: address_of(settings.host, port) for name, port in ports.items()}
     with ExitStack() as held:
         held.enter_context(file_lock(settings.folder / SUPERVISOR))
-        redis_port = free_port()
-        redis_url = settings.redis_url or f"redis://127.0.0.1:{redis_port}/0"
-        processes = _services(settings, ports, addresses, redis_url)
-        if not settings.redis_url:
-            folder = settings.folder / REDIS
-            processes.insert(0, _redis(folder, redis_port, held.enter_context(file_lock(folder))))
-        if not asyncio.run(_run(processes, banner.split(addresses, redis_url, settings))):
+        broker = broker_of(settings, held)
+        processes = _services(settings, ports, addresses, broker)
+        if broker.process:
+            processes.insert(0, broker.process)
+        if not asyncio.run(_run(processes, banner.split(addresses, broker, settings))):
             sys.exit(_CRASHED)
 
 
@@ -62,9 +60,9 @@ def _free_ports(settings: Settings) -> dict[str, int]:
 
 
 def _services(
-    settings: Settings, ports: Mapping[str, int], addresses: Mapping[str, str], redis_url: str
+    settings: Settings, ports: Mapping[str, int], addresses: Mapping[str, str], broker: Broker
 ) -> list[Process]:
-    shared = _environment(settings, addresses, redis_url)
+    shared = _environment(settings, addresses, broker)
     granted = {name: secrets.token_urlsafe(32) for name in GRANTS}
     own = {name: {"ECSHOP_CLIENT_SECRET": secret} for name, secret in granted.items()}
     own["auth"] = {"ECSHOP_CLIENT_SECRETS": ",".join(f"{name}:{secret}" for name, secret in granted.items())}
@@ -77,11 +75,6 @@ def _services(
         )
         for name in NAMES
     ]
-
-
-def _redis(folder: Path, port: int, lock: int) -> Process:
-    """It holds the folder's lock as long as it lives: should we be killed, no second one may write to its log."""
-    return Process(REDIS, redis_command(folder, port), dict(os.environ), keeps=(lock,))
 
 
 async def _run(processes: Sequence[Process], welcome: str) -> bool:
@@ -98,7 +91,7 @@ async def _run(processes: Sequence[Process], welcome: str) -> bool:
 
 
 async def _stop(processes: Sequence[Process]) -> None:
-    """Those who call others go before these, so that they can answer what they were asked; Redis goes last."""
+    """Those who call others go before these, so that they can answer what they were asked; the broker goes last."""
     stopping: list[asyncio.Task[None]] = []
     for _, wave in groupby(sorted(processes, key=_turn), key=_turn):
         stopping += [asyncio.create_task(process.stop()) for process in wave]
@@ -107,10 +100,10 @@ async def _stop(processes: Sequence[Process]) -> None:
 
 
 def _turn(process: Process) -> int:
-    return 0 if process.name in GRANTS else 2 if process.name == REDIS else 1
+    return 0 if process.name in GRANTS else 1 if process.name in NAMES else 2
 
 
-def _environment(settings: Settings, addresses: Mapping[str, str], redis_url: str) -> dict[str, str]:
+def _environment(settings: Settings, addresses: Mapping[str, str], broker: Broker) -> dict[str, str]:
     log = settings.log if settings.log != "auto" else ("console" if sys.stdout.isatty() else "json")
     return {
         **os.environ,
@@ -118,7 +111,7 @@ def _environment(settings: Settings, addresses: Mapping[str, str], redis_url: st
         "ECSHOP_HOST": settings.host,
         "ECSHOP_DATA_DIR": settings.data_dir,
         "ECSHOP_LOG": log,
-        "REDIS_URL": redis_url,
+        **broker.environment,
         "PYTHONUNBUFFERED": "1",
     }
 

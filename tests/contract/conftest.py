@@ -19,7 +19,11 @@ from ecshop.auth.keys import SigningKey, signing_key_in
 from ecshop.auth.service import AuthService
 from ecshop.events.buses.base import EventBus, Published
 from ecshop.events.buses.memory import MemoryBus
+from ecshop.events.buses.pubsub import PubSubBus
+from ecshop.events.buses.pubsub_names import Names
+from ecshop.events.buses.pubsub_project import Project
 from ecshop.events.buses.redis import RedisBus
+from ecshop.events.catalog import OrderCancelled
 from ecshop.events.consumer import Consumer
 from ecshop.events.outbox import Outgoing, Receipt, Taken
 from ecshop.kernel.identity import Actor, Role
@@ -37,6 +41,7 @@ from entrypoints.shop import Clients, Shop
 from tests.contract.wires import Wire, shop_id_in
 from tests.databases import Databases, databases_on, for_a_shop
 
+NAMES_OF_WIRE = Names("shop-", {OrderCancelled.type: ["stock"]})
 SECRET = "orders-secret-for-the-contract-tests"
 
 
@@ -140,14 +145,20 @@ async def _served(app: Any, listening: socket.socket) -> AsyncIterator[None]:
     await server.shutdown(sockets=[listening])
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "pubsub"])
 async def wire(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> AsyncIterator[Wire]:
     def over_redis() -> EventBus:
         url = request.getfixturevalue("redis_url")
         return RedisBus(url, {"order": ["stock"]}, shop_id=shop_id_in(tmp_path))
 
+    def over_pubsub() -> EventBus:
+        project = Project(shop_id_in(tmp_path), NAMES_OF_WIRE, request.getfixturevalue("pubsub_host"))
+        return PubSubBus(project)
+
     urls = databases.url("order", TELLING), databases.url("stock", LISTENING)
-    wire = Wire(*urls, shop_id_in(tmp_path), {"memory": MemoryBus, "redis": over_redis}[request.param])
+    wire = Wire(
+        *urls, shop_id_in(tmp_path), {"memory": MemoryBus, "redis": over_redis, "pubsub": over_pubsub}[request.param]
+    )
     async with AsyncExitStack() as stack:
         for database, versions in ((wire.order, TELLING), (wire.stock, LISTENING)):
             stack.push_async_callback(database.close)

@@ -33,7 +33,7 @@ from ecshop.stock import models as stock_models
 from ecshop.stock import module as stock_module
 from ecshop.stock.contract import Line, Reservation, StockItem
 from ecshop.stock.service import StockService
-from entrypoints.compose import listeners
+from entrypoints.buses import groups
 from tests.unit.forgetful_broker import ForgetfulBroker
 from tests.unit.inline_database import InlineDatabase, Item, ListenerFailed, Outcome, at_once
 
@@ -179,7 +179,7 @@ class ProtocolShop:
             COUNTING: InlineDatabase(tables.Base),
         }
         self.told = Counter[tuple[str, UUID]]()
-        self.broker = ForgetfulBroker({source: [*names, COUNTING] for source, names in listeners().items()})
+        self.broker = ForgetfulBroker({source: [*names, COUNTING] for source, names in groups().items()})
         subscriptions: dict[str, Mapping[type[Event], Handler]] = {
             "product": product_module.SUBSCRIPTIONS,
             "stock": stock_module.SUBSCRIPTIONS,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from entrypoints.contexts import NAMES
 from entrypoints.local.banner import split
+from entrypoints.local.broker import broker_of
 from entrypoints.settings import Settings
 
 
@@ -20,6 +23,8 @@ from entrypoints.settings import Settings
     ],
 )
 def test_no_password_is_on_the_terminal(url: str, shown: str) -> None:
-    said = split(dict.fromkeys(NAMES, "http://127.0.0.1:8000"), url, Settings())
+    settings = Settings(redis_url=url)
+    with ExitStack() as held:
+        said = split(dict.fromkeys(NAMES, "http://127.0.0.1:8000"), broker_of(settings, held), settings)
     assert f"  {shown}\n" in said
     assert "s3c" not in said
