@@ -22,12 +22,13 @@ Given = Annotated[str, Meta(min_length=1)]
 _DEFAULT_URLS: Final = {context.name: f"http://127.0.0.1:{context.port}" for context in CONTEXTS}
 _PREFIX: Final = "ECSHOP_"
 _REDIS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
-_ALIASES: Final = {
+ALIASES: Final = {
     "PORT": "port",
     "REDIS_URL": "redis_url",
     "GOOGLE_CLOUD_PROJECT": "google_cloud_project",
     "PUBSUB_EMULATOR_HOST": "pubsub_emulator_host",
 }
+"""Names of some fields that other programs know too."""
 _OPTIONS: Final = {"base_port": "port"}
 """Options that set a field of another name."""
 _HOST: Final = r"([\w.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
@@ -125,7 +126,7 @@ def read_settings(environment: Mapping[str, str], **options: Any) -> Settings:
     unknown = sorted(set(given) - set(variables()))
     if unknown:
         raise BadSetting(f"unknown variable {', '.join(unknown)}; known are: {', '.join(variables())}")
-    values = {target: _Value(name, environment[name]) for name, target in _ALIASES.items() if environment.get(name)}
+    values = {target: _Value(name, environment[name]) for name, target in ALIASES.items() if environment.get(name)}
     values |= {name.removeprefix(_PREFIX).lower(): _Value(name, value) for name, value in given.items()}
     for option, value in options.items():
         if value is not None:

@@ -10,12 +10,11 @@ from typing import Final, NamedTuple
 import pytest
 
 from entrypoints.contexts import NAMES
-from entrypoints.settings import Settings, variables
+from entrypoints.settings import ALIASES, Settings, variables
 from tests.architecture.tools import ROOT
 
 READMES: Final = ("README.md", "README.ja.md")
 DOCUMENTS: Final = (*READMES, "CONTRIBUTING.md")
-ALIASES: Final = ("PORT", "REDIS_URL")
 TABLE: Final = re.compile(r"^\| (?:variable|変数) \|.*\n\|[ -|]*\n((?:\|.*\n)+)", re.MULTILINE)
 FENCED: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 FILE: Final = re.compile(r"[\w.-]+(?:/[\w.-]*)+|[\w.-]*\.(?:py|md|toml|txt)|\.\w+")
