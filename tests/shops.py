@@ -13,6 +13,7 @@ import httpx
 import jwt
 import pytest
 
+from bench.load import Request
 from bench.server import Server, four_free_ports, running
 from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
@@ -20,6 +21,7 @@ from entrypoints.contexts import NAMES
 from entrypoints.local.redis_server import NoRedis, redis_executable
 from entrypoints.settings import Settings
 from tests.invariants import all_is_well
+from tests.waiting import eventually
 
 _PREFIXES = {
     "/auth": "auth",
@@ -102,6 +104,16 @@ class RunningShop:
 
     def _new_token(self, role: Role) -> str:
         return self._key.token_for_user(uuid4(), role, 900)
+
+
+def sell_out(shop: RunningShop) -> None:
+    """Many buyers want one of a few units each, and these are sold, no more and no less."""
+    product = shop.new_product(stock=50)
+    requests = [Request("POST", f"/order?product_id={product}&quantity=1", shop.customer)]
+    answers = shop.server.load("order", requests, clients=300, seconds=30, most=300).answers
+    assert answers == {201: 50, 409: 250}
+    eventually(lambda: shop.units(product), (0, 0))
+    eventually(lambda: shop.product(product)["status"], False)
 
 
 def need_redis() -> None:

@@ -14,9 +14,9 @@ from ecshop.events.buses.pubsub_project import Project
 from ecshop.events.catalog import OrderCancelled
 from ecshop.events.consumer import Consumer
 from ecshop.events.outbox import resend_published
-from ecshop.events.relay import Relay
 from ecshop.kernel.clock import now
 from entrypoints.local.pubsub_emulator import pubsub_emulator
+from entrypoints.local.redis_server import free_port
 from tests.contract.wires import BACKOFF, Wire
 from tests.waiting import eventually_async
 
@@ -34,21 +34,16 @@ async def test_topics_and_subscriptions_are_made_once(wire: Wire, pubsub_host: s
 
 
 async def test_an_event_is_done_with_when_all_its_listeners_have_said_so(wire: Wire, pubsub_host: str) -> None:
-    bus = PubSubBus(Project(wire.shop_id, TWO_LISTEN, pubsub_host))
-    bus.connect(Consumer("stock", wire.stock, {OrderCancelled: wire.hear}, BACKOFF))
-    other = PubSubBus(Project(wire.shop_id, TWO_LISTEN, pubsub_host))
+    one, other = (PubSubBus(Project(wire.shop_id, TWO_LISTEN, pubsub_host)) for _ in range(2))
     other.connect(Consumer("product", wire.stock, {OrderCancelled: wire.hear}, BACKOFF))
-    jobs = [bus.run, Relay("order", wire.order, bus, look_every=0.05).run]
-    tasks = [asyncio.create_task(job()) for job in jobs]
-    await wire.tell(uuid4())
-    await eventually_async(wire.applied, 1)
-    assert await wire.unheard() == 1
-    tasks.append(asyncio.create_task(other.run()))
-    await eventually_async(wire.unheard, 0)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await bus.close()
+    async with wire.listening(bus=one):
+        await wire.tell(uuid4())
+        await eventually_async(wire.applied, 1)
+        assert await wire.unheard() == 1
+        running = asyncio.create_task(other.run())
+        await eventually_async(wire.unheard, 0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
     await other.close()
 
 
@@ -92,21 +87,13 @@ async def test_what_is_in_hand_when_a_listener_stops_is_another_ones_at_once(wir
 
 
 async def test_an_emulator_that_has_forgotten_all_is_told_again_what_there_is(wire: Wire) -> None:
-    with pubsub_emulator() as host:
-        port = int(host.rpartition(":")[2])
-        bus = PubSubBus(Project(wire.shop_id, TWO_LISTEN, host))
-        bus.connect(Consumer("stock", wire.stock, {OrderCancelled: wire.hear}, BACKOFF))
-        jobs = [bus.run, Relay("order", wire.order, bus, look_every=0.05).run]
-        tasks = [asyncio.create_task(job()) for job in jobs]
-        await wire.tell(uuid4())
-        await eventually_async(wire.applied, 1)
-    with pubsub_emulator(port):
-        await wire.tell(uuid4())
-        await eventually_async(wire.applied, 2, seconds=30)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await bus.close()
+    port = free_port()
+    bus = PubSubBus(Project(wire.shop_id, TWO_LISTEN, f"127.0.0.1:{port}"))
+    async with wire.listening(bus=bus):
+        for number in (1, 2):
+            with pubsub_emulator(port):
+                await wire.tell(uuid4())
+                await eventually_async(wire.applied, number, seconds=30)
 
 
 async def _take_all_away(wire: Wire, bus: PubSubBus, host: str) -> None:

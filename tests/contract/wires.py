@@ -33,9 +33,9 @@ class Wire:
         self.heard: list[UUID] = []
 
     @asynccontextmanager
-    async def listening(self, handler: Handler | None = None) -> AsyncIterator[None]:
+    async def listening(self, handler: Handler | None = None, bus: EventBus | None = None) -> AsyncIterator[None]:
         """Relay and deliver while the context lasts."""
-        bus = self.bus()
+        bus = bus or self.bus()
         bus.connect(Consumer("stock", self.stock, {OrderCancelled: handler or self.hear}, BACKOFF))
         relays = [
             Relay(name, one, bus, look_every=0.05) for name, one in (("order", self.order), ("stock", self.stock))

@@ -13,13 +13,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bench.load import Request
 from ecshop.kernel.db.engine import open_engine
 from tests.databases import OnPostgres, PostgresServer, for_a_shop
-from tests.shops import RunningShop, need_redis, shop_apart
+from tests.shops import RunningShop, need_redis, sell_out, shop_apart
 from tests.waiting import eventually
-
-BUYERS, UNITS = 300, 50
 
 
 @pytest.fixture(scope="module")
@@ -41,18 +38,9 @@ def _heeds_sigterm(pid: int) -> bool:
     return caught is not None and bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
-def _sell_out(shop: RunningShop) -> None:
-    product = shop.new_product(stock=UNITS)
-    requests = [Request("POST", f"/order?product_id={product}&quantity=1", shop.customer)]
-    answers = shop.server.load("order", requests, clients=BUYERS, seconds=30, most=BUYERS).answers
-    assert answers == {201: UNITS, 409: BUYERS - UNITS}
-    eventually(lambda: shop.units(product), (0, 0))
-    eventually(lambda: shop.product(product)["status"], False)
-
-
 @pytest.mark.parametrize("_round", range(3))
 def test_many_buyers_share_fifty_units(on_postgres: RunningShop, worker: subprocess.Popen[bytes], _round: int) -> None:
-    _sell_out(on_postgres)
+    sell_out(on_postgres)
     assert worker.poll() is None
 
 
@@ -60,7 +48,7 @@ def test_many_buyers_share_fifty_units_of_a_shop_as_services(postgres: PostgresS
     need_redis()
     databases = OnPostgres(postgres)
     with shop_apart(tmp_path, ECSHOP_DATABASE_URL=for_a_shop(databases, migrated=False)) as shop:
-        _sell_out(shop)
+        sell_out(shop)
     databases.close()
 
 

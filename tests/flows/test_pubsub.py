@@ -11,11 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from bench.load import Request
-from tests.shops import RunningShop, shop_apart
+from tests.shops import RunningShop, sell_out, shop_apart
 from tests.waiting import eventually
-
-BUYERS, UNITS = 300, 50
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +36,7 @@ def test_an_order_of_all_units_takes_the_product_off_sale_and_its_cancellation_b
 
 @pytest.mark.parametrize("_round", range(3))
 def test_many_buyers_share_fifty_units(over_pubsub: RunningShop, _round: int) -> None:
-    product = over_pubsub.new_product(stock=UNITS)
-    requests = [Request("POST", f"/order?product_id={product}&quantity=1", over_pubsub.customer)]
-    answers = over_pubsub.server.load("order", requests, clients=BUYERS, seconds=30, most=BUYERS).answers
-    assert answers == {201: UNITS, 409: BUYERS - UNITS}
-    eventually(lambda: over_pubsub.units(product), (0, 0))
-    eventually(lambda: over_pubsub.product(product)["status"], False)
+    sell_out(over_pubsub)
 
 
 def test_where_no_project_is_named_the_split_mode_starts_an_emulator_and_no_redis(
