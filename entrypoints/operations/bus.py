@@ -24,7 +24,7 @@ def create_on_pubsub(settings: Settings) -> list[tuple[str, bool]]:
 
 
 async def _create(settings: Settings) -> list[tuple[str, bool]]:
-    project = pubsub_project(settings, Identity(settings).id)
+    project = pubsub_project(settings, "" if settings.pubsub_prefix else Identity(settings).id)
     try:
         return await project.create()
     finally:

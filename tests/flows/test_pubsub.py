@@ -57,6 +57,7 @@ def test_topics_are_made_by_a_command_that_says_what_it_did(tmp_path: Path, pubs
     assert f"made      subscription {prefix}order-confirmed-stock\n" in first.stdout
     assert "is there" not in first.stdout
     assert second.stdout == first.stdout.replace("made    ", "is there")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_pubsub_there_is_nothing_to_make(tmp_path: Path) -> None:
