@@ -69,21 +69,25 @@ def test_while_a_database_is_locked_each_buyer_is_told_soon_and_the_shop_can_be_
 
 def test_an_order_that_its_buyer_has_hung_up_on_is_not_recorded_later(tmp_path: Path) -> None:
     with shop_together(tmp_path) as shop:
-        product, acknowledged, stop = shop.new_product(stock=10_000), Counter[int](), threading.Event()
+        product, acknowledged = shop.new_product(stock=10_000), Counter[int]()
+        patient, stop = threading.Event(), threading.Event()
 
-        def buy_impatiently(_: int) -> None:
-            with httpx.Client(timeout=0.5, headers={"authorization": f"Bearer {shop.customer}"}) as http:
+        def buy(_: int) -> None:
+            """Once they are patient, each has hung up on one order at most that is yet to be recorded."""
+            with httpx.Client(headers={"authorization": f"Bearer {shop.customer}"}) as http:
                 while not stop.is_set():
+                    path, seconds = f"/order?product_id={product}&quantity=1", 30 if patient.is_set() else 0.5
                     try:
-                        answer = http.post(shop.url(f"/order?product_id={product}&quantity=1"))
+                        answer = http.post(shop.url(path), timeout=seconds)
                         acknowledged[answer.status_code] += 1
                     except httpx.TimeoutException:
                         continue
 
         with ThreadPoolExecutor(BUYERS) as pool:
-            buying = pool.map(buy_impatiently, range(BUYERS))
+            buying = pool.map(buy, range(BUYERS))
             with locked(tmp_path, "order"):
                 time.sleep(3)
+                patient.set()
             eventually(lambda: acknowledged[201] > BUYERS, True)
             stop.set()
             list(buying)
