@@ -118,7 +118,7 @@ class Project:
 
     async def close(self) -> None:
         for client in (self._publisher, self._subscriber):
-            await client.transport.close()  # type: ignore[no-untyped-call]
+            await client.transport.close()  # type: ignore[no-untyped-call]  # it has no types
 
     async def _create_topic(self, id_: str) -> tuple[str, bool]:
         with _or_unavailable():
