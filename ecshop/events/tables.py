@@ -8,7 +8,18 @@ from typing import Final
 from sqlalchemy import Index, LargeBinary, String, Text, and_
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.kernel.db.columns import COLUMN_TYPES, CompactId, CountedKey
+from ecshop.kernel.db.columns import COLUMN_TYPES, Coded, CompactId, CountedKey
+
+TYPE_CODES: Final = {
+    "ecshop.order.confirmed.v1": "oc",
+    "ecshop.order.cancelled.v1": "ox",
+    "ecshop.order.fulfilled.v1": "of",
+    "ecshop.product.deleted.v1": "pd",
+    "ecshop.stock.depleted.v1": "sd",
+    "ecshop.stock.replenished.v1": "sr",
+    "ecshop.stock.reservation_expired.v1": "se",
+}
+"""A code is never given to another type."""
 
 
 class Base(DeclarativeBase):
@@ -38,7 +49,7 @@ class Outbox(Base):
 
     seq: Mapped[int] = mapped_column(CountedKey, primary_key=True)
     event_id: Mapped[str] = mapped_column(CompactId)
-    type: Mapped[str] = mapped_column(String(80))
+    type: Mapped[str] = mapped_column(Coded(TYPE_CODES, 80))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     request_id: Mapped[str | None] = mapped_column(CompactId)
     recorded_at: Mapped[datetime]

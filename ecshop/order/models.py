@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import CheckConstraint, Index, LargeBinary, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.kernel.db.columns import COLUMN_TYPES, Document
+from ecshop.kernel.db.columns import COLUMN_TYPES, Coded, Document
 
 
 class Base(DeclarativeBase):
     type_annotation_map = COLUMN_TYPES
+
+
+STATUS_CODES: Final = {"confirmed": "c", "fulfilled": "f", "cancelled": "x"}
 
 
 class RecordedLine(msgspec.Struct, frozen=True, array_like=True):
@@ -36,19 +40,19 @@ class OrderRow(Base):
 
     __tablename__ = "orders"
     __table_args__ = (
-        CheckConstraint("status IN ('confirmed', 'fulfilled', 'cancelled')", name="known_status"),
-        CheckConstraint("status = 'cancelled' OR user_id IS NOT NULL", name="only_a_tombstone_has_no_user"),
+        CheckConstraint("status IN ('c', 'f', 'x')", name="known_status"),
+        CheckConstraint("status = 'x' OR user_id IS NOT NULL", name="only_a_tombstone_has_no_user"),
         CheckConstraint("total >= 0", name="total_not_negative"),
         CheckConstraint("cancelled_by IN ('customer', 'staff', 'shop')", name="known_canceller"),
-        CheckConstraint("(status = 'cancelled') = (cancelled_by IS NOT NULL)", name="cancelled_by_somebody"),
-        CheckConstraint("(status = 'confirmed') = (ended_at IS NULL)", name="ended_at_some_time"),
+        CheckConstraint("(status = 'x') = (cancelled_by IS NOT NULL)", name="cancelled_by_somebody"),
+        CheckConstraint("(status = 'c') = (ended_at IS NULL)", name="ended_at_some_time"),
         Index("orders_of_user", "user_id", "placed_at", "id"),
         Index("orders_by_status", "status", "placed_at", "id"),
         {"sqlite_with_rowid": False},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    status: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(Coded(STATUS_CODES, 16))
     version: Mapped[int]
     user_id: Mapped[UUID | None]
     total: Mapped[int]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey, Document, UpdatedAt
+from ecshop.kernel.db.columns import COLUMN_TYPES, Coded, CountedKey, Document, UpdatedAt
 
 
 class Base(DeclarativeBase):
@@ -39,6 +40,17 @@ class ItemRow(Base):
     last_movement: Mapped[int | None]
 
 
+STATE_CODES: Final = {
+    "held": "h",
+    "withdrawn": "w",
+    "committed": "c",
+    "released": "r",
+    "returned": "b",
+    "written_off": "x",
+}
+"""Of a reservation."""
+
+
 class ReservationRow(Base):
     """An order's hold on units: held, then committed or released; a committed one may be returned.
 
@@ -50,17 +62,16 @@ class ReservationRow(Base):
 
     __tablename__ = "reservation"
     __table_args__ = (
-        CheckConstraint(
-            "state IN ('held', 'withdrawn', 'committed', 'released', 'returned', 'written_off')", name="known_state"
-        ),
+        CheckConstraint("state IN ('h', 'w', 'c', 'r', 'b', 'x')", name="known_state"),
+        CheckConstraint("(state = 'h') = (expires_at IS NOT NULL)", name="only_a_hold_expires"),
         {"sqlite_with_rowid": False},
     )
 
     order_id: Mapped[UUID] = mapped_column(primary_key=True)
-    state: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(Coded(STATE_CODES, 16))
     attempt: Mapped[int] = mapped_column(default=0)
     units: Mapped[dict[int, int]] = mapped_column(Document(dict[int, int]))
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
     asked_at: Mapped[datetime | None]
 
 

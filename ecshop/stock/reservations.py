@@ -48,7 +48,7 @@ _HOLD_AGAIN: Final = (
     )
 )
 _SHARE: Final = update(table_of(ReservationRow)).where(_IS_IT).values(attempt=0)
-_WITHDRAW: Final = update(table_of(ReservationRow)).where(_IS_IT).values(state=WITHDRAWN, units={})
+_WITHDRAW: Final = update(table_of(ReservationRow)).where(_IS_IT).values(state=WITHDRAWN, units={}, expires_at=None)
 ADD: Final = insert(table_of(ReservationRow))
 
 
@@ -62,7 +62,6 @@ class Wanted(NamedTuple):
 class Withdrawn(NamedTuple):
     order_id: UUID
     attempt: int
-    at: datetime
 
 
 class Known(NamedTuple):
@@ -116,7 +115,7 @@ def withdraw(session: Session, withdrawn: Sequence[Withdrawn]) -> list[None]:
         session,
         ADD,
         [
-            {"order_id": one.order_id, "state": WITHDRAWN, "attempt": one.attempt, "units": {}, "expires_at": one.at}
+            {"order_id": one.order_id, "state": WITHDRAWN, "attempt": one.attempt, "units": {}}
             for one in unknown.values()
         ],
     )

@@ -50,7 +50,7 @@ class StockService:
         return await self._db.write_many(reservations.reserve, wanted)
 
     async def withdraw(self, order_id: UUID, attempt: int) -> None:
-        withdrawn = reservations.Withdrawn(order_id, attempt, self._clock())
+        withdrawn = reservations.Withdrawn(order_id, attempt)
         await self._db.write_many(reservations.withdraw, withdrawn)
 
     async def get(self, product_id: int) -> StockItem:

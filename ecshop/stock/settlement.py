@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, null, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed
-from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.db.many import KEYS, change_many, execute_many
 from ecshop.stock.levels import Levels
@@ -32,7 +31,7 @@ _ROW: Final = ReservationRow.__table__.c
 _SET_STATE: Final = (
     update(table_of(ReservationRow))
     .where(_ROW.order_id.in_(bindparam(KEYS, expanding=True)))
-    .values(state=bindparam("becomes"))
+    .values(state=bindparam("becomes"), expires_at=null())
 )
 
 
@@ -112,4 +111,4 @@ def _set_state(session: Session, orders: Sequence[UUID], state: str) -> None:
 
 
 def _tombstone(order_id: UUID) -> dict[str, Any]:
-    return {"order_id": order_id, "state": RELEASED, "attempt": 0, "units": {}, "expires_at": now()}
+    return {"order_id": order_id, "state": RELEASED, "attempt": 0, "units": {}}

@@ -113,5 +113,5 @@ def test_a_stopped_service_holds_no_units_of_buyers_who_were_told_that_it_does_n
 
 def _recorded(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "order.db")) as connection:
-        [(orders,)] = connection.execute("SELECT count(*) FROM orders WHERE status = 'confirmed'")
+        [(orders,)] = connection.execute("SELECT count(*) FROM orders WHERE status = 'c'")
     return int(orders)

@@ -27,8 +27,7 @@ WRONGS = {
     "history": ("stock", "UPDATE movement SET previous = NULL"),
     "orders": (
         "order",
-        "UPDATE orders SET status = 'cancelled', cancelled_by = 'staff', ended_at = placed_at"
-        " WHERE status = 'confirmed'",
+        "UPDATE orders SET status = 'x', cancelled_by = 'staff', ended_at = placed_at WHERE status = 'c'",
     ),
     "reservations": ("order", "DELETE FROM orders"),
     "in stock": ("product", "UPDATE product SET in_stock = false WHERE id = 1"),
@@ -37,7 +36,7 @@ WRONGS = {
 WRONG_ENDS = {
     "what is written off came back nowhere": (
         "stock",
-        "DELETE FROM movement WHERE reference IN (SELECT order_id FROM reservation WHERE state = 'written_off')"
+        "DELETE FROM movement WHERE reference IN (SELECT order_id FROM reservation WHERE state = 'x')"
         " AND reason <> 'ordered'",
         "movements: order {}: written_off, and no line of the ledger says so",
     ),
@@ -48,7 +47,7 @@ WRONG_ENDS = {
     ),
     "what was to be written off is returned": (
         "stock",
-        "UPDATE reservation SET state = 'returned' WHERE state = 'written_off'",
+        "UPDATE reservation SET state = 'b' WHERE state = 'x'",
         "orders: order {}: cancelled, not restocked, and stock knows returned",
     ),
     "what was to come back is written off": (

@@ -100,7 +100,7 @@ def _ordered(quantity: int) -> OrderOfProductRow:
 
 
 def _reservation(state: str) -> ReservationRow:
-    return ReservationRow(order_id=uuid7(), state=state, units={1: 1}, expires_at=now())
+    return ReservationRow(order_id=uuid7(), state=state, units={1: 1}, expires_at=now() if state == "held" else None)
 
 
 def _product(price: int) -> ProductRow:

@@ -11,9 +11,10 @@ import pytest
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from ecshop.events.catalog import Event, OrderCancelled, OrderConfirmed, OrderedUnits, StockDepleted
+from ecshop.events.catalog import CATALOG, Event, OrderCancelled, OrderConfirmed, OrderedUnits, StockDepleted
 from ecshop.events.envelope import opened, to_bytes
 from ecshop.events.packing import Packed, Unreadable, pack, unpack
+from ecshop.events.tables import TYPE_CODES
 from tests.events import EXAMPLES, seal
 
 RECORDED, HAPPENED = datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC), datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -39,6 +40,11 @@ def test_an_event_is_the_same_after_it_has_lain(event: Event) -> None:
 
 def test_an_event_that_does_not_say_when_it_happened_did_when_it_was_recorded() -> None:
     assert unpacked(packed(StockDepleted(7, 12))) == StockDepleted(7, 12, happened_at=RECORDED)
+
+
+def test_each_type_has_a_code_of_its_own() -> None:
+    assert TYPE_CODES.keys() == CATALOG.keys()
+    assert len(set(TYPE_CODES.values())) == len(TYPE_CODES)
 
 
 def test_an_order_lies_in_a_sixth_of_its_envelope() -> None:

@@ -52,8 +52,8 @@ PRODUCT: Final = {
     **{"on_sale": True, "in_stock": True, "stock_version": 0, "updated_at": 1},
 }
 ORDER: Final = {
-    **{"status": "confirmed", "version": 1, "total": 1200, "currency": "JPY"},
-    **{"lines": '[[1,"Green tea",1,1200]]', "placed_at": 1, "restock": True},
+    **{"status": "c", "version": 1, "total": 1200, "currency": "JPY"},
+    **{"lines": b"\x91\x94\x01\xa9Green tea\x01\xcd\x04\xb0", "placed_at": 1, "restock": True},
 }
 
 EXAMPLES: Final[Mapping[str, Example]] = {
@@ -86,7 +86,7 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         {
             "item": [{"product_id": 1, "on_hand": 5, "reserved": 3, "version": 1, "state": "open", "updated_at": 1}],
             "reservation": [
-                {"order_id": id_, "state": "held", "attempt": 0, "units": '{"1":2}', "expires_at": 1}
+                {"order_id": id_, "state": "h", "attempt": 0, "units": b"\x81\x01\x02", "expires_at": 1}
                 for id_ in (ONE, OTHER)
             ],
         },

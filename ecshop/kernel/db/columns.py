@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, CursorResult, Dialect, Integer, LargeBinary, Result, String, Table, Text, Uuid
+from sqlalchemy import BigInteger, CursorResult, Dialect, Integer, LargeBinary, Result, String, Table, Uuid
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -18,7 +18,7 @@ from ecshop.kernel.clock import now
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MICROSECOND: Final = timedelta(microseconds=1)
-_encoder: Final = msgspec.json.Encoder()
+_encoder: Final = msgspec.msgpack.Encoder()
 
 CountedKey: Final = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit key that the database counts up; SQLite does so for an INTEGER PRIMARY KEY only."""
@@ -96,28 +96,59 @@ class CompactId(TypeDecorator[str]):
 
 
 class Document(TypeDecorator[Any]):
-    """A value of `type_` as JSON text: it is read and written with its row, and no statement looks into it."""
+    """A value of `type_` in MessagePack: it is read and written with its row, and no statement looks into it."""
 
-    impl = Text
+    impl = LargeBinary
     cache_ok = True
 
     def __init__(self, type_: Any) -> None:
         super().__init__()
         self.type_ = type_
-        self._decode = msgspec.json.Decoder(type_).decode
+        self._decode = msgspec.msgpack.Decoder(type_).decode
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], bytes | None]:
         return _written
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Any]:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[bytes | None], Any]:
         return self._read
 
-    def _read(self, text: str | None) -> Any:
-        return None if text is None else self._decode(text)
+    def _read(self, written: bytes | None) -> Any:
+        return None if written is None else self._decode(written)
 
 
-def _written(value: Any) -> str | None:
-    return None if value is None else _encoder.encode(value).decode()
+def _written(value: Any) -> bytes | None:
+    return None if value is None else _encoder.encode(value)
+
+
+class Coded(TypeDecorator[str]):
+    """One of a few words, kept as a short code, as a server's own catalogue does (PostgreSQL: pg_class.relkind).
+
+    A word that has no code is kept as it is.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, codes: Mapping[str, str], length: int) -> None:
+        """`codes` by word; `length` of the longest that is kept."""
+        super().__init__(length)
+        self.codes, self.length = tuple(codes.items()), length
+        self._codes, self._words = dict(codes), {code: word for word, code in codes.items()}
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None]:
+        return self._coded
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], str | None]:
+        return self._word
+
+    def process_literal_param(self, value: str | None, dialect: Dialect) -> str:
+        return str(self._coded(value))
+
+    def _coded(self, word: str | None) -> str | None:
+        return None if word is None else self._codes.get(word, word)
+
+    def _word(self, code: str | None) -> str | None:
+        return None if code is None else self._words.get(code, code)
 
 
 def _to_bytes(value: UUID | None) -> bytes | None:

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.visitors import cloned_traverse, replacement_traverse
+from sqlalchemy.types import TypeDecorator
 
 Row = Mapping[str, Any]
 Processor = Callable[[Any], Any]
@@ -182,7 +183,12 @@ def _processor(dialect: Dialect, type_: Any, way: Literal["bind", "result"]) -> 
 
 
 def _as_json(dialect: Dialect, type_: Any) -> Processor:
-    return _hex if isinstance(type_.dialect_impl(dialect), LargeBinary) else _processor(dialect, type_, "bind")
+    kept = type_.dialect_impl(dialect)
+    if isinstance(kept, LargeBinary):
+        return _hex
+    bind = _processor(dialect, kept, "bind")
+    is_binary = isinstance(kept, TypeDecorator) and isinstance(kept.impl, LargeBinary)
+    return (lambda value: _hex(bind(value))) if is_binary else bind
 
 
 def _hex(value: bytes | None) -> str | None:

@@ -28,15 +28,14 @@ def upgrade() -> None:
         sa.Column("order_id", CompactUuid, primary_key=True),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("attempt", sa.BigInteger, nullable=False),
-        sa.Column("units", sa.Text, nullable=False),
-        sa.Column("expires_at", Instant, nullable=False),
+        sa.Column("units", sa.LargeBinary, nullable=False),
+        sa.Column("expires_at", Instant),
         sa.Column("asked_at", Instant),
-        sa.CheckConstraint(
-            "state IN ('held', 'withdrawn', 'committed', 'released', 'returned', 'written_off')", name="known_state"
-        ),
+        sa.CheckConstraint("state IN ('h', 'w', 'c', 'r', 'b', 'x')", name="known_state"),
+        sa.CheckConstraint("(state = 'h') = (expires_at IS NOT NULL)", name="only_a_hold_expires"),
         sqlite_with_rowid=False,
     )
-    held = sa.text("state = 'held'")
+    held = sa.text("state = 'h'")
     op.create_index("reservation_held", "reservation", ["expires_at"], sqlite_where=held, postgresql_where=held)
     op.create_table(
         "movement",
