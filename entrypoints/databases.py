@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from sqlalchemy import URL, make_url
@@ -11,19 +12,27 @@ from ecshop.kernel.db.database import Database
 from entrypoints.settings import BadSetting, Settings
 
 _LIKE: Final = "write it like postgresql+psycopg://user:password@host/ecshop_{context}"
+_SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 def url_of(settings: Settings, context: str) -> URL:
     """A file of the data folder, or a database of the server that is set. Raises `BadSetting`."""
-    if not settings.database_url:
+    address = settings.server_of(context)
+    if not address:
         return URL.create("sqlite", database=str(settings.folder / f"{context}.db"))
+    variable = (
+        f"ECSHOP_{context.upper()}_DATABASE_URL" if settings.database_urls.get(context) else "ECSHOP_DATABASE_URL"
+    )
     try:
-        url = make_url(settings.database_url.replace("{context}", context))
+        url = make_url(address)
         url.get_dialect().import_dbapi()
     except (ArgumentError, ImportError, ValueError) as cause:
-        raise BadSetting(f"ECSHOP_DATABASE_URL cannot be used: {cause}; {_LIKE}") from cause
+        raise BadSetting(f"{variable} cannot be used: {cause}; {_LIKE}") from cause
     if url.get_backend_name() != "postgresql":
-        raise BadSetting(f"ECSHOP_DATABASE_URL names no PostgreSQL; {_LIKE}")
+        raise BadSetting(f"{variable} names no PostgreSQL; {_LIKE}")
+    schema = url.query.get("schema", "public")
+    if not (isinstance(schema, str) and _SCHEMA.fullmatch(schema)):
+        raise BadSetting(f"{variable} names no schema that can be used: small letters, digits and underscores; {_LIKE}")
     return url
 
 

@@ -92,7 +92,7 @@ class Identity:
     def _admit(self, session: Session, context: str, *, beside_old_ones: bool) -> None:
         row, known = _row(session), self._generation_of(context)
         if row is None:
-            if known is not None or (self._settings.database_url and beside_old_ones):
+            if known is not None or (self._settings.server_of(context) and beside_old_ones):
                 raise DatabaseLost.of(context)
             row = Shop(id=self.id, generation=1, made_at=now())
             session.add(row)
@@ -128,11 +128,11 @@ class Identity:
         return None
 
     def _generation_of(self, context: str) -> int | None:
-        known = None if self._settings.database_url else self._read()
+        known = None if self._settings.server_of(context) else self._read()
         return known.generations.get(context) if known else None
 
     def _note(self, context: str, generation: int) -> None:
-        if self._settings.database_url:
+        if self._settings.server_of(context):
             return
         with _locked(self._settings.folder):
             known = self._read() or _Known(self.id, {})

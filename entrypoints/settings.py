@@ -53,7 +53,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Port = 8000
     data_dir: Given = "data"
     database_url: str = ""
-    """A database server instead of files, with `{context}` in it: postgresql+psycopg://shop@db/ecshop_{context}"""
+    """A database server instead of files, with `{context}` in it: postgresql+psycopg://shop@db/ecshop_{context}, or
+    postgresql+psycopg://shop@db/ecshop?schema={context}
+    """
+    database_urls: dict[str, str] = field(default_factory=dict)
+    """Those of some contexts alone: ECSHOP_STOCK_DATABASE_URL and so on; there `{context}` may be missing."""
     shop_id: Annotated[str, Meta(pattern=_SHOP_ID)] = ""
     """What tells this shop's streams from another one's on the same broker; made once where it is not given."""
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
@@ -90,6 +94,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def folder(self) -> Path:
         return Path(self.data_dir).absolute()
 
+    def server_of(self, context: str) -> str:
+        """The address of a context's database on a server; empty where that is a file of the folder."""
+        return (self.database_urls.get(context) or self.database_url).replace("{context}", context)
+
     @property
     def log_as_json(self) -> bool | None:
         """None means JSON unless on a terminal."""
@@ -116,8 +124,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def variables() -> list[str]:
     """The names of all variables of the shop itself; some have a second name that they share with other programs."""
-    fields = [name for name in Settings.__struct_fields__ if name != "urls"]
-    return [f"{_PREFIX}{name.upper()}" for name in [*fields, *(f"{name}_url" for name in NAMES)]]
+    fields = [name for name in Settings.__struct_fields__ if name not in ("urls", "database_urls")]
+    of_contexts = [f"{name}_{what}" for what in ("url", "database_url") for name in NAMES]
+    return [f"{_PREFIX}{name.upper()}" for name in [*fields, *of_contexts]]
 
 
 def read_settings(environment: Mapping[str, str], **options: Any) -> Settings:
@@ -132,10 +141,12 @@ def read_settings(environment: Mapping[str, str], **options: Any) -> Settings:
         if value is not None:
             values[_OPTIONS.get(option, option)] = _Value(f"--{option.replace('_', '-')}", value)
     urls = {name: values.pop(f"{name}_url", _Value("", default)).value for name, default in _DEFAULT_URLS.items()}
+    own = {name: values.pop(f"{name}_database_url", _Value("", "")).value for name in NAMES}
+    databases = {name: url for name, url in own.items() if url}
     for name, value in values.items():
         _check(name, value)
     plain = {name: value.value for name, value in values.items()}
-    settings = msgspec.convert(plain | {"urls": urls}, Settings, strict=False)
+    settings = msgspec.convert(plain | {"urls": urls, "database_urls": databases}, Settings, strict=False)
     _check_addresses(settings)
     return settings
 

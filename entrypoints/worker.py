@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from entrypoints.compose import compose
+from entrypoints.contexts import NAMES
 from entrypoints.serve import uvloop_runner
 from entrypoints.settings import BadSetting, Settings
 from entrypoints.stopping import LAST_STOP, stop_signal
@@ -10,7 +11,7 @@ from entrypoints.stopping import LAST_STOP, stop_signal
 
 def run_worker(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM. Raises `BadSetting` on SQLite, whose one process does this work itself."""
-    if not settings.database_url:
+    if not all(settings.server_of(name) for name in NAMES):
         raise BadSetting(
             "a worker shares its databases with servers, and SQLite admits one process: "
             "set ECSHOP_DATABASE_URL to a PostgreSQL, or let the shop do this work itself, as it does"

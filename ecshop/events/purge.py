@@ -16,6 +16,7 @@ from ecshop.kernel.db.database import Database
 
 _HOLD: Final = 0.005  # seconds of a slice, which the writer of SQLite has for nothing else
 _PAUSE: Final = 30  # times as long as a slice: what waits for the writer goes first
+_LONGEST_PAUSE: Final = 5.0  # seconds
 _FEWEST, _FIRST, _MOST = 20, 200, 2000
 """Rows of a slice."""
 
@@ -41,7 +42,7 @@ class Purge:
         while self._sent is not None or self._applied is not None:
             seconds = await self._database.write(self._slice)
             self._rows = max(_FEWEST, min(_MOST, round(self._rows * _HOLD / max(seconds, _HOLD / 4))))
-            await asyncio.sleep(seconds * _PAUSE)
+            await asyncio.sleep(min(seconds * _PAUSE, _LONGEST_PAUSE))
         await asyncio.sleep(self._every)
 
     def _slice(self, session: Session) -> float:

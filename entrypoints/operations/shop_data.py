@@ -23,7 +23,7 @@ def beside_the_shop(settings: Settings, context: str, fn: Callable[[Session], T]
     Raises `NoShop` or `DatabaseUnusable`.
     """
     url = url_of(settings, context)
-    if not settings.database_url and not Path(str(url.database)).exists():
+    if not settings.server_of(context) and not Path(str(url.database)).exists():
         raise NoShop.at(settings.folder, f"{context} database")
     engine = open_engine(url, guest=True)
     try:

@@ -47,7 +47,7 @@ def stop_shop(settings: Settings, say: Callable[[str], None], *, wait: float = W
         time.sleep(_LOOK_EVERY)
     if asked:
         say("all has stopped")
-    elif settings.database_url:
+    elif any(settings.server_of(name) for name in NAMES):
         raise NotOurs(
             f"nothing of {folder} is in use, and a shop on PostgreSQL leaves no mark there: this command only knows "
             "shops on SQLite and the split mode; stop that one where it was started"

@@ -52,6 +52,8 @@ def holds(folder: Path, name: str) -> bool:
 
 def default_of(variable: str) -> str:
     name, settings = variable.removeprefix("ECSHOP_").lower(), Settings()
+    if name.endswith("_database_url"):
+        return settings.database_urls.get(name.removesuffix("_database_url"), "")
     context = name.removesuffix("_url")
     value = settings.urls[context] if context in settings.urls else getattr(settings, name)
     return f"{value:g}" if isinstance(value, float) else str(value)

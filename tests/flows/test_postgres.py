@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from ecshop.kernel.db.engine import open_engine
 from tests.databases import OnPostgres, PostgresServer, for_a_shop
-from tests.shops import RunningShop, need_redis, sell_out, shop_apart
+from tests.shops import RunningShop, need_redis, sell_out, shop_apart, shop_together
 from tests.waiting import eventually
 
 
@@ -48,6 +48,14 @@ def test_many_buyers_share_fifty_units_of_a_shop_as_services(postgres: PostgresS
     need_redis()
     databases = OnPostgres(postgres)
     with shop_apart(tmp_path, ECSHOP_DATABASE_URL=for_a_shop(databases, migrated=False)) as shop:
+        sell_out(shop)
+    databases.close()
+
+
+def test_a_shop_may_have_one_database_with_a_schema_for_each_context(postgres: PostgresServer, tmp_path: Path) -> None:
+    databases = OnPostgres(postgres)
+    one = databases.url("shop").update_query_dict({"schema": "CONTEXT"}).render_as_string(hide_password=False)
+    with shop_together(tmp_path, ECSHOP_DATABASE_URL=one.replace("CONTEXT", "{context}")) as shop:
         sell_out(shop)
     databases.close()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import cast
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.engine import open_engine
-from ecshop.kernel.db.transaction import Work, serve
+from ecshop.kernel.db.transaction import Run, Work, serve
 from ecshop.kernel.deadline import FOREVER
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
@@ -26,7 +27,7 @@ from tests.unit.notes import transaction
 from tests.unit.schema import versions
 from tests.waiting import eventually
 
-PRODUCT = 1
+PRODUCT, OTHER = 1, 2
 
 
 @pytest.fixture
@@ -45,12 +46,7 @@ def _while_the_first_is_open(
     stock: Engine, first: reservations.Wanted, second: reservations.Wanted
 ) -> tuple[Reservation | EcshopError, Reservation | EcshopError]:
     def reserve_second() -> Reservation | EcshopError:
-        loop = asyncio.new_event_loop()
-        work = Work(reservations.reserve, [second], True, loop.create_future(), FOREVER)
-        loop.close()
-        with Session(stock) as session:
-            [outcome] = serve(session, [work]).outcomes
-        return cast(Reservation | EcshopError, outcome)
+        return cast(Reservation | EcshopError, _served(stock, reservations.reserve, second))
 
     with ThreadPoolExecutor(1) as another:
         with transaction(stock) as session:
@@ -58,6 +54,16 @@ def _while_the_first_is_open(
             waiting = another.submit(reserve_second)
             eventually(lambda: _waiting_for_a_lock(stock), 1)
         return told, waiting.result(timeout=10)
+
+
+def _served(stock: Engine, run: Run, item: object) -> object:
+    """As a writer of the shop does it."""
+    loop = asyncio.new_event_loop()
+    work = Work(run, [item], True, loop.create_future(), FOREVER)
+    loop.close()
+    with Session(stock) as session:
+        [outcome] = serve(session, [work]).outcomes
+    return outcome
 
 
 def _waiting_for_a_lock(stock: Engine) -> int:
@@ -81,3 +87,27 @@ def test_an_order_that_waited_for_another_ones_units_is_told_what_is_left(stock:
     _, other = _while_the_first_is_open(stock, _wanted(3), _wanted(3))
     assert isinstance(other, InsufficientStock)
     assert other.fields["lines"] == [{"product_id": PRODUCT, "quantity": 3, "available": 2}]
+
+
+def test_two_that_wait_for_each_other_are_both_served(stock: Engine) -> None:
+    with transaction(stock) as session:
+        items.register(session, Actor(uuid4(), Role.STAFF), NewStock(OTHER, 5))
+    both_hold_one = Barrier(2)
+    attempts: list[Sequence[int]] = []
+
+    def take(session: Session, orders: Sequence[Sequence[int]]) -> list[None]:
+        """In the order that was asked for, which nothing of the shop does."""
+        [products] = orders
+        attempts.append(products)
+        for product in products:
+            session.execute(text("UPDATE item SET on_hand = on_hand - 1 WHERE product_id = :id"), {"id": product})
+            if len(attempts) <= 2 and product == products[0]:
+                both_hold_one.wait(timeout=10)
+        return [None]
+
+    with ThreadPoolExecutor(2) as two:
+        outcomes = list(two.map(lambda products: _served(stock, take, products), [(PRODUCT, OTHER), (OTHER, PRODUCT)]))
+    assert outcomes == [None, None]
+    assert len(attempts) == 3
+    with transaction(stock) as session:
+        assert session.scalars(text("SELECT on_hand FROM item ORDER BY product_id")).all() == [3, 3]

@@ -102,6 +102,24 @@ def test_a_database_server_is_told_which_context_asks() -> None:
     assert url_of(settings, "stock") == make_url("postgresql+psycopg://shop@db/stock")
 
 
+def test_the_database_of_one_context_may_be_elsewhere(tmp_path: Path) -> None:
+    of_all = {"ECSHOP_DATABASE_URL": "postgresql+psycopg://shop@db/{context}"}
+    of_one = {"ECSHOP_STOCK_DATABASE_URL": "postgresql+psycopg://shop@large/shop_{context}"}
+    both = read_settings(of_all | of_one)
+    assert url_of(both, "stock") == make_url("postgresql+psycopg://shop@large/shop_stock")
+    assert url_of(both, "order") == make_url("postgresql+psycopg://shop@db/order")
+    beside_files = read_settings({"ECSHOP_DATA_DIR": str(tmp_path)} | of_one)
+    assert url_of(beside_files, "stock") == url_of(both, "stock")
+    assert url_of(beside_files, "order") == make_url(f"sqlite:///{tmp_path}/order.db")
+
+
+@pytest.mark.parametrize("schema", ["Shop", "a-b", "1st", "a;b"])
+def test_a_schema_that_would_need_quotes_is_refused(schema: str) -> None:
+    address = f"postgresql+psycopg://shop@db/shop?schema={schema}"
+    with pytest.raises(BadSetting, match="ECSHOP_STOCK_DATABASE_URL names no schema"):
+        url_of(read_settings({"ECSHOP_STOCK_DATABASE_URL": address}), "stock")
+
+
 def test_each_context_has_an_address() -> None:
     settings = read_settings({"ECSHOP_STOCK_URL": "http://stock:80"})
     assert settings.urls["stock"] == "http://stock:80"

@@ -30,6 +30,8 @@ _CONNECT_TIMEOUT: Final = 5  # seconds
 _SQLITE_IS_DOWN: Final = ("BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "CANTOPEN", "CORRUPT", "NOTADB", "PROTOCOL")
 _POSTGRES_IS_DOWN: Final = ("08", "53", "57P", "25006")
 """Connections, resources, a server that goes down, one that only reads (PostgreSQL, appendix A)."""
+_COLLISIONS: Final = {"40001", "40P01"}
+"""A serialization failure, a deadlock (PostgreSQL, appendix A)."""
 _STOPPED: Final = {"SQLITE_INTERRUPT", "57014"}
 _LOOK_AFTER: Final = 10_000  # of SQLite's steps, about a millisecond
 _WRITES: Final = "writes"
@@ -37,6 +39,8 @@ _WRITES: Final = "writes"
 _ONE: Final = text("SELECT 1")
 _HEADER: Final = text("PRAGMA user_version")
 _SAME_HEADER: Final = text("PRAGMA user_version = 0")
+_SCHEMA: Final = "schema"
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))")
 _TRANSACTION: Final = text("SELECT pg_current_xact_id()")
 
 
@@ -87,12 +91,7 @@ def open_engine(
     """
     url = make_url(url)
     if url.get_backend_name() != "sqlite":
-        return create_engine(
-            url,
-            connect_args={"options": _POSTGRES_SETTINGS, "connect_timeout": _CONNECT_TIMEOUT},
-            pool_pre_ping=True,
-            hide_parameters=True,
-        )
+        return _open_server(url)
     engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
     pragmas = [
         f"busy_timeout={_BUSY_TIMEOUT}",
@@ -119,6 +118,38 @@ def open_engine(
     return engine
 
 
+def _open_server(url: URL) -> Engine:
+    """What the address says besides is kept, libpq's own `options` too; `schema` is ours."""
+    options, schema = [_POSTGRES_SETTINGS, str(url.query.get("options", ""))], url.query.get(_SCHEMA)
+    if schema:
+        options.append(f"-c search_path={schema},public")
+    engine = create_engine(
+        url.difference_update_query(["options", _SCHEMA]),
+        connect_args={"options": " ".join(options).strip(), "connect_timeout": _CONNECT_TIMEOUT},
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+    engine.update_execution_options(**{_SCHEMA: schema})
+    return engine
+
+
+def own_schema(connection: Connection) -> str | None:
+    """The schema that the address of a server's database names, whether or not it is there yet."""
+    schema: str | None = connection.get_execution_options().get(_SCHEMA)
+    return schema
+
+
+def wait_for_turn(connection: Connection, what: str) -> None:
+    """Be alone among those who do `what` to a server's database until this transaction ends, however long each takes.
+
+    A statement may take any time from now on; but it waits for the locks of others as shortly as ever.
+    """
+    for statement in ("SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = 0"):
+        connection.execute(text(statement))
+    connection.execute(_LOCK, {"what": what})
+    connection.execute(text("SET LOCAL lock_timeout = 5000"))
+
+
 def _begin(connection: PoolProxiedConnection) -> None:
     """pysqlite's own BEGINs come too late, and commit too early.
 
@@ -136,6 +167,11 @@ def is_down(error: DBAPIError) -> bool:
     if state is None:
         return error.connection_invalidated or isinstance(error, OperationalError)
     return str(state).startswith(_POSTGRES_IS_DOWN)
+
+
+def is_collision(error: DBAPIError) -> bool:
+    """Whether a server has ended this transaction so that another one can go on: it may do the next time."""
+    return str(getattr(error.orig, "sqlstate", None)) in _COLLISIONS
 
 
 def try_to_read(session: Session) -> None:

@@ -11,8 +11,9 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateSchema
 
-from ecshop.kernel.db.engine import DatabaseUnusable, shown, writing
+from ecshop.kernel.db.engine import DatabaseUnusable, own_schema, shown, wait_for_turn, writing
 
 
 def migrate(engine: Engine, versions: Path) -> bool:
@@ -35,22 +36,40 @@ def _migrate(engine: Engine, versions: Path) -> bool:
     with engine.connect() as connection:
         if schema_version(connection) == newest_version(versions):
             return False
-    on_sqlite = engine.dialect.name == "sqlite"
     with writing(engine).connect() as connection:
-        if on_sqlite:
-            _foreign_keys(connection, "OFF")
-        config = _config(versions)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
-        if on_sqlite:
-            _foreign_keys(connection, "ON")
+        return (_migrate_file if engine.dialect.name == "sqlite" else _migrate_server)(connection, versions)
+
+
+def _migrate_file(connection: Connection, versions: Path) -> bool:
+    _foreign_keys(connection, "OFF")
+    _upgrade(connection, versions)
+    _foreign_keys(connection, "ON")
     return True
+
+
+def _migrate_server(connection: Connection, versions: Path) -> bool:
+    """Of several that start side by side, one does it."""
+    wait_for_turn(connection, "migrate")
+    if schema_version(connection) == newest_version(versions):
+        return False
+    schema = own_schema(connection)
+    if schema:
+        connection.execute(CreateSchema(schema, if_not_exists=True))
+    _upgrade(connection, versions)
+    return True
+
+
+def _upgrade(connection: Connection, versions: Path) -> None:
+    config = _config(versions)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.commit()
 
 
 def schema_version(connection: Connection) -> str | None:
     """The version that the database is at; None for an empty one."""
-    return MigrationContext.configure(connection).get_current_revision()
+    where = {"version_table_schema": own_schema(connection)}
+    return MigrationContext.configure(connection, opts=where).get_current_revision()
 
 
 def newest_version(versions: Path) -> str | None:

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from ecshop.kernel.db.engine import is_down
+from ecshop.kernel.db.engine import is_collision, is_down
 from ecshop.kernel.deadline import Deadline
 from ecshop.kernel.errors import Aborted, EcshopError, Unavailable
 
@@ -22,6 +22,7 @@ Run = Callable[[Session, Sequence[Any]], Sequence[Any]]
 
 TOO_LATE: Final = "its time was over before it could be begun; try again"
 AWAY: Final = "the database does not answer; try again"
+_AGAIN: Final = 3  # times
 _NOTIFIES: Final = "notifies"
 
 
@@ -65,11 +66,12 @@ def refused(group: Group, error: Exception, *, is_down: bool = False) -> Served:
     return Served([error] * sum(len(work.items) for work in group), is_down=is_down)
 
 
-def serve(session: Session, group: Group, *, locks: bool = True, again: bool = True) -> Served:
+def serve(session: Session, group: Group, *, locks: bool = True, again: int = _AGAIN) -> Served:
     """One transaction for all; when it fails, one for each, so that none fails for a neighbour's sake.
 
     One that `locks` may wait for its beginning: what nobody waits for any more by then is `Aborted`. A single item that
-    was `Overtaken`, or meets a row which another writer has just added, is tried again: now it sees the row.
+    was `Overtaken`, or meets a row which another writer has just added, is tried again: now it sees the row. So are
+    all together when the database has ended them for another transaction's sake: a deadlock or a serialization failure.
     """
     committing = False
     try:
@@ -82,10 +84,12 @@ def serve(session: Session, group: Group, *, locks: bool = True, again: bool = T
     except Exception as error:
         if isinstance(error, DBAPIError) and is_down(error):
             return refused(group, failed(error, committing), is_down=True)
+        if again and isinstance(error, DBAPIError) and is_collision(error):
+            return serve(session, group, locks=locks, again=again - 1)
         if len(group) > 1 or len(group[0].items) > 1:
             return _one_by_one(session, group, locks)
         if again and isinstance(error, IntegrityError | Overtaken):
-            return serve(session, group, locks=locks, again=False)
+            return serve(session, group, locks=locks, again=again - 1)
         return Served([failed(error, committing)])
     finally:
         session.expunge_all()

@@ -2,6 +2,9 @@
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], render_as_batch=True)
+from ecshop.kernel.db.engine import own_schema
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, version_table_schema=own_schema(connection), render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()
