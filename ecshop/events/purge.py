@@ -38,6 +38,9 @@ class Purge:
         await repeat(self._step, f"the purge of {self._name}")
 
     async def _step(self) -> None:
+        if not await self._database.lead.held():
+            await asyncio.sleep(self._every)
+            return
         self._sent, self._applied = 0, ""
         while self._sent is not None or self._applied is not None:
             seconds = await self._database.write(self._slice)

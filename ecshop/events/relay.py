@@ -19,12 +19,15 @@ from ecshop.kernel.db.database import Database
 log = structlog.get_logger("events")
 
 _AT_ONCE: Final = 500
-_POLL: Final = 0.5
+_POLL, _POLL_BESIDE_OTHERS = 0.5, 0.1  # seconds
+_TRY_TO_LEAD: Final = 1.0
 _SAY_EVERY: Final = 60.0
 
 
 class Relay:
     """Publishes after each commit, and polls for what falls due later or was recorded by another process.
+
+    Of several processes on one database, the one that leads relays.
 
     Every `look_every` seconds it looks for what is published and not heard.
     """
@@ -41,6 +44,9 @@ class Relay:
         await repeat(self._step, f"the relay of {self._name}")
 
     async def _step(self) -> None:
+        if not await self._database.lead.held():
+            await asyncio.sleep(_TRY_TO_LEAD)
+            return
         await self._drain()
         if time.monotonic() - self._looked > self._look_every:
             await self._note_receipts()
@@ -52,7 +58,7 @@ class Relay:
 
     async def _woken(self) -> None:
         try:
-            async with asyncio.timeout(_POLL):
+            async with asyncio.timeout(_POLL_BESIDE_OTHERS if self._database.admits_others else _POLL):
                 await self._wake.wait()
         except TimeoutError:
             pass

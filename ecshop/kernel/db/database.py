@@ -27,6 +27,7 @@ from ecshop.kernel.db.engine import (
 )
 from ecshop.kernel.db.file_guard import FileGuard
 from ecshop.kernel.db.lane import Lane
+from ecshop.kernel.db.lead import Lead
 from ecshop.kernel.db.migration import migrate
 from ecshop.kernel.db.transaction import AWAY
 from ecshop.kernel.errors import Aborted, EcshopError
@@ -83,6 +84,7 @@ class Database:
             upkeep=fold_large_log if on_sqlite else None,
         )
         self._lanes = (self._readers, self._apart, self._writers)
+        self.lead = Lead(self.engine)
         self._held = ExitStack()
         self._written_at = -math.inf
 
@@ -144,6 +146,7 @@ class Database:
 
         What hangs in the database is left to the end of the process, and the file is owned until then.
         """
+        self.lead.close()
         ended = [await lane.close() for lane in self._lanes]
         if all(ended):
             self.engine.dispose()
