@@ -17,7 +17,7 @@ from litestar import Litestar, Request, post
 from litestar.params import JSONBody
 from litestar.types import ASGIApp
 
-from ecshop.auth.keys import signing_key_in
+from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.clock import now
 from ecshop.kernel.http.app import create_app
 from ecshop.kernel.http.operation import operation

@@ -15,7 +15,7 @@ from bench import wrk
 from bench.audit import Applied
 from bench.load import Request, Result
 from bench.server import Server
-from ecshop.auth.keys import signing_key_in
+from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.identity import Role
 
 BUYERS: Final = 64

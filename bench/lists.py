@@ -14,7 +14,7 @@ from bench.fill import Filled, user
 from bench.goods import COMMON, RARE, UNKNOWN, is_sold_out
 from bench.load import Request
 from bench.server import Server
-from ecshop.auth.keys import signing_key_in
+from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.identity import Role
 
 _ROUNDS: Final = 20

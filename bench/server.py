@@ -21,7 +21,7 @@ import msgspec
 
 from bench.audit import Books
 from bench.load import Load, Request, Result
-from ecshop.auth.keys import signing_key_in
+from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.identity import Role
 from entrypoints.listening import READY
 from entrypoints.settings import Settings

@@ -12,6 +12,7 @@ from bench.postgres import NoPostgres, Postgres, four_databases
 from bench.progress import say
 from bench.server import Server, cpu_seconds_of, four_free_ports, running
 from bench.table import Row
+from ecshop.auth.key_file import FILE, signing_key_in
 from entrypoints.contexts import NAMES
 
 PRODUCTS: Final = 100
@@ -94,7 +95,9 @@ def _postgres(folder: Path, named: str) -> list[Row]:
 def _one_process_on(folder: Path, databases: Postgres) -> list[Row]:
     name = "PostgreSQL, one process"
     say(f"{name}, {databases.version}")
-    with shop(folder, ECSHOP_DATABASE_URL=databases.setting) as server:
+    signing_key_in(folder)
+    environment = {"ECSHOP_DATABASE_URL": databases.setting, "ECSHOP_SIGNING_KEY": (folder / FILE).read_text()}
+    with shop(folder, **environment) as server:
         _prepare(server)
         databases.analyze()
         cpu = cpu_seconds_of(databases.pid) if databases.pid else 0.0

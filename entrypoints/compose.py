@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from ecshop.auth import module as auth_module
 from ecshop.auth.contract import AuthClient
 from ecshop.auth.http import HttpAuthClient
-from ecshop.auth.keys import KeyInUse
 from ecshop.context import Context
 from ecshop.events.buses.base import EventBus
 from ecshop.kernel.clock import Clock, now
@@ -32,6 +31,7 @@ from entrypoints.identity import Identity
 from entrypoints.neighbours import Neighbours
 from entrypoints.settings import Settings
 from entrypoints.shop import Clients, Shop
+from entrypoints.signing_keys import key_in_use
 
 C = TypeVar("C")
 
@@ -62,7 +62,7 @@ def compose(
             placed,
             auth_module.build(
                 databases["auth"],
-                KeyInUse(settings.folder),
+                key_in_use(settings, databases["auth"]),
                 token_seconds=settings.token_seconds,
                 secrets=settings.secrets(),
                 grants=GRANTS,

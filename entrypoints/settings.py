@@ -83,6 +83,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long an event is kept that every listener has applied; the listeners remember it for twice as long."""
     token_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
     log: Literal["auto", "json", "console"] = "auto"
+    signing_key: str = ""
+    """In PEM, an Ed25519 key by which auth signs, where somebody else keeps it; else auth makes one."""
     client_secret: str = ""
     """What a service of its own proves itself with at auth."""
     client_secrets: str = ""

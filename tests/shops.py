@@ -15,11 +15,11 @@ import pytest
 
 from bench.load import Request
 from bench.server import Server, four_free_ports, running
-from ecshop.auth.keys import signing_key_in
 from ecshop.kernel.identity import Role
 from entrypoints.contexts import NAMES
 from entrypoints.local.redis_server import NoRedis, redis_executable
 from entrypoints.settings import Settings
+from entrypoints.signing_keys import key_of
 from tests.invariants import all_is_well
 from tests.waiting import eventually
 
@@ -39,9 +39,13 @@ class RunningShop:
     def __init__(self, server: Server, database_url: str = "") -> None:
         self.server, self.folder = server, server.folder
         self.settings = Settings(data_dir=str(server.folder), database_url=database_url)
-        self._key = signing_key_in(server.folder)
-        self.staff, self.customer = self._new_token(Role.STAFF), self.new_customer()
+        self.sign_anew()
         self._http = httpx.Client(timeout=30)
+
+    def sign_anew(self) -> None:
+        """By the key that the shop has now."""
+        self._key = key_of(self.settings)
+        self.staff, self.customer = self._new_token(Role.STAFF), self.new_customer()
 
     def new_customer(self) -> str:
         return self._new_token(Role.CUSTOMER)

@@ -1,20 +1,15 @@
-"""The shop's signing key: an Ed25519 key in a file of its own, made on the first start."""
+"""The shop's signing key: an Ed25519 key, what it signs, and how it is written (RFC 8037, RFC 9068)."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
-import os
 import time
-from pathlib import Path
-from tempfile import mkstemp
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import jwt
 import msgspec
-import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -27,19 +22,14 @@ from cryptography.hazmat.primitives.serialization import (
 from uuid_utils.compat import uuid7
 
 from ecshop.kernel.errors import EcshopError
-from ecshop.kernel.file_lock import FileUnusable
 from ecshop.kernel.identity import Role
 from ecshop.kernel.tokens import ALGORITHM, ISSUER, SHOP, TOKEN_TYPE, Jwk, JwkSet
 
-log = structlog.get_logger("auth")
-
-FILE: Final = "signing-key.pem"
-_LOOK_EVERY: Final = 0.5  # seconds
 _MEND: Final = "bring back the right one, or move it away and a new one is made (everybody has to log in again)"
 
 
 class SigningKeyUnusable(EcshopError, code="auth.signing_key_unusable", status=500):
-    """The file of the signing key holds something else."""
+    """The place of the signing key holds something else."""
 
 
 class SigningKey:
@@ -76,105 +66,46 @@ class SigningKey:
         return jwt.encode(standard | claims, self._key, algorithm=ALGORITHM, headers=headers)
 
 
-def signing_key_in(folder: Path) -> SigningKey:
-    """The folder's key, made if there is none yet; only its owner can read it.
+class KeyInUse(Protocol):
+    """The key of a place, where it may be replaced while auth runs."""
 
-    Raises `SigningKeyUnusable`, or `FileUnusable` for a folder that cannot be read or written.
-    """
-    file = folder / FILE
-    try:
-        if not file.exists():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write(file, Ed25519PrivateKey.generate())
-        return _read(file)
-    except OSError as cause:
-        raise FileUnusable.by(cause, file) from cause
-
-
-def replace_signing_key(folder: Path) -> SigningKey:
-    """A new key in the place of the folder's own: tokens of the old one are good no longer. Raises `FileUnusable`."""
-    file = folder / FILE
-    try:
-        draft = _draft(file, Ed25519PrivateKey.generate())
-        draft.replace(file)
-        _sync_folder(folder)
-        return _read(file)
-    except OSError as cause:
-        raise FileUnusable.by(cause, file) from cause
-
-
-class KeyInUse:
-    """The key of a folder, which may be replaced while auth runs."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.key, self._known = signing_key_in(folder), _identity(folder / FILE)
+    async def current(self) -> SigningKey:
+        """Raises `SigningKeyUnusable`, or `Unavailable` while its place does not answer."""
+        ...
 
     async def watch(self) -> None:
-        """Take over the key that is there, until cancelled; without one the last one stays."""
-        while True:
-            await asyncio.sleep(_LOOK_EVERY)
-            found = _identity(self._folder / FILE)
-            if found != self._known:
-                self._known = found
-                self._take_over()
-
-    def _take_over(self) -> None:
-        try:
-            self.key = _read(self._folder / FILE)
-        except (OSError, SigningKeyUnusable) as cause:
-            log.error("the signing key cannot be read; the last one stays in use", error=str(cause))
-        else:
-            log.warning("another key signs from now on; what others have signed is refused", kid=self.key.public.kid)
+        """Take over the key that is there, until cancelled."""
+        ...
 
 
-def _identity(file: Path) -> tuple[int, int] | None:
+class GivenKey:
+    """One that somebody else keeps: it is another one when auth is started anew with it."""
+
+    def __init__(self, pem: str, where: str) -> None:
+        """Raises `SigningKeyUnusable`."""
+        self._key = read_key(pem.encode(), where)
+
+    async def current(self) -> SigningKey:
+        return self._key
+
+    async def watch(self) -> None:
+        """There is nothing to see."""
+
+
+def new_key() -> bytes:
+    """In PEM, as PKCS 8 has it."""
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def read_key(pem: bytes, where: object) -> SigningKey:
+    """Raises `SigningKeyUnusable`, which names `where` it is."""
     try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
-
-
-def _read(file: Path) -> SigningKey:
-    try:
-        key = load_pem_private_key(file.read_bytes(), password=None)
+        key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as cause:
-        raise SigningKeyUnusable(f"{file} holds no private key that can be read; {_MEND}") from cause
+        raise SigningKeyUnusable(f"{where} holds no private key that can be read; {_MEND}") from cause
     if not isinstance(key, Ed25519PrivateKey):
-        raise SigningKeyUnusable(f"{file} holds a key of another kind than Ed25519; {_MEND}")
+        raise SigningKeyUnusable(f"{where} holds a key of another kind than Ed25519; {_MEND}")
     return SigningKey(key)
-
-
-def _write(file: Path, key: Ed25519PrivateKey) -> None:
-    """The first of two writers wins."""
-    draft = _draft(file, key)
-    try:
-        os.link(draft, file)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    _sync_folder(file.parent)
-
-
-def _draft(file: Path, key: Ed25519PrivateKey) -> Path:
-    """Under another name first, so that nobody ever reads half a key."""
-    descriptor, name = mkstemp(prefix=f"{file.stem}.", dir=file.parent)
-    with os.fdopen(descriptor, "wb") as opened:
-        opened.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        opened.flush()
-        os.fsync(opened.fileno())
-    return Path(name)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A name in a folder outlives a power failure only when the folder is written too (fsync(2))."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _base64url(value: bytes) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import CheckConstraint, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ecshop.auth.contract import LONGEST_USER_NAME
-from ecshop.kernel.db.columns import COLUMN_TYPES, sort_key
+from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey, sort_key
 from ecshop.kernel.identity import Role
 
 
@@ -32,3 +32,14 @@ class Account(Base):
     password_hash: Mapped[str] = mapped_column(String(256))
     role: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]
+
+
+class SigningKeyRow(Base):
+    """The one key that signs, where the database is on a server; who shares a folder has it in a file there."""
+
+    __tablename__ = "signing_key"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+    id: Mapped[int] = mapped_column(CountedKey, primary_key=True, autoincrement=False)
+    pem: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime]

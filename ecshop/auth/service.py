@@ -61,14 +61,15 @@ class AuthService:
         account = await self._db.read(_by_name, login.username)
         if not await self._passwords.match(account.password_hash if account else None, login.password) or not account:
             raise InvalidCredentials("user name and password do not belong together")
-        token = self._keys.key.token_for_user(account.id, Role(account.role), self._token_seconds)
+        key = await self._keys.current()
+        token = key.token_for_user(account.id, Role(account.role), self._token_seconds)
         return Token(token, int(self._token_seconds))
 
     async def me(self, actor: Actor) -> User:
         return await self._db.read(_get, actor)
 
     async def jwks(self) -> JwkSet:
-        return self._keys.key.jwks
+        return (await self._keys.current()).jwks
 
     async def service_token(self, request: ServiceTokenRequest) -> Token:
         if request.grant_type != "client_credentials":
@@ -83,7 +84,8 @@ class AuthService:
             raise GrantRefused(refused, error="invalid_scope")
         audience = audience_of(request.audience)
         scope = " ".join(sorted(wanted))
-        token = self._keys.key.token_for_service(request.client_id, audience, scope, SERVICE_TOKEN_SECONDS)
+        key = await self._keys.current()
+        token = key.token_for_service(request.client_id, audience, scope, SERVICE_TOKEN_SECONDS)
         return Token(token, SERVICE_TOKEN_SECONDS, scope=scope)
 
 

@@ -7,7 +7,6 @@ import asyncio
 import msgspec
 
 from ecshop.auth.contract import NewUser, User
-from ecshop.auth.keys import KeyInUse
 from ecshop.auth.module import MIGRATIONS
 from ecshop.auth.service import AuthService
 from ecshop.kernel.db.engine import ownership
@@ -17,6 +16,7 @@ from ecshop.kernel.identity import Role
 from ecshop.kernel.validation import NO_NUL, invalid, wrong
 from entrypoints.databases import database_of
 from entrypoints.settings import Settings
+from entrypoints.signing_keys import key_in_use
 
 
 def add_user(settings: Settings, name: str, password: str, role: Role) -> User:
@@ -57,7 +57,7 @@ async def _add_user(settings: Settings, new: NewUser, role: Role) -> User:
     database.open(MIGRATIONS)
     try:
         service = AuthService(
-            database, KeyInUse(settings.folder), token_seconds=settings.token_seconds, secrets={}, grants={}
+            database, key_in_use(settings, database), token_seconds=settings.token_seconds, secrets={}, grants={}
         )
         return await service.sign_up(new, role)
     finally:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import uvicorn
 
-from ecshop.auth.keys import SigningKey, signing_key_in
+from ecshop.auth.keys import SigningKey
 from ecshop.auth.service import AuthService
 from ecshop.events.buses.base import EventBus, Published
 from ecshop.events.buses.memory import MemoryBus
@@ -38,6 +38,7 @@ from entrypoints.contexts import NAMES
 from entrypoints.listening import listening_socket
 from entrypoints.settings import Settings
 from entrypoints.shop import Clients, Shop
+from entrypoints.signing_keys import key_of
 from tests.contract.wires import Wire, shop_id_in
 from tests.databases import Databases, databases_on, for_a_shop
 
@@ -114,7 +115,7 @@ async def doors(
 async def _together(stack: AsyncExitStack, settings: Settings) -> Doors:
     shop = compose(settings, bus=Forgetful())
     await stack.enter_async_context(shop.running())
-    return Doors(shop.clients, dict.fromkeys(NAMES, shop), signing_key_in(settings.folder))
+    return Doors(shop.clients, dict.fromkeys(NAMES, shop), key_of(settings))
 
 
 async def _apart(stack: AsyncExitStack, settings: Settings) -> Doors:
@@ -129,7 +130,7 @@ async def _apart(stack: AsyncExitStack, settings: Settings) -> Doors:
     stranger = compose(settings, frozenset(), bus=Forgetful())
     await stack.enter_async_context(stranger.running())
     clients = replace(shops["order"].clients, order=stranger.clients.order)
-    return Doors(clients, shops, signing_key_in(settings.folder))
+    return Doors(clients, shops, key_of(settings))
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from ecshop.auth.keys import FILE, signing_key_in
+from ecshop.auth.key_file import FILE, signing_key_in
 from ecshop.kernel.identity import Role
 from tests.shops import RunningShop, need_redis, shop_apart, shop_together
 from tests.waiting import eventually

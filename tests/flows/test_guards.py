@@ -9,7 +9,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ecshop.auth.keys import SigningKey, signing_key_in
+from ecshop.auth.key_file import signing_key_in
+from ecshop.auth.keys import SigningKey
 from ecshop.kernel.identity import Role
 from tests.flows.operations import Operation, is_apart
 from tests.flows.refusals import assert_refused, assert_unauthenticated

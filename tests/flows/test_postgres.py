@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from ecshop.auth.key_file import FILE
 from ecshop.kernel.db.engine import open_engine
 from tests.databases import OnPostgres, PostgresServer, for_a_shop
+from tests.flows.test_commands import ecshop
 from tests.shops import RunningShop, need_redis, sell_out, shop_apart, shop_together
 from tests.waiting import eventually
 
@@ -58,6 +60,19 @@ def test_a_shop_may_have_one_database_with_a_schema_for_each_context(postgres: P
     with shop_together(tmp_path, ECSHOP_DATABASE_URL=one.replace("CONTEXT", "{context}")) as shop:
         sell_out(shop)
     databases.close()
+
+
+def test_a_revoked_key_is_felt_at_once_and_no_folder_had_it(on_postgres: RunningShop) -> None:
+    shop, product = on_postgres, on_postgres.new_product(stock=1)
+    assert shop.order(product, 1).status_code == 201
+    said = ecshop(
+        "keys", "revoke", "--data-dir", shop.settings.data_dir, ECSHOP_DATABASE_URL=shop.settings.database_url
+    )
+    assert "everybody has to log in again" in said.stdout
+    eventually(lambda: shop.call("GET", "/auth/me", shop.customer).status_code, 401, seconds=5)
+    shop.sign_anew()
+    assert shop.call("GET", "/orders", shop.customer).status_code == 200
+    assert not (shop.folder / FILE).exists()
 
 
 def test_keys_are_sorted_by_code_points_whatever_the_database_sorts_by(on_postgres: RunningShop) -> None:

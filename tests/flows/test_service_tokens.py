@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from bench.server import Server, running
-from ecshop.auth.keys import signing_key_in
+from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.identity import Role
 from tests.flows.operations import Operation, is_apart
 from tests.flows.refusals import assert_refused, assert_unauthenticated

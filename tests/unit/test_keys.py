@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from uuid_utils.compat import uuid7
 
-from ecshop.auth.keys import FILE, SigningKey, SigningKeyUnusable, signing_key_in
+from ecshop.auth.key_file import FILE, signing_key_in
+from ecshop.auth.keys import SigningKey, SigningKeyUnusable
 from ecshop.kernel.identity import Role
 
 
@@ -52,7 +53,7 @@ def test_processes_that_make_the_key_at_the_same_time_agree_on_one(tmp_path: Pat
     making = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from ecshop.auth.keys import signing_key_in\n"
+        "from ecshop.auth.key_file import signing_key_in\n"
         "print('ready', flush=True)\n"
         "sys.stdin.readline()\n"
         "print(signing_key_in(Path(sys.argv[1])).public.kid)\n"

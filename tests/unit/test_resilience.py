@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from ecshop.auth.keys import signing_key_in
+from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
 from tests.unit.notes import MIGRATIONS

@@ -1,10 +1,10 @@
-"""Accounts, and the event tables."""
+"""Accounts, the signing key, and the event tables."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from ecshop.events.schema import create_event_tables
-from ecshop.kernel.db.columns import CompactUuid, Instant, sort_key
+from ecshop.kernel.db.columns import CompactUuid, CountedKey, Instant, sort_key
 
 revision = "auth_0001"
 down_revision = None
@@ -20,5 +20,12 @@ def upgrade() -> None:
         sa.Column("role", sa.String(16), nullable=False),
         sa.Column("created_at", Instant, nullable=False),
         sa.CheckConstraint("role IN ('customer', 'staff', 'admin')", name="known_role"),
+    )
+    op.create_table(
+        "signing_key",
+        sa.Column("id", CountedKey, primary_key=True, autoincrement=False),
+        sa.Column("pem", sa.Text, nullable=False),
+        sa.Column("made_at", Instant, nullable=False),
+        sa.CheckConstraint("id = 1", name="only_one"),
     )
     create_event_tables()

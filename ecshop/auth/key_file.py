@@ -1,0 +1,117 @@
+"""The signing key in a file of its own, made on the first start: where the shop's data is a folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Final
+
+import structlog
+
+from ecshop.auth.keys import SigningKey, SigningKeyUnusable, new_key, read_key
+from ecshop.kernel.file_lock import FileUnusable
+
+log = structlog.get_logger("auth")
+
+FILE: Final = "signing-key.pem"
+_LOOK_EVERY: Final = 0.5  # seconds
+
+
+def signing_key_in(folder: Path) -> SigningKey:
+    """The folder's key, made if there is none yet; only its owner can read it.
+
+    Raises `SigningKeyUnusable`, or `FileUnusable` for a folder that cannot be read or written.
+    """
+    file = folder / FILE
+    try:
+        if not file.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write(file, new_key())
+        return _read(file)
+    except OSError as cause:
+        raise FileUnusable.by(cause, file) from cause
+
+
+def replace_signing_key(folder: Path) -> SigningKey:
+    """A new key in the place of the folder's own: tokens of the old one are good no longer. Raises `FileUnusable`."""
+    file = folder / FILE
+    try:
+        draft = _draft(file, new_key())
+        draft.replace(file)
+        _sync_folder(folder)
+        return _read(file)
+    except OSError as cause:
+        raise FileUnusable.by(cause, file) from cause
+
+
+class KeyOfFolder:
+    """Satisfies `KeyInUse`. Without a file the last key stays in use."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `SigningKeyUnusable` or `FileUnusable`."""
+        self._folder = folder
+        self._key, self._known = signing_key_in(folder), _identity(folder / FILE)
+
+    async def current(self) -> SigningKey:
+        return self._key
+
+    async def watch(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            found = _identity(self._folder / FILE)
+            if found != self._known:
+                self._known = found
+                self._take_over()
+
+    def _take_over(self) -> None:
+        try:
+            self._key = _read(self._folder / FILE)
+        except (OSError, SigningKeyUnusable) as cause:
+            log.error("the signing key cannot be read; the last one stays in use", error=str(cause))
+        else:
+            log.warning("another key signs from now on; what others have signed is refused", kid=self._key.public.kid)
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _read(file: Path) -> SigningKey:
+    return read_key(file.read_bytes(), file)
+
+
+def _write(file: Path, pem: bytes) -> None:
+    """The first of two writers wins."""
+    draft = _draft(file, pem)
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    _sync_folder(file.parent)
+
+
+def _draft(file: Path, pem: bytes) -> Path:
+    """Under another name first, so that nobody ever reads half a key."""
+    descriptor, name = mkstemp(prefix=f"{file.stem}.", dir=file.parent)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(pem)
+        opened.flush()
+        os.fsync(opened.fileno())
+    return Path(name)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A name in a folder outlives a power failure only when the folder is written too (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

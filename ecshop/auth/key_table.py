@@ -1,0 +1,74 @@
+"""The signing key in auth's database: where that is on a server, and all replicas have to sign by the same one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ecshop.auth.keys import SigningKey, SigningKeyUnusable, new_key, read_key
+from ecshop.auth.models import SigningKeyRow
+from ecshop.kernel.clock import now
+from ecshop.kernel.db.database import Database
+from ecshop.kernel.errors import Unavailable
+
+log = structlog.get_logger("auth")
+
+_WHERE: Final = "auth's table signing_key"
+_ONLY: Final = 1
+_LOOK_EVERY: Final = 1.0  # seconds
+
+
+def signing_key_of(session: Session) -> SigningKey:
+    """Made if there is none yet: of two who make one, the second meets the first one's row, and is asked to try again.
+
+    Raises `SigningKeyUnusable`.
+    """
+    pem = _pem(session)
+    if pem is None:
+        pem = new_key().decode()
+        session.add(SigningKeyRow(id=_ONLY, pem=pem, made_at=now()))
+        session.flush()
+    return read_key(pem.encode(), _WHERE)
+
+
+def replace_signing_key_of(session: Session) -> SigningKey:
+    """A new key in the place of the old one: tokens of that are good no longer."""
+    pem = new_key().decode()
+    session.merge(SigningKeyRow(id=_ONLY, pem=pem, made_at=now()))
+    return read_key(pem.encode(), _WHERE)
+
+
+class KeyOfDatabase:
+    """Satisfies `KeyInUse`. While the database does not answer, the last key stays in use."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._key: SigningKey | None = None
+
+    async def current(self) -> SigningKey:
+        if self._key is None:
+            self._key = await self._db.write(signing_key_of)
+        return self._key
+
+    async def watch(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            try:
+                pem = await self._db.read(_pem)
+                if pem is not None:
+                    self._take_over(read_key(pem.encode(), _WHERE))
+            except (Unavailable, SigningKeyUnusable) as cause:
+                log.error("the signing key cannot be read; the last one stays in use", error=str(cause))
+
+    def _take_over(self, key: SigningKey) -> None:
+        if self._key is not None and key.public != self._key.public:
+            log.warning("another key signs from now on; what others have signed is refused", kid=key.public.kid)
+        self._key = key
+
+
+def _pem(session: Session) -> str | None:
+    return session.scalar(select(SigningKeyRow.pem))
