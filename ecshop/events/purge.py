@@ -15,7 +15,7 @@ from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
 
 _HOLD: Final = 0.005  # seconds of a slice, which the writer of SQLite has for nothing else
-_PAUSE: Final = 30  # times as long as a slice: what waits for the writer goes first
+_PAUSE: Final = 60  # times as long as a slice: what waits for the writer goes first
 _LONGEST_PAUSE: Final = 5.0  # seconds
 _FEWEST, _FIRST, _MOST = 20, 200, 2000
 """Rows of a slice."""

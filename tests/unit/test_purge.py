@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
+from ecshop.events import inbox, outbox
 from ecshop.events.catalog import StockDepleted
-from ecshop.events.outbox import record
+from ecshop.events.outbox import Purged, record
 from ecshop.events.purge import Purge
 from ecshop.events.tables import Inbox, Outbox
 from ecshop.kernel.clock import now
@@ -86,3 +88,30 @@ async def test_it_begins_anew_after_a_while(open_database: OpenDatabase) -> None
         for _ in range(2):
             await shop.write(heard, 10, 2 * HOUR)
             await eventually_async(lambda: shop.read(rows), (0, 0))
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize(
+    "forget", [lambda s: outbox.purge(s, now(), 0, 100), lambda s: inbox.purge(s, "shelf", now(), "", 100)]
+)
+async def test_a_slice_looks_at_no_more_than_it_may_forget(
+    open_database: OpenDatabase, forget: Callable[[Session], Purged[Any]]
+) -> None:
+    shop = open_database()
+
+    def steps_of_a_slice(session: Session) -> int:
+        """In hundreds of SQLite's own."""
+        driver = session.connection().connection.driver_connection
+        assert driver is not None
+        steps: list[None] = []
+        driver.set_progress_handler(lambda: steps.append(None), 100)
+        assert forget(session).rows == 100
+        driver.set_progress_handler(None, 100)
+        return len(steps)
+
+    steps: list[int] = []
+    for _ in range(2):
+        await shop.write(heard, 2_000, 2 * HOUR)
+        await shop.write(applied, 2_000, (2 + len(steps)) * HOUR)
+        steps.append(await shop.write(steps_of_a_slice))
+    assert steps[1] <= steps[0] + 1
