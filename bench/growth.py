@@ -58,7 +58,7 @@ class _Shop(NamedTuple):
 def measure(large: Path, scratch: Path, wanted: Wanted) -> tuple[list[Pair], list[str]]:
     """The table, and what there is to say besides. Raises `NoRoom` or `FileExistsError`."""
     made = filled(large) or fill(large, wanted.products, wanted.orders)
-    need_room(scratch, 2 * bytes_on_disk(large), "to purge a copy of it")
+    need_room(scratch, 3 * bytes_on_disk(large), "to purge a copy of it beside another one")
     small = scratch / "small"
     few = fill(small, *_SMALL)
     starts = [_warm_start(folder) for folder in (small, large)]
@@ -69,7 +69,7 @@ def measure(large: Path, scratch: Path, wanted: Wanted) -> tuple[list[Pair], lis
         pairs = _order_pairs(bought, rates) + _list_pairs(shops) + _constant_pairs(shops, rates, wanted.minutes * 60)
         memory = [each.server.peak_memory() for each in shops]
         oversold = [each.server.books.oversold_units(units_of) for each in shops]
-    cost = cost_of_purge(large, scratch / "purged", shops[1].orders)
+    cost = cost_of_purge(large, scratch, shops[1].orders)
     purge = f"a purge of {cost.rows:,} rows meanwhile:"
     return [
         *pairs,

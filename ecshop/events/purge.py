@@ -15,10 +15,12 @@ from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
 
 _HOLD: Final = 0.005  # seconds of a slice, which the writer of SQLite has for nothing else
-_PAUSE: Final = 60  # times as long as a slice: what waits for the writer goes first
+_PAUSE: Final = 30  # times as long as a slice: what waits for the writer goes first
 _LONGEST_PAUSE: Final = 5.0  # seconds
 _FEWEST, _FIRST, _MOST = 20, 200, 2000
 """Rows of a slice."""
+_A_SECOND: Final = 8000
+"""Rows: more than a full load leaves behind, and few enough to cost it little."""
 
 
 class Purge:
@@ -43,9 +45,9 @@ class Purge:
             return
         self._sent, self._applied = 0, ""
         while self._sent is not None or self._applied is not None:
-            seconds = await self._database.write(self._slice)
-            self._rows = max(_FEWEST, min(_MOST, round(self._rows * _HOLD / max(seconds, _HOLD / 4))))
-            await asyncio.sleep(min(seconds * _PAUSE, _LONGEST_PAUSE))
+            rows, seconds = self._rows, await self._database.write(self._slice)
+            self._rows = max(_FEWEST, min(_MOST, round(rows * _HOLD / max(seconds, _HOLD / 4))))
+            await asyncio.sleep(min(max(seconds * _PAUSE, rows / _A_SECOND), _LONGEST_PAUSE))
         await asyncio.sleep(self._every)
 
     def _slice(self, session: Session) -> float:
