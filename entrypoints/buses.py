@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, cast
 
 from ecshop.events.buses.base import EventBus
 from ecshop.events.buses.memory import MemoryBus
@@ -12,6 +13,9 @@ from entrypoints.contexts import ALL, CONTEXTS
 from entrypoints.settings import BadSetting, Settings
 
 if TYPE_CHECKING:
+    from litestar.types import ControllerRouterHandler
+
+    from ecshop.events.buses.pubsub import PubSubBus
     from ecshop.events.buses.pubsub_project import Project
 
 _ANY_PROJECT: Final = "ecshop"
@@ -19,10 +23,23 @@ _ANY_PROJECT: Final = "ecshop"
 
 
 def bus_of(settings: Settings, here: frozenset[str], shop_id: str) -> EventBus:
-    """For the contexts that are `here`. Raises `BadSetting`, `RedisUnusable` or `PubSubUnusable`."""
-    if here == ALL:
+    """For servers of the contexts that are `here`. Raises `BadSetting`, `RedisUnusable` or `PubSubUnusable`."""
+    if here == ALL or (settings.background == "off" and not settings.push_audience):
         return MemoryBus()
-    return _over_pubsub(settings, shop_id) if settings.broker == "pubsub" else _over_redis(settings, shop_id)
+    return _broker_of(settings, shop_id)
+
+
+def workers_bus(settings: Settings, shop_id: str) -> EventBus:
+    """The services' own where they have one: a broker that is named. Raises as `bus_of`."""
+    return _broker_of(settings, shop_id) if settings.names_a_broker else MemoryBus()
+
+
+def push_of(settings: Settings, bus: EventBus) -> tuple[ControllerRouterHandler, Callable[[], Awaitable[None]]]:
+    """Where Pub/Sub pushes events to, and what keeps the keys fresh by which that is checked."""
+    from entrypoints.push import PushTokens, push_route  # noqa: PLC0415 - of an extra
+
+    tokens = PushTokens(settings)
+    return push_route(cast("PubSubBus", bus), tokens), tokens.keep_fresh
 
 
 def listeners() -> dict[str, list[str]]:
@@ -56,6 +73,10 @@ def pubsub_project(settings: Settings, shop_id: str) -> Project:
     return Project(name, names, emulator)
 
 
+def _broker_of(settings: Settings, shop_id: str) -> EventBus:
+    return _over_pubsub(settings, shop_id) if settings.broker == "pubsub" else _over_redis(settings, shop_id)
+
+
 def _over_redis(settings: Settings, shop_id: str) -> EventBus:
     if not settings.redis_url:
         raise BadSetting(
@@ -71,4 +92,4 @@ def _over_pubsub(settings: Settings, shop_id: str) -> EventBus:
     project = pubsub_project(settings, shop_id)
     from ecshop.events.buses.pubsub import PubSubBus  # noqa: PLC0415 - of an extra, which is there by now
 
-    return PubSubBus(project)
+    return PubSubBus(project, pulls=not settings.push_audience)

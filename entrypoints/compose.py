@@ -23,7 +23,7 @@ from ecshop.product.http import HttpProductClient
 from ecshop.stock import module as stock_module
 from ecshop.stock.contract import StockClient
 from ecshop.stock.http import HttpStockClient
-from entrypoints.buses import bus_of
+from entrypoints.buses import bus_of, push_of
 from entrypoints.contexts import ALL
 from entrypoints.databases import database_of
 from entrypoints.grants import GRANTS
@@ -47,11 +47,12 @@ def compose(
     product: ProductClient | None = None,
     stock: StockClient | None = None,
     order: OrderClient | None = None,
+    with_events: bool | None = None,
 ) -> Shop:
     """Place the contexts named in `here` in this process; the others are reached over HTTP.
 
-    A database, bus or clock that is given stands in for the one that the settings would make, a client for the one over
-    HTTP. Raises `BadSetting`, `FileUnusable`, `SigningKeyUnusable`, `RedisUnusable` or `PubSubUnusable`.
+    What is given stands in for what the settings would make, a client for the one over HTTP. Raises `BadSetting`,
+    `FileUnusable`, `SigningKeyUnusable`, `RedisUnusable` or `PubSubUnusable`.
     """
     databases = {name: database_of(settings, name) for name in here - {*(databases or {})}} | {**(databases or {})}
     identity, neighbours = Identity(settings), Neighbours(settings, here)
@@ -92,16 +93,19 @@ def compose(
     elif order is None:
         order = HttpOrderClient(neighbours.remote("order", auth))
 
+    bus = bus or bus_of(settings, here, identity.id)
     return Shop(
         placed,
         Clients(auth, product, stock, order),
-        bus or bus_of(settings, here, identity.id),
+        bus,
         Verifier(auth.jwks, callees=here),
         neighbours,
         identity.admit,
         request_seconds=settings.request_seconds,
         retention=timedelta(hours=settings.retention_hours),
         with_internal=here != ALL,
+        with_events=with_events if with_events is not None else settings.background == "on",
+        push=push_of(settings, bus) if settings.push_audience else None,
     )
 
 

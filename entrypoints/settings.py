@@ -67,12 +67,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much of each file is read from memory that the system maps it to; 0 is none."""
     bus: Literal["auto", "redis", "pubsub"] = "auto"
     """What carries events between services; `auto` is Redis, and Pub/Sub where its emulator is named alone."""
+    background: Literal["on", "off"] = "on"
+    """Whether servers relay and consume events; where they do not, a `worker` on the same databases does."""
     redis_url: str = ""
     google_cloud_project: Annotated[str, Meta(pattern=_PROJECT)] = ""
     pubsub_emulator_host: str = ""
     """Host and port; there the project may have any name, and needs none."""
     pubsub_prefix: Annotated[str, Meta(pattern=_PUBSUB_PREFIX)] = ""
     """What the shop's topics and subscriptions begin with; else it is ecshop- and the shop's id."""
+    push_audience: str = ""
+    """Has Pub/Sub push events to this service, instead of it pulling them: what the tokens of a push are meant for."""
+    push_email: str = ""
+    """The service account that pushes."""
+    push_issuer: str = "https://accounts.google.com"
+    push_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
     reservation_seconds: Seconds = 60
     """How long stock holds units for an order that is not recorded before it asks what became of it."""
     request_seconds: Seconds = 10
@@ -104,6 +112,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def log_as_json(self) -> bool | None:
         """None means JSON unless on a terminal."""
         return None if self.log == "auto" else self.log == "json"
+
+    @property
+    def names_a_broker(self) -> bool:
+        return bool(self.bus != "auto" or self.redis_url or self.pubsub_emulator_host)
 
     @property
     def broker(self) -> Literal["redis", "pubsub"]:
@@ -173,6 +185,16 @@ def _check_addresses(settings: Settings) -> None:
         raise BadSetting("ECSHOP_DATABASE_URL needs {context} in it: each context has a database of its own")
     if settings.redis_url and not _REDIS_URL.fullmatch(settings.redis_url):
         raise BadSetting("REDIS_URL is no address of a Redis; write it like redis://127.0.0.1:6379/0")
+    if settings.background == "off" and not all(map(settings.server_of, NAMES)):
+        raise BadSetting(
+            "ECSHOP_BACKGROUND=off leaves the events to a worker, which SQLite does not admit beside the shop: "
+            "set ECSHOP_DATABASE_URL to a PostgreSQL"
+        )
+    if settings.push_audience and not (settings.push_email and settings.broker == "pubsub"):
+        raise BadSetting(
+            "ECSHOP_PUSH_AUDIENCE has Pub/Sub push events here: that needs ECSHOP_BUS=pubsub, and in ECSHOP_PUSH_EMAIL "
+            "the service account that pushes"
+        )
     for name, value in parse_qsl(urlsplit(settings.redis_url).query):
         if name in _REDIS_FILES and not Path(value).is_file():
             raise BadSetting(f"REDIS_URL names {value} as its {name}, and there is no such file")

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from ecshop.auth.contract import AuthClient
 from ecshop.context import Context
@@ -60,18 +60,34 @@ class Shop:
         request_seconds: float,
         retention: timedelta,
         with_internal: bool,
+        with_events: bool,
+        push: tuple[ControllerRouterHandler, Job] | None = None,
     ) -> None:
+        """Without events, a worker relays, consumes and purges them instead.
+
+        `push` is where a broker brings events by itself, and what keeps it going.
+        """
         self.contexts, self.clients = contexts, clients
         self._bus, self._verifier, self._neighbours = bus, verifier, neighbours
         self._admit = admit
         self._metrics, self._retention = Metrics(), retention
-        self._request_seconds, self._with_internal = request_seconds, with_internal
+        self._request_seconds, self._with_internal, self._with_events = request_seconds, with_internal, with_events
+        self.consumers = [
+            Consumer(context.name, context.database, context.subscriptions)
+            for context in contexts
+            if context.subscriptions
+        ]
+        self._push = push
+        for consumer in self.consumers:
+            bus.connect(consumer)
 
     def app(self) -> ASGIApp:
         """What serves the contexts while the shop is `running`."""
         routes = [route for context in self.contexts for route in context.public]
         if self._with_internal:
             routes += [route for context in self.contexts for route in context.internal]
+        if self._push:
+            routes.append(self._push[0])
         names = [context.name for context in self.contexts]
         return create_app(
             routes,
@@ -101,9 +117,13 @@ class Shop:
             await stack.enter_async_context(_at_work(self._jobs()))
             yield
 
+    async def has_due(self) -> bool:
+        """Whether any event waits for being relayed. Raises `Aborted`."""
+        return any([await context.database.read(count_due) for context in self.contexts])
+
     async def _report(self) -> dict[str, str]:
         """Relays and neighbours always, other background work when it waits for something."""
-        relays = {f"the relay of {context.name}": OK for context in self.contexts}
+        relays = {f"the relay of {context.name}": OK for context in self.contexts if self._with_events}
         return {**relays, **await self._neighbours.report(), **troubles}
 
     async def _measure(self) -> bytes:
@@ -119,16 +139,19 @@ class Shop:
         await asyncio.gather(*(context.database.close() for context in self.contexts))
 
     def _jobs(self) -> list[Job]:
-        jobs: list[Job] = []
+        own = [job for context in self.contexts for job in context.background]
+        push = [self._push[1]] if self._push else []
+        events = self._event_jobs() if self._with_events else []
+        return [self._verifier.watch, *self._neighbours.jobs, *own, *push, *events]
+
+    def _event_jobs(self) -> list[Job]:
+        jobs: list[Job] = [self._bus.run]
         for context in self.contexts:
-            if context.subscriptions:
-                self._bus.connect(Consumer(context.name, context.database, context.subscriptions))
             jobs += [
                 Relay(context.name, context.database, self._bus).run,
                 Purge(context.name, context.database, self._retention).run,
-                *context.background,
             ]
-        return [self._bus.run, self._verifier.watch, *self._neighbours.jobs, *jobs]
+        return jobs
 
 
 @asynccontextmanager

@@ -2,25 +2,68 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ecshop.events.consumer import Outcome
+from ecshop.kernel.errors import Unavailable
+from ecshop.kernel.telemetry.troubles import troubles
+from entrypoints.buses import workers_bus
 from entrypoints.compose import compose
 from entrypoints.contexts import NAMES
+from entrypoints.identity import Identity
 from entrypoints.serve import uvloop_runner
 from entrypoints.settings import BadSetting, Settings
+from entrypoints.shop import Shop
 from entrypoints.stopping import LAST_STOP, stop_signal
 
+_LOOK_EVERY: Final = 0.2  # seconds
 
-def run_worker(settings: Settings) -> None:
-    """Work until SIGINT or SIGTERM. Raises `BadSetting` on SQLite, whose one process does this work itself."""
-    if not all(settings.server_of(name) for name in NAMES):
+Did = Mapping[str, Mapping[Outcome, int]]
+"""How often each listener did what."""
+
+
+def run_worker(settings: Settings, until_idle: float | None = None) -> Did:
+    """Work until SIGINT or SIGTERM, or until there was nothing to do for so many seconds; says what it did.
+
+    Raises `BadSetting` on SQLite, whose one process does this work itself.
+    """
+    if not all(map(settings.server_of, NAMES)):
         raise BadSetting(
             "a worker shares its databases with servers, and SQLite admits one process: "
             "set ECSHOP_DATABASE_URL to a PostgreSQL, or let the shop do this work itself, as it does"
         )
     with uvloop_runner() as runner:
-        runner.run(_work(settings))
+        return runner.run(_work(settings, until_idle))
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, until_idle: float | None) -> Did:
     stop = stop_signal(within=LAST_STOP)
-    async with compose(settings).running():
-        await stop.wait()
+    shop = compose(settings, bus=workers_bus(settings, Identity(settings).id), with_events=True)
+    async with shop.running():
+        ends: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
+        if until_idle is not None:
+            ends.append(asyncio.create_task(_idle(shop, until_idle)))
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+    return {consumer.name: consumer.outcomes for consumer in shop.consumers}
+
+
+async def _idle(shop: Shop, seconds: float) -> None:
+    """Until no event has come and none was due for so long, while nothing was away."""
+    seen, since = -1, time.monotonic()
+    while time.monotonic() - since < seconds:
+        await asyncio.sleep(_LOOK_EVERY)
+        handled = sum(sum(consumer.outcomes.values()) for consumer in shop.consumers)
+        if handled != seen or troubles or await _has_due(shop):
+            seen, since = handled, time.monotonic()
+
+
+async def _has_due(shop: Shop) -> bool:
+    try:
+        return await shop.has_due()
+    except Unavailable:
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
@@ -30,6 +31,11 @@ Handler = Callable[[Session, Sequence[Any]], Sequence[str]]
 """Applies events of one type set-wise, in the consumer's transaction; says for the log what it did with each."""
 
 
+class Outcome(NamedTuple):
+    type: str
+    did: str
+
+
 class Delivery(NamedTuple):
     message: Envelope[Event] | bytes
     """The bytes that a broker has brought, or an envelope that has never left this process."""
@@ -52,6 +58,8 @@ class Consumer:
         backoff: Sequence[timedelta] = BACKOFF,
     ) -> None:
         self.name, self._database, self._backoff = name, database, backoff
+        self.outcomes: Counter[Outcome] = Counter()
+        """How often it did what, since it began."""
         self._handlers = {event.type: handler for event, handler in handlers.items()}
 
     @property
@@ -129,8 +137,9 @@ class Consumer:
         self._warn("became a dead letter", envelope, cause)
 
     def _log(self, envelope: AnyEnvelope, did: str) -> None:
+        self.outcomes[Outcome(envelope.type, did)] += 1
         log.info(
-            "event",
+            "event received",
             consumer=self.name,
             type=envelope.type,
             subject=envelope.subject,
@@ -139,10 +148,12 @@ class Consumer:
         )
 
     def _warn(self, did: str, envelope: AnyEnvelope | None, cause: Exception, **fields: Any) -> None:
+        type_ = envelope.type if envelope else "undecodable"
+        self.outcomes[Outcome(type_, did)] += 1
         log.warning(
-            "event",
+            "event received",
             consumer=self.name,
-            type=envelope.type if envelope else "undecodable",
+            type=type_,
             subject=envelope.subject if envelope else "",
             did=did,
             request_id=(envelope and envelope.requestid) or "",

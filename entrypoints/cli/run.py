@@ -61,9 +61,20 @@ def serve(contexts: tuple[str, ...], host: str | None, port: int | None, data_di
 
 @click.command()
 @DATA_DIR
+@click.option(
+    "--until-idle",
+    type=click.FloatRange(min=1, max=86_400),
+    metavar="SECONDS",
+    help="End once there was nothing to do for so long, as a job does.",
+)
 @report_errors
-def worker(data_dir: str | None) -> None:
+def worker(data_dir: str | None, until_idle: float | None) -> None:
     """Relay and consume events without HTTP, beside servers on the same PostgreSQL."""
     from entrypoints.worker import run_worker
 
-    run_worker(settings_of(data_dir=data_dir))
+    did = run_worker(settings_of(data_dir=data_dir), until_idle)
+    for listener, outcomes in did.items():
+        for outcome, times in sorted(outcomes.items()):
+            print(f"{listener:<8}  {times:>7,}  {outcome.type}  {outcome.did}")
+    if not any(did.values()):
+        print("no event came")

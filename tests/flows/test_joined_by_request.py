@@ -31,7 +31,7 @@ def subjects_of(shop: RunningShop, request_id: str) -> list[str]:
 
 def applied(shop: RunningShop, request_id: str) -> list[dict[str, Any]]:
     """A stream of a broker brings all events of a context, also those that a consumer does not listen to."""
-    lines = [line for line in log_of(shop, request_id) if line["event"] == "event"]
+    lines = [line for line in log_of(shop, request_id) if line["event"] == "event received"]
     return [line for line in lines if line["did"] != "ignored: not listened to"]
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
 from ecshop.events.backoff import repeat
 from ecshop.events.buses.base import Published
-from ecshop.events.buses.pubsub_listener import EVENT, LISTENER, OUTBOX, SEQ, TYPE, Listener
+from ecshop.events.buses.pubsub_applying import EVENT, LISTENER, OUTBOX, SEQ, TYPE, Applying
+from ecshop.events.buses.pubsub_listener import Listener
 from ecshop.events.buses.pubsub_project import Message, Project
 from ecshop.events.consumer import Consumer
 from ecshop.events.envelope import body_of
@@ -30,9 +32,11 @@ _by_type = attrgetter("type")
 class PubSubBus:
     """Topics and subscriptions have to be there: `Project.create` makes them."""
 
-    def __init__(self, project: Project) -> None:
-        self._project, self._names = project, project.names
-        self._listeners: list[Listener] = []
+    def __init__(self, project: Project, *, pulls: bool = True) -> None:
+        """Where it does not pull, events are pushed: they are `receive`d."""
+        self._project, self._names, self._pulls = project, project.names, pulls
+        self._applying: dict[str, Applying] = {}
+        """By subscription."""
         self._outboxes = project.names.outboxes
         self._said: dict[str, dict[Receipt, _Said]] = {}
         """By outbox, what some of the listeners of an event have said, or all, and is not noted yet."""
@@ -40,7 +44,13 @@ class PubSubBus:
 
     def connect(self, consumer: Consumer) -> None:
         for type_ in sorted(consumer.types & self._names.listeners.keys()):
-            self._listeners.append(Listener(self._project, consumer, type_))
+            subscription = self._names.subscription(type_, consumer.name).id
+            self._applying[subscription] = Applying(self._project, consumer)
+
+    async def receive(self, subscription: str, message: Message) -> timedelta | None:
+        """As a listener's that was pulled; raises `Unavailable`, or `KeyError` for a subscription of nobody here."""
+        [verdict] = await self._applying[subscription].apply([message])
+        return verdict
 
     async def publish(self, outbox: str, events: Sequence[Outgoing]) -> Published:
         listened = sorted((event for event in events if event.type in self._names.listeners), key=_by_type)
@@ -76,12 +86,13 @@ class PubSubBus:
         return ()
 
     async def run(self) -> None:
+        listeners = [Listener(self._project, *one) for one in self._applying.items() if self._pulls]
         try:
             async with asyncio.TaskGroup() as tasks:
-                for listener in self._listeners:
-                    tasks.create_task(repeat(listener.step, listener.name))
+                for listener in listeners:
+                    tasks.create_task(repeat(listener.step, f"the listener of {listener.subscription}"))
         finally:
-            await asyncio.gather(*(listener.release() for listener in self._listeners))
+            await asyncio.gather(*(listener.release() for listener in listeners))
 
     async def close(self) -> None:
         for pulling in self._pulling.values():
