@@ -11,11 +11,15 @@ from typing import Final
 
 @dataclass(frozen=True)
 class ContextEntry:
-    """`port` is where it listens as a service of its own, `colour` what its log lines have in the split mode."""
+    """`port` is where it listens as a service of its own, `colour` what its log lines have in the split mode.
+
+    All that it serves to the public is under one of its `paths`.
+    """
 
     name: str
     port: int
     colour: str
+    paths: tuple[str, ...]
 
     @property
     def module(self) -> ModuleType:
@@ -29,10 +33,10 @@ class ContextEntry:
 
 
 CONTEXTS: Final = (
-    ContextEntry("auth", 8000, "magenta"),
-    ContextEntry("product", 8001, "green"),
-    ContextEntry("stock", 8002, "yellow"),
-    ContextEntry("order", 8003, "cyan"),
+    ContextEntry("auth", 8000, "magenta", ("auth", ".well-known")),
+    ContextEntry("product", 8001, "green", ("products", "categories")),
+    ContextEntry("stock", 8002, "yellow", ("stock",)),
+    ContextEntry("order", 8003, "cyan", ("orders", "order")),
 )
 NAMES: Final = tuple(context.name for context in CONTEXTS)
 ALL: Final = frozenset(NAMES)

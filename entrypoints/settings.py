@@ -33,6 +33,7 @@ _OPTIONS: Final = {"base_port": "port"}
 """Options that set a field of another name."""
 _HOST: Final = r"([\w.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
 _URL: Final = re.compile(rf"https?://{_HOST}(/[\w./~-]*)?", re.IGNORECASE)
+_ORIGIN: Final = re.compile(rf"https?://{_HOST}", re.IGNORECASE)
 _REDIS_URL: Final = re.compile(rf"rediss?://([^@/?#\s]*@)?{_HOST}(/\d*)?(\?\S*)?|unix://\S+", re.IGNORECASE)
 _SHOP_ID: Final = rule(r"^[a-z0-9-]{0,40}$", "of at most 40 small letters, digits and hyphens")
 _PROJECT: Final = rule(r"^([a-z][a-z0-9.:-]{0,60}[a-z0-9])?$", "the id of a Google Cloud project")
@@ -93,6 +94,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: Literal["auto", "json", "console"] = "auto"
     signing_key: str = ""
     """In PEM, an Ed25519 key by which auth signs, where somebody else keeps it; else auth makes one."""
+    gateway_rate: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+    """Requests a second that the gateway lets pass of one client; for a moment ten times as many."""
+    cors_origins: str = ""
+    """At the gateway, whose pages may call the shop from a browser: https://shop.example,https://console.example"""
     client_secret: str = ""
     """What a service of its own proves itself with at auth."""
     client_secrets: str = ""
@@ -123,6 +128,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.bus != "auto":
             return self.bus
         return "pubsub" if self.pubsub_emulator_host and not self.redis_url else "redis"
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
 
     def secrets(self) -> dict[str, str]:
         """Raises `BadSetting`."""
@@ -201,4 +210,7 @@ def _check_addresses(settings: Settings) -> None:
     for name, url in settings.urls.items():
         if not _URL.fullmatch(url):
             raise BadSetting(f"{_PREFIX}{name.upper()}_URL is {url!r}: write it like {_DEFAULT_URLS[name]}")
+    for origin in settings.allowed_origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise BadSetting(f"ECSHOP_CORS_ORIGINS has {origin!r}: write them like https://shop.example, with commas")
     settings.secrets()

@@ -11,7 +11,7 @@ import pytest
 from entrypoints.local.pubsub_emulator import NoPubSub, pubsub_emulator
 from entrypoints.local.redis_server import redis_server
 from tests.databases import Databases, OnPostgres, PostgresServer, databases_on, for_a_shop, postgres_server
-from tests.shops import RunningShop, need_redis, shop_apart, shop_together
+from tests.shops import RunningShop, need_nginx, need_redis, shop_behind_gateway, shop_together
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -93,9 +93,10 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
 
 @pytest.fixture(scope="session")
 def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    """The whole shop as four services with a Redis between them."""
+    """The whole shop as four services with a Redis between them, behind a gateway."""
     need_redis()
-    with shop_apart(tmp_path_factory.mktemp("apart")) as running:
+    need_nginx()
+    with shop_behind_gateway(tmp_path_factory.mktemp("apart")) as running:
         yield running
 
 

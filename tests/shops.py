@@ -17,7 +17,8 @@ from bench.load import Request
 from bench.server import Server, four_free_ports, running
 from ecshop.kernel.identity import Role
 from entrypoints.contexts import NAMES
-from entrypoints.local.redis_server import NoRedis, redis_executable
+from entrypoints.local.nginx import NoNginx, nginx_executable
+from entrypoints.local.redis_server import NoRedis, free_port, redis_executable
 from entrypoints.settings import Settings
 from entrypoints.signing_keys import key_of
 from tests.invariants import all_is_well
@@ -33,11 +34,16 @@ _PREFIXES = {
 }
 
 
+NO_LIMIT = {"ECSHOP_GATEWAY_RATE": "100000"}
+"""All tests are one client."""
+
+
 class RunningShop:
     """Requests go to whichever process serves their path: the same tests run on both shapes of the shop."""
 
-    def __init__(self, server: Server, database_url: str = "") -> None:
-        self.server, self.folder = server, server.folder
+    def __init__(self, server: Server, database_url: str = "", gateway: str = "") -> None:
+        """Behind a `gateway` that is the address of all of it."""
+        self.server, self.folder, self.gateway = server, server.folder, gateway
         self.settings = Settings(data_dir=str(server.folder), database_url=database_url)
         self.sign_anew()
         self._http = httpx.Client(timeout=30)
@@ -60,7 +66,7 @@ class RunningShop:
 
     def url(self, path: str) -> str:
         [context] = [name for prefix, name in _PREFIXES.items() if path.startswith(prefix)]
-        return self.server.url(context) + path
+        return (self.gateway or self.server.url(context)) + path
 
     def call(self, method: str, path: str, token: str = "", **options: Any) -> httpx.Response:
         headers = options.pop("headers", {})
@@ -120,10 +126,24 @@ def sell_out(shop: RunningShop) -> None:
     eventually(lambda: shop.product(product)["status"], False)
 
 
+def is_up(gateway: str) -> bool:
+    try:
+        return httpx.get(f"{gateway}/health/gateway").is_success
+    except httpx.TransportError:
+        return False
+
+
 def need_redis() -> None:
     try:
         redis_executable()
     except NoRedis as reason:
+        pytest.skip(str(reason))
+
+
+def need_nginx() -> None:
+    try:
+        nginx_executable()
+    except NoNginx as reason:
         pytest.skip(str(reason))
 
 
@@ -141,10 +161,23 @@ def shop_apart(folder: Path, **environment: str) -> Iterator[RunningShop]:
 
 
 @contextmanager
-def _shop(folder: Path, command: tuple[str, ...], environment: dict[str, str]) -> Iterator[RunningShop]:
+def shop_behind_gateway(folder: Path, **environment: str) -> Iterator[RunningShop]:
+    """Its services, and a real nginx that all requests of a test go through."""
+    port = free_port()
+    command = ("ecshop", "up", "--split", "--base-port", str(four_free_ports()), "--gateway-port", str(port))
+    with _shop(folder, command, NO_LIMIT | environment, f"http://127.0.0.1:{port}") as shop:
+        yield shop
+
+
+@contextmanager
+def _shop(
+    folder: Path, command: tuple[str, ...], environment: dict[str, str], gateway: str = ""
+) -> Iterator[RunningShop]:
     with running(folder, *command, contexts=NAMES, **environment) as server:
-        shop = RunningShop(server, environment.get("ECSHOP_DATABASE_URL", ""))
+        shop = RunningShop(server, environment.get("ECSHOP_DATABASE_URL", ""), gateway)
         try:
+            if gateway:
+                eventually(lambda: is_up(gateway), True)
             yield shop
             if server.process.poll() != -signal.SIGKILL:  # what a killed one has left is examined when it runs again
                 all_is_well(folder, shop.settings.database_url)

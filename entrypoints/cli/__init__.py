@@ -9,6 +9,7 @@ from entrypoints.cli.bus import bus
 from entrypoints.cli.data import data
 from entrypoints.cli.dlq import dlq
 from entrypoints.cli.doctor import doctor
+from entrypoints.cli.gateway import docs, gateway
 from entrypoints.cli.keys import keys
 from entrypoints.cli.migrate import migrate
 from entrypoints.cli.run import serve, up, worker
@@ -28,5 +29,5 @@ def main(context: click.Context) -> None:
         context.invoke(up)
 
 
-for _command in (up, serve, worker, stop, migrate, token, user, keys, data, bus, dlq, doctor):
+for _command in (up, serve, worker, stop, migrate, token, user, keys, data, bus, dlq, doctor, gateway, docs):
     main.add_command(_command)

@@ -15,6 +15,8 @@ from entrypoints.settings import BadSetting
 @DATA_DIR
 @click.option("--split", is_flag=True, help="Each context as a service of its own, with Redis between them.")
 @click.option("--base-port", type=int, help="With --split: the first of four ports in a row. [8000]")
+@click.option("--gateway", is_flag=True, help="With --split: an nginx in front, as one address for all services.")
+@click.option("--gateway-port", type=int, help="With --gateway: where that listens. [8080]")
 @report_errors
 def up(
     host: str | None = None,
@@ -22,17 +24,21 @@ def up(
     data_dir: str | None = None,
     split: bool = False,
     base_port: int | None = None,
+    gateway: bool = False,
+    gateway_port: int | None = None,
 ) -> None:
     """Run the whole shop: in one process, or split into four services."""
     if base_port is not None and not split:
         raise BadSetting("--base-port goes with --split; the one-process shop listens on --port")
+    if (gateway or gateway_port is not None) and not split:
+        raise BadSetting("--gateway goes with --split; the one-process shop is one address already")
     if split:
         if port is not None:
             raise BadSetting("--port goes without --split; the first port of the split mode is --base-port")
         settings = settings_of(host=host, base_port=base_port, data_dir=data_dir)
         from entrypoints.local.split import run_split
 
-        run_split(settings)
+        run_split(settings, (gateway_port or 8080) if gateway or gateway_port is not None else None)
         return
     settings = settings_of(host=host, port=port, data_dir=data_dir)
     from entrypoints.local.banner import one_process

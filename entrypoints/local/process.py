@@ -17,6 +17,7 @@ from entrypoints.contexts import CONTEXTS
 _COLOURS: Final = {context.name: context.colour for context in CONTEXTS} | {
     "redis": "red",
     "pubsub": "red",
+    "gateway": "blue",
     "ecshop": "white",
 }
 _GRACE: Final = 10.0  # seconds that a process has to stop by itself

@@ -19,6 +19,7 @@ from entrypoints.grants import GRANTS
 from entrypoints.listening import READY, address_of, listening_socket
 from entrypoints.local import SUPERVISOR, banner
 from entrypoints.local.broker import Broker, broker_of
+from entrypoints.local.nginx import GATEWAY, gateway_of
 from entrypoints.local.process import Process, say
 from entrypoints.settings import BadSetting, Settings
 from entrypoints.stopping import stop_signal
@@ -28,11 +29,11 @@ _WAVE: Final = 2.0  # seconds that those who stop first have for themselves
 _LAST_PORT: Final = 65535
 
 
-def run_split(settings: Settings) -> None:
-    """Run the four services, and a broker where none is named, until SIGINT or SIGTERM.
+def run_split(settings: Settings, gateway_port: int | None = None) -> None:
+    """Run the four services, a broker where none is named, and a gateway at its port, until SIGINT or SIGTERM.
 
-    Exits with 1 when one of them cannot be kept running. Raises `BadSetting`, `PortInUse`, `NoRedis`, `NoPubSub` or
-    `FileInUse`.
+    Exits with 1 when one of them cannot be kept running. Raises `BadSetting`, `PortInUse`, `NoRedis`, `NoPubSub`,
+    `NoNginx` or `FileInUse`.
     """
     ports = _free_ports(settings)
     addresses = {name: address_of(settings.host, port) for name, port in ports.items()}
@@ -42,7 +43,12 @@ def run_split(settings: Settings) -> None:
         processes = _services(settings, ports, addresses, broker)
         if broker.process:
             processes.insert(0, broker.process)
-        if not asyncio.run(_run(processes, banner.split(addresses, broker, settings))):
+        shown = dict(addresses)
+        if gateway_port is not None:
+            listening_socket(settings.host, gateway_port, option="--gateway-port").close()
+            processes.append(gateway_of(settings, addresses, gateway_port, held))
+            shown[GATEWAY] = address_of(settings.host, gateway_port)
+        if not asyncio.run(_run(processes, banner.split(shown, broker, settings))):
             sys.exit(_CRASHED)
 
 
@@ -91,7 +97,9 @@ async def _run(processes: Sequence[Process], welcome: str) -> bool:
 
 
 async def _stop(processes: Sequence[Process]) -> None:
-    """Those who call others go before these, so that they can answer what they were asked; the broker goes last."""
+    """The gateway first; those who call others before these, so that they can answer what they were asked; the broker
+    last.
+    """
     stopping: list[asyncio.Task[None]] = []
     for _, wave in groupby(sorted(processes, key=_turn), key=_turn):
         stopping += [asyncio.create_task(process.stop()) for process in wave]
@@ -100,7 +108,9 @@ async def _stop(processes: Sequence[Process]) -> None:
 
 
 def _turn(process: Process) -> int:
-    return 0 if process.name in GRANTS else 1 if process.name in NAMES else 2
+    if process.name == GATEWAY:
+        return 0
+    return 1 if process.name in GRANTS else 2 if process.name in NAMES else 3
 
 
 def _environment(settings: Settings, addresses: Mapping[str, str], broker: Broker) -> dict[str, str]:
