@@ -15,7 +15,9 @@ TEMPLATE: Final = Path(__file__).parent / "template_context"
 
 EDITS: Final[dict[str, dict[str, str]]] = {
     "entrypoints/contexts.py": {
-        '    ContextEntry("order", 8003, "cyan"),\n': '    ContextEntry("review", 8004, "blue"),\n',
+        '    ContextEntry("order", 8003, "cyan", ("orders", "order")),\n': (
+            '    ContextEntry("review", 8004, "blue", ("reviews",)),\n'
+        ),
     },
     "entrypoints/compose.py": {
         "from ecshop.product.http import HttpProductClient\n": (
