@@ -77,7 +77,7 @@ def test_what_is_for_services_takes_no_token_without_its_scope(shop: RunningShop
 
 
 def test_one_process_gives_no_token_to_a_service_and_a_service_none_to_a_stranger(shop: RunningShop) -> None:
-    refused = shop.call("POST", "/auth/token", data=GRANT)
+    refused = httpx.post(f"{shop.server.url('auth')}/auth/token", data=GRANT)
     assert_closed(shop, refused, 401, "auth.invalid_client")
 
 

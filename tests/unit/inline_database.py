@@ -14,6 +14,7 @@ from sqlalchemy.pool import StaticPool
 
 from ecshop.events import tables
 from ecshop.kernel.db.database import Database, SetWise
+from ecshop.kernel.db.lead import Lead
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class InlineDatabase(Database):
         connection, self.engine, empty = _opened(base)
         connection.deserialize(empty)
         self.on_commit, self.on_notify = [], []
+        self.lead = Lead(self.engine)
         self.commits = 0
         self.fails = False
 

@@ -108,6 +108,6 @@ def test_two_that_wait_for_each_other_are_both_served(stock: Engine) -> None:
     with ThreadPoolExecutor(2) as two:
         outcomes = list(two.map(lambda products: _served(stock, take, products), [(PRODUCT, OTHER), (OTHER, PRODUCT)]))
     assert outcomes == [None, None]
-    assert len(attempts) == 3
+    assert len(attempts) >= 3
     with transaction(stock) as session:
         assert session.scalars(text("SELECT on_hand FROM item ORDER BY product_id")).all() == [3, 3]

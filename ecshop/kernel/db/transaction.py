@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ Run = Callable[[Session, Sequence[Any]], Sequence[Any]]
 TOO_LATE: Final = "its time was over before it could be begun; try again"
 AWAY: Final = "the database does not answer; try again"
 _AGAIN: Final = 3  # times
+_ASIDE: Final = 0.02  # seconds, at most
 _NOTIFIES: Final = "notifies"
 
 
@@ -85,6 +87,7 @@ def serve(session: Session, group: Group, *, locks: bool = True, again: int = _A
         if isinstance(error, DBAPIError) and is_down(error):
             return refused(group, failed(error, committing), is_down=True)
         if again and isinstance(error, DBAPIError) and is_collision(error):
+            time.sleep(random.uniform(0, _ASIDE))  # noqa: S311 - else the two might meet again
             return serve(session, group, locks=locks, again=again - 1)
         if len(group) > 1 or len(group[0].items) > 1:
             return _one_by_one(session, group, locks)
