@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ecshop.auth.key_file import FILE, KeyOfFolder, replace_signing_key, signing_key_in
-from ecshop.auth.key_table import KeyOfDatabase, replace_signing_key_of, signing_key_of
+from ecshop.auth.key_table import KeyOfDatabase, pem_in, replace_signing_key_of, signing_key_of
 from ecshop.auth.keys import GivenKey, KeyInUse, SigningKey, SigningKeyUnusable, read_key
 from ecshop.kernel.db.database import Database
 from entrypoints.operations import NoShop
@@ -31,6 +31,16 @@ def key_of(settings: Settings) -> SigningKey:
         return beside_the_shop(settings, _AUTH, signing_key_of)
     _require_file(settings)
     return signing_key_in(settings.folder)
+
+
+def pem_of(settings: Settings) -> str | None:
+    """The private key itself; None before one was made. Raises as `key_of`."""
+    if settings.signing_key:
+        return settings.signing_key
+    if settings.server_of(_AUTH):
+        return beside_the_shop(settings, _AUTH, pem_in)
+    file = settings.folder / FILE
+    return file.read_text() if file.exists() else None
 
 
 def replace_key(settings: Settings) -> SigningKey:

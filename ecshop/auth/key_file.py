@@ -36,12 +36,16 @@ def signing_key_in(folder: Path) -> SigningKey:
 
 def replace_signing_key(folder: Path) -> SigningKey:
     """A new key in the place of the folder's own: tokens of the old one are good no longer. Raises `FileUnusable`."""
+    take_signing_key(folder, new_key())
+    return signing_key_in(folder)
+
+
+def take_signing_key(folder: Path, pem: bytes) -> None:
+    """For the folder's own, from elsewhere. Raises `FileUnusable`."""
     file = folder / FILE
     try:
-        draft = _draft(file, new_key())
-        draft.replace(file)
+        _draft(file, pem).replace(file)
         _sync_folder(folder)
-        return _read(file)
     except OSError as cause:
         raise FileUnusable.by(cause, file) from cause
 

@@ -27,7 +27,7 @@ def signing_key_of(session: Session) -> SigningKey:
 
     Raises `SigningKeyUnusable`.
     """
-    pem = _pem(session)
+    pem = pem_in(session)
     if pem is None:
         pem = new_key().decode()
         session.add(SigningKeyRow(id=_ONLY, pem=pem, made_at=now()))
@@ -38,8 +38,18 @@ def signing_key_of(session: Session) -> SigningKey:
 def replace_signing_key_of(session: Session) -> SigningKey:
     """A new key in the place of the old one: tokens of that are good no longer."""
     pem = new_key().decode()
-    session.merge(SigningKeyRow(id=_ONLY, pem=pem, made_at=now()))
+    keep_signing_key(session, pem)
     return read_key(pem.encode(), _WHERE)
+
+
+def keep_signing_key(session: Session, pem: str) -> None:
+    """In the place of the one that is there."""
+    session.merge(SigningKeyRow(id=_ONLY, pem=pem, made_at=now()))
+
+
+def pem_in(session: Session) -> str | None:
+    """None before one was made."""
+    return session.scalar(select(SigningKeyRow.pem))
 
 
 class KeyOfDatabase:
@@ -58,7 +68,7 @@ class KeyOfDatabase:
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             try:
-                pem = await self._db.read(_pem)
+                pem = await self._db.read(pem_in)
                 if pem is not None:
                     self._take_over(read_key(pem.encode(), _WHERE))
             except (Unavailable, SigningKeyUnusable) as cause:
