@@ -13,7 +13,9 @@ from sqlalchemy import select
 
 from bench.replicas import Deployment, killing
 from ecshop.kernel.identity import Role
+from ecshop.order.contract import OrderExpired
 from ecshop.order.models import OrderRow
+from ecshop.stock.contract import ReservationReleased
 from entrypoints.operations.doctor import examine
 from entrypoints.operations.shop_data import beside_the_shop
 from tests.databases import OnPostgres, PostgresServer, for_a_shop
@@ -23,6 +25,8 @@ from tests.waiting import eventually
 REPLICAS, WORKERS = {"order": 3, "stock": 3}, 2
 BUYERS, AT_A_TIME, UNITS = 500, 64, 50
 KILLS = 8
+PLACE_IT_AGAIN = {OrderExpired.code, ReservationReleased.code}
+"""Of an order whose units nobody held any more when it came to be recorded."""
 
 
 @pytest.fixture(params=["redis", "pubsub"], scope="module")
@@ -66,7 +70,7 @@ async def _buy(deployment: Deployment, products: list[int]) -> list[httpx.Respon
                     answer = await http.post(path, headers=headers)
                 except httpx.TransportError:
                     continue
-                if answer.status_code != 503:
+                if answer.status_code != 503 and answer.json().get("code") not in PLACE_IT_AGAIN:
                     return answer
                 await asyncio.sleep(0.1)
 
@@ -102,8 +106,8 @@ def test_no_order_is_lost_or_doubled_whoever_dies(deployment: Deployment) -> Non
         answers = []
         while deployment.kills < KILLS:
             answers += asyncio.run(_buy(deployment, products))
+    assert [answer.text for answer in answers if answer.is_error] == []
     told = [answer.json()["id"] for answer in answers]
-    assert all(answer.is_success for answer in answers)
     _all_is_well(deployment)
     kept = _orders(deployment) - before
     assert (kept, len(told)) == (set(told), len(kept))
