@@ -6,16 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from uuid import uuid4
 
 import msgspec
 
 from bench import wrk
-from bench.audit import Applied
+from bench.audit import Applied, Books
 from bench.load import Request, Result
 from bench.server import Server
 from ecshop.auth.key_file import signing_key_in
+from ecshop.auth.keys import SigningKey
 from ecshop.kernel.identity import Role
 
 BUYERS: Final = 64
@@ -30,7 +31,11 @@ class Bought(msgspec.Struct, frozen=True):
 
 def orders_of(folder: Path, products: Sequence[int]) -> list[Request]:
     """One order for each product, by buyers in turn."""
-    key = signing_key_in(folder)
+    return orders_by(signing_key_in(folder), products)
+
+
+def orders_by(key: SigningKey, products: Sequence[int]) -> list[Request]:
+    """The same, of a shop that has this key."""
     tokens = [key.token_for_user(uuid4(), Role.CUSTOMER, 3600) for _ in range(BUYERS)]
     body = '{{"lines":[{{"product_id":{},"quantity":1}}]}}'
     turns = range(max(BUYERS, len(products)))
@@ -39,7 +44,27 @@ def orders_of(folder: Path, products: Sequence[int]) -> list[Request]:
     ]
 
 
-def buy(server: Server, requests: Sequence[Request], seconds: float, *, rate: float = 0.0) -> Bought:
+class Shop(Protocol):
+    """What is bought at: one process, or many behind a gateway."""
+
+    books: Books
+    ports: dict[str, int]
+
+    def cpu_seconds(self) -> float: ...
+
+    def load(
+        self,
+        context: str,
+        requests: Sequence[Request],
+        clients: int,
+        seconds: float,
+        most: int = 0,
+        *,
+        rate: float = 0.0,
+    ) -> Result: ...
+
+
+def buy(server: Shop, requests: Sequence[Request], seconds: float, *, rate: float = 0.0) -> Bought:
     """As fast as the buyers are answered, or at a `rate`. Raises `RuntimeError` where an order is refused."""
     last, cpu = server.books.last_event(), server.cpu_seconds()
     load = load_on(server, "order", requests, seconds, rate=rate)
@@ -49,7 +74,7 @@ def buy(server: Server, requests: Sequence[Request], seconds: float, *, rate: fl
     return Bought(load, applied, (server.cpu_seconds() - cpu) / applied.orders * 1e6)
 
 
-def load_on(server: Server, context: str, requests: Sequence[Request], seconds: float, *, rate: float = 0.0) -> Result:
+def load_on(server: Shop, context: str, requests: Sequence[Request], seconds: float, *, rate: float = 0.0) -> Result:
     """Of all buyers; wrk has no rates."""
     if wrk.is_installed() and not rate:
         return wrk.load(server.ports[context], requests, BUYERS, seconds)

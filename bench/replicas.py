@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,9 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from bench.server import cpu_seconds_of
+from bench.audit import Books
+from bench.load import Load, Request, Result
+from bench.server import cpu_seconds_of, run_load
 from ecshop.auth.keys import SigningKey, new_key, read_key
 from entrypoints.contexts import NAMES
 from entrypoints.gateway import Gateway, nginx_conf
@@ -52,6 +54,7 @@ class Deployment:
         With workers, the services leave the events to them.
         """
         self.folder, self.port = folder, free_port()
+        self.ports = dict.fromkeys(NAMES, self.port)
         self._pem = new_key().decode()
         self.key: SigningKey = read_key(self._pem.encode(), "the bench")
         self._inside = {name: free_port() for name in NAMES}
@@ -67,6 +70,7 @@ class Deployment:
             "ECSHOP_CLIENT_SECRETS": ",".join(f"{name}:{secret}" for name, secret in self._secrets.items()),
             "ECSHOP_BACKGROUND": "off" if workers else "on",
         }
+        self.books = Books(self.settings)
         self._running: dict[_Replica, subprocess.Popen[bytes]] = {}
         self._held = ExitStack()
         self.kills = 0
@@ -114,6 +118,18 @@ class Deployment:
     def cpu_seconds(self) -> float:
         """Of the services and workers that run, so far."""
         return sum(cpu_seconds_of(process.pid) for process in self._running.values())
+
+    def load(
+        self,
+        context: str,
+        requests: Sequence[Request],
+        clients: int,
+        seconds: float,
+        most: int = 0,
+        *,
+        rate: float = 0.0,
+    ) -> Result:
+        return run_load(Load(self.ports[context], tuple(requests), clients, seconds, most, rate))
 
     def _start(self, replica: _Replica) -> None:
         """Each has a folder of its own, as on a machine of its own."""

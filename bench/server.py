@@ -81,11 +81,7 @@ class Server:
         *,
         rate: float = 0.0,
     ) -> Result:
-        load = Load(self.ports[context], tuple(requests), clients, seconds, most, rate)
-        done = subprocess.run(
-            _LOAD, input=msgspec.json.encode(load), capture_output=True, check=True, timeout=seconds + 60
-        )
-        return msgspec.json.decode(done.stdout, type=Result)
+        return run_load(Load(self.ports[context], tuple(requests), clients, seconds, most, rate))
 
     @contextmanager
     def loading(self, context: str, requests: Sequence[Request], clients: int) -> Iterator[None]:
@@ -99,6 +95,14 @@ class Server:
                 yield
             finally:
                 process.terminate()
+
+
+def run_load(load: Load) -> Result:
+    """By a process of its own."""
+    done = subprocess.run(
+        _LOAD, input=msgspec.json.encode(load), capture_output=True, check=True, timeout=load.seconds + 60
+    )
+    return msgspec.json.decode(done.stdout, type=Result)
 
 
 def cpu_seconds_of(pid: int) -> float:

@@ -42,5 +42,6 @@ def database_of(settings: Settings, context: str, *, guest: bool = False) -> Dat
         synchronous=settings.synchronous,
         page_cache_mb=settings.page_cache_mb,
         mmap_mb=settings.mmap_mb,
+        connections=settings.database_connections,
         guest=guest,
     )

@@ -62,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shop_id: Annotated[str, Meta(pattern=_SHOP_ID)] = ""
     """What tells this shop's streams from another one's on the same broker; made once where it is not given."""
     synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    database_connections: Annotated[int, Meta(ge=3, le=100)] = 10
+    """Of each process to each database on a server, and one more; a worker has four databases."""
     page_cache_mb: Annotated[int, Meta(ge=1, le=4096)] = 2
     """Of each connection to a file; there are four to each database."""
     mmap_mb: Annotated[int, Meta(ge=0, le=65_536)] = 0

@@ -61,8 +61,10 @@ class Database:
         synchronous: str = "FULL",
         page_cache_mb: int = 2,
         mmap_mb: int = 0,
+        connections: int = 10,
         guest: bool = False,
     ) -> None:
+        """`connections` are those to a server, at least three, and one more by which a process may lead."""
         self.url, self._guest = make_url(url), guest
         self.engine = open_engine(
             self.url, synchronous=synchronous, page_cache_mb=page_cache_mb, mmap_mb=mmap_mb, guest=guest
@@ -72,12 +74,13 @@ class Database:
         """Told of the commits that `notify` was called in."""
         on_sqlite = self.engine.dialect.name == "sqlite"
         self._file = FileGuard(self.url)
-        self._readers = self._reading("readers", threads=2 if on_sqlite else 4)
-        self._apart = self._reading("long reads", threads=1 if on_sqlite else 2)
+        readers, apart, writers = (2, 1, 1) if on_sqlite else _shared_out(connections)
+        self._readers = self._reading("readers", threads=readers)
+        self._apart = self._reading("long reads", threads=apart)
         self._writers = Lane(
             f"writers of {shown(self.url)}",
             writing(self.engine),
-            threads=1 if on_sqlite else 4,
+            threads=writers,
             check=self._file.check,
             probe=try_to_write,
             committed=self._committed,
@@ -159,6 +162,13 @@ class Database:
     def _committed(self, notifies: bool) -> None:
         for wake in [*self.on_commit, *(self.on_notify if notifies else ())]:
             wake()
+
+
+def _shared_out(connections: int) -> tuple[int, int, int]:
+    """To readers, long reads and writers."""
+    apart = max(1, connections // 5)
+    writers = (connections - apart + 1) // 2
+    return connections - apart - writers, apart, writers
 
 
 class _Call(NamedTuple):
