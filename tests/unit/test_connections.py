@@ -26,7 +26,7 @@ def url(postgres: PostgresServer) -> Iterator[URL]:
 
 def _work(session: Session) -> int:
     """Long enough for all threads to have some; returns how many connections there are."""
-    time.sleep(0.02)
+    time.sleep(0.05)
     found: int = session.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")) or 0
     return found
 
@@ -36,8 +36,10 @@ async def test_a_process_has_no_more_connections_than_it_may(url: URL, connectio
     database = Database(url, connections=connections)
     database.open(MIGRATIONS)
     assert await database.lead.held()
-    for _ in range(3):
-        ways = (database.read, database.read_apart, database.write)
-        counted = await asyncio.gather(*(way(_work) for way in ways for _ in range(2 * connections)))
-    assert max(counted) == connections + 1
+    asked: list[asyncio.Future[int]] = []
+    for way in (database.read, database.read_apart, database.write) * 3 * connections:
+        asked.append(asyncio.ensure_future(way(_work)))
+        await asyncio.sleep(0.001)  # what is asked in one turn goes to one thread
+    counted = await asyncio.gather(*asked)
+    assert connections <= max(counted) <= connections + 1
     await database.close()

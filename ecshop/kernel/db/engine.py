@@ -127,6 +127,7 @@ def _open_server(url: URL) -> Engine:
         url.difference_update_query(["options", _SCHEMA]),
         connect_args={"options": " ".join(options).strip(), "connect_timeout": _CONNECT_TIMEOUT},
         pool_pre_ping=True,
+        pool_size=0,  # no bound of its own: each thread of a lane keeps one
         hide_parameters=True,
     )
     engine.update_execution_options(**{_SCHEMA: schema})
