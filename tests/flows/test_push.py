@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import time
 from base64 import urlsafe_b64encode
@@ -17,12 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
 
 from bench.server import running
-from ecshop.events.buses.pubsub_project import Project
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits
 from ecshop.events.envelope import to_bytes
 from ecshop.events.tables import DeadLetter
 from ecshop.stock.models import ReservationRow
-from entrypoints.buses import pubsub_project
 from entrypoints.operations.shop_data import beside_the_shop
 from entrypoints.settings import Settings
 from tests.events import seal
@@ -63,19 +60,11 @@ def pusher(settings: Settings, issuer: TokenIssuer) -> Iterator[Pusher]:
 
 
 def _receipts(settings: Settings) -> list[dict[str, str]]:
-    """What waits for the relay of order."""
-
-    async def taken(project: Project) -> list[dict[str, str]]:
-        subscription = project.names.receipts("order").id
-        messages = await project.pull(subscription, 100)
-        await project.acknowledge(subscription, [one.handle for one in messages])
-        await project.close()
-        return [one.attributes for one in messages]
-
-    async def take() -> list[dict[str, str]]:
-        return await taken(pubsub_project(settings, settings.shop_id))
-
-    return asyncio.run(take())
+    """What waits for the relay of order, as the emulator tells it by HTTP."""
+    subscription = f"projects/ecshop/subscriptions/ecshop-{settings.shop_id}-receipts-order"
+    pull = f"http://{settings.pubsub_emulator_host}/v1/{subscription}:pull"
+    told = httpx.post(pull, json={"maxMessages": 100, "returnImmediately": True}).raise_for_status().json()
+    return [one["message"]["attributes"] for one in told.get("receivedMessages", ())]
 
 
 def _state(settings: Settings, order: OrderCancelled) -> str | None:
