@@ -52,4 +52,4 @@ def gateway_of(settings: Settings, addresses: Mapping[str, str], port: int, held
     (folder / "nginx.conf").write_text(nginx_conf(gateway))
     write_docs = shlex.join([sys.executable, "-m", "ecshop", "docs", str(gateway.docs)])
     start = shlex.join([executable, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"])
-    return Process(GATEWAY, ("/bin/sh", "-c", f"{write_docs} && exec {start}"), dict(os.environ))
+    return Process(GATEWAY, ("/bin/sh", "-c", f"{write_docs} >/dev/null && exec {start}"), dict(os.environ))
