@@ -23,9 +23,9 @@ from bench.load import Load, Request, Result
 from bench.server import cpu_seconds_of, run_load
 from ecshop.auth.keys import SigningKey, new_key, read_key
 from entrypoints.contexts import NAMES
-from entrypoints.gateway import Gateway, nginx_conf
+from entrypoints.gateway import Gateway
 from entrypoints.grants import GRANTS
-from entrypoints.local.nginx import nginx_executable
+from entrypoints.local.nginx import nginx_command
 from entrypoints.local.redis_server import free_port
 from entrypoints.settings import Settings, read_settings
 
@@ -148,7 +148,6 @@ class Deployment:
 
     def _start_gateway(self) -> None:
         folder = Path(self._held.enter_context(TemporaryDirectory(prefix="ecshop-gateway-")))
-        folder.chmod(0o755)
         gateway = Gateway(
             listen=f"127.0.0.1:{self.port}",
             upstreams={name: [f"127.0.0.1:{one.port}" for one in self._replicas if one.name == name] for name in NAMES},
@@ -158,10 +157,8 @@ class Deployment:
             rate=_NO_LIMIT,
             inside={name: f"127.0.0.1:{port}" for name, port in self._inside.items()},
         )
-        (folder / "nginx.conf").write_text(nginx_conf(gateway))
-        command = [nginx_executable(), "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
         with (self.folder / "gateway.log").open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
+            process = subprocess.Popen(nginx_command(gateway), stdout=log, stderr=log)
         self._held.callback(_end, process)
 
     def _wait_until_all_serve(self) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from entrypoints.contexts import NAMES
-from entrypoints.gateway import Gateway, nginx_conf
-from entrypoints.local.nginx import nginx_executable
+from entrypoints.gateway import Gateway
+from entrypoints.local.nginx import nginx_command
 from entrypoints.local.redis_server import free_port
 from tests.shops import is_up
 from tests.waiting import eventually
@@ -27,13 +27,10 @@ def gateway(
     port = free_port()
     with TemporaryDirectory(prefix="ecshop-gateway-") as name:
         folder = Path(name)
-        folder.chmod(0o755)
         everywhere = {context: [NOBODY] for context in NAMES} | dict(upstreams)
         conf = Gateway(f"127.0.0.1:{port}", everywhere, folder, folder / "docs", 10, rate, origins)
-        (folder / "nginx.conf").write_text(nginx_conf(conf))
-        command = [nginx_executable(), "-p", name, "-c", "nginx.conf", "-e", "stderr"]
         with (folder / "nginx.log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
+            process = subprocess.Popen(nginx_command(conf), stdout=log, stderr=log)
         try:
             eventually(lambda: is_up(f"http://127.0.0.1:{port}"), True)
             yield f"http://127.0.0.1:{port}"

@@ -35,11 +35,16 @@ def nginx_executable() -> str:
     return found
 
 
+def nginx_command(gateway: Gateway) -> list[str]:
+    """Writes what nginx needs into the gateway's folder; returns how it is started. Raises `NoNginx`."""
+    gateway.folder.chmod(_READABLE)
+    (gateway.folder / "nginx.conf").write_text(nginx_conf(gateway))
+    return [nginx_executable(), "-p", str(gateway.folder), "-c", "nginx.conf", "-e", "stderr"]
+
+
 def gateway_of(settings: Settings, addresses: Mapping[str, str], port: int, held: ExitStack) -> Process:
     """In front of the services at these addresses. Its files go when `held` ends. Raises `NoNginx`."""
-    executable = nginx_executable()
     folder = Path(held.enter_context(TemporaryDirectory(prefix="ecshop-gateway-")))
-    folder.chmod(_READABLE)
     gateway = Gateway(
         listen=f"[{settings.host}]:{port}" if ":" in settings.host else f"{settings.host}:{port}",
         upstreams={name: [urlsplit(address).netloc] for name, address in addresses.items()},
@@ -49,7 +54,6 @@ def gateway_of(settings: Settings, addresses: Mapping[str, str], port: int, held
         rate=settings.gateway_rate,
         origins=settings.allowed_origins,
     )
-    (folder / "nginx.conf").write_text(nginx_conf(gateway))
     write_docs = shlex.join([sys.executable, "-m", "ecshop", "docs", str(gateway.docs)])
-    start = shlex.join([executable, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"])
+    start = shlex.join(nginx_command(gateway))
     return Process(GATEWAY, ("/bin/sh", "-c", f"{write_docs} >/dev/null && exec {start}"), dict(os.environ))
