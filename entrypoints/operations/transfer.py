@@ -191,7 +191,8 @@ def _go_on_counting(here: Connection, there: Connection, table: Table) -> None:
 def _last_key(connection: Connection, table: Table, key: str) -> int:
     if connection.dialect.name != "sqlite":
         sequence = connection.scalar(select(func.pg_get_serial_sequence(table.name, key)))
-        last, is_called = connection.execute(text(f"SELECT last_value, is_called FROM {sequence}")).one()  # noqa: S608
+        state = text(f"SELECT last_value, is_called FROM {sequence}")  # noqa: S608 - as the server itself writes its name
+        last, is_called = connection.execute(state).one()
         return int(last) if is_called else 0
     if not _counts_for_ever(connection, table):
         return 0
