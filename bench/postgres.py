@@ -65,24 +65,28 @@ def four_databases(named: str) -> Iterator[Postgres]:
 def _databases(server: URL, pid: int | None) -> Iterator[Postgres]:
     prefix = f"bench_{uuid4().hex[:8]}_"
     names = [sql.Identifier(f"{prefix}{name}") for name in NAMES]
-    try:
-        connection = psycopg.connect(_libpq(server), autocommit=True)
-    except psycopg.OperationalError as cause:
-        raise NoPostgres(f"{server.render_as_string()} does not answer: {cause}") from cause
-    with connection:
+    with _connected(server) as connection:
         for setting in _SAFE:
             [value] = connection.execute(sql.SQL("SHOW {}").format(sql.Identifier(setting))).fetchone() or ["?"]
             if value != "on":
                 raise NoPostgres(f"its {setting} is {value}: it may lose what it has committed")
         for name in names:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        try:
-            setting = server.set(database=f"{prefix}CONTEXT").render_as_string(hide_password=False)
-            version = str(connection.info.parameter_status("server_version"))
-            yield Postgres(setting.replace("CONTEXT", "{context}"), version, pid)
-        finally:
+        version = str(connection.info.parameter_status("server_version"))
+    try:
+        setting = server.set(database=f"{prefix}CONTEXT").render_as_string(hide_password=False)
+        yield Postgres(setting.replace("CONTEXT", "{context}"), version, pid)
+    finally:
+        with _connected(server) as connection:
             for name in names:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def _connected(server: URL) -> psycopg.Connection:
+    try:
+        return psycopg.connect(_libpq(server), autocommit=True)
+    except psycopg.OperationalError as cause:
+        raise NoPostgres(f"{server.render_as_string()} does not answer: {cause}") from cause
 
 
 @contextmanager

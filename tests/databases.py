@@ -72,8 +72,7 @@ class PostgresServer:
         self._groups = 0
         self._templates: dict[Path, str] = {}
         self._made: set[str] = set()
-        libpq = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._connection = psycopg.connect(libpq, autocommit=True)
+        self._connection = psycopg.connect(_libpq(url), autocommit=True)
 
     def url(self, database: str) -> URL:
         return self._url.set(database=database)
@@ -100,6 +99,20 @@ class PostgresServer:
         )
         yield
         self._do("ALTER DATABASE {} ALLOW_CONNECTIONS true", database)
+
+    @contextmanager
+    def admitting(self, database: str, *, connections: int) -> Iterator[str]:
+        """A user who owns this database and has so many connections at most; yields the name."""
+        name = f"{database}_user"
+        user, limit = sql.Identifier(name), sql.Literal(connections)
+        self._connection.execute(sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT {}").format(user, limit))
+        with psycopg.connect(_libpq(self.url(database)), autocommit=True) as inside:
+            inside.execute(sql.SQL("GRANT ALL ON ALL TABLES IN SCHEMA public TO {}").format(user))
+            try:
+                yield name
+            finally:
+                inside.execute(sql.SQL("DROP OWNED BY {}").format(user))
+                inside.execute(sql.SQL("DROP ROLE {}").format(user))
 
     def template(self, versions: Path) -> str:
         if versions not in self._templates:
@@ -192,6 +205,10 @@ def _own_server() -> Iterator[str]:
             yield server.get_uri()
         finally:
             server.cleanup()
+
+
+def _libpq(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _memory() -> str | None:

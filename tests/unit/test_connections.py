@@ -27,7 +27,8 @@ def url(postgres: PostgresServer) -> Iterator[URL]:
 def _work(session: Session) -> int:
     """Long enough for all threads to have some; returns how many connections there are."""
     time.sleep(0.05)
-    found: int = session.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")) or 0
+    ours = text("SELECT count(*) FROM pg_stat_activity WHERE (datname, usename) = (current_database(), current_user)")
+    found: int = session.scalar(ours) or 0
     return found
 
 
@@ -42,4 +43,32 @@ async def test_a_process_has_no_more_connections_than_it_may(url: URL, connectio
         await asyncio.sleep(0.001)  # what is asked in one turn goes to one thread
     counted = await asyncio.gather(*asked)
     assert connections <= max(counted) <= connections + 1
+    await database.close()
+
+
+async def test_a_server_that_refuses_one_more_goes_on_with_those_that_it_has(
+    url: URL, postgres: PostgresServer
+) -> None:
+    with postgres.admitting(str(url.database), connections=3) as name:
+        database = Database(url.set(username=name), connections=12)
+        database.open(MIGRATIONS)
+        written: list[asyncio.Future[int]] = []
+        for _ in range(40):
+            written.append(asyncio.ensure_future(database.write(_work)))
+            await asyncio.sleep(0.001)
+        assert max(await asyncio.gather(*written)) <= 3
+        await database.close()
+
+
+async def test_what_a_connection_that_the_server_ended_has_not_done_is_done_on_the_next(
+    url: URL, postgres: PostgresServer
+) -> None:
+    database = Database(url, connections=3)
+    database.open(MIGRATIONS)
+    assert await database.read(_work)
+    assert await database.write(_work)
+    with postgres.refusing(str(url.database)):
+        pass
+    assert await database.read(_work)
+    assert await database.write(_work)
     await database.close()

@@ -61,7 +61,8 @@ class Lane:
             threading.Thread(target=self._serve, args=[n], name=f"{name}-{n}", daemon=True) for n in range(threads)
         ]
         self._open = False
-        self._is_down = self._is_stuck = False
+        self._connected = [False] * threads
+        self._is_down = self._is_stuck = self._is_short = False
 
     def start(self) -> None:
         self._open = True
@@ -112,19 +113,41 @@ class Lane:
         """
         connected = _Connected(self._engine)
         while (works := self._take()) is not None:
+            if self._leaves_it_to_others(n, connected):
+                self._waiting.put(works)
+                time.sleep(_PROBE_EVERY)
+                continue
             found_down = False
             for group in _groups(works):
                 self._began[n] = time.monotonic()
                 served = self._served(connected, group)
                 self._began[n] = math.inf
-                if served.is_down and not self._is_down and not self._was_one_connection(connected):
-                    self._is_down = found_down = True
+                if served.is_down and not self._is_down:
+                    if not self._was_one_connection(connected):
+                        self._is_down = found_down = True
+                    elif all(isinstance(outcome, Aborted) for outcome in served.outcomes):
+                        served = self._served(connected, group)
                 self._answer(group, served)
             if found_down:
                 self._wait_until_it_answers(connected)
             elif self._upkeep and time.monotonic() - self._kept_up > _KEEP_UP_EVERY:
                 self._keep_up(connected, self._upkeep)
+            self._connected[n] = connected.is_open
         connected.close()
+
+    def _leaves_it_to_others(self, n: int, connected: _Connected) -> bool:
+        """A server that refuses one connection more goes on serving those that it has."""
+        if connected.is_open or self._is_down or not self._open or self._engine.dialect.name == "sqlite":
+            return False
+        try:
+            connected.connection()
+        except DBAPIError as error:
+            if any(self._connected) and not self._is_short:
+                log.warning("the database refuses another connection", lane=self._name, error=str(error.orig))
+                self._is_short = True
+            return any(self._connected)
+        self._is_short, self._connected[n] = False, True
+        return False
 
     def _served(self, connected: _Connected, group: Group) -> Served:
         try:
@@ -227,6 +250,10 @@ class _Connected:
         self._engine = engine
         self._connection: Connection | None = None
         self._session: Session | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
 
     def connection(self) -> Connection:
         if self._connection is None:

@@ -1,0 +1,43 @@
+"""What has to be true of a shop after faults, whoever was told what meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+from sqlalchemy import select
+
+from bench.persistent import buy_for_certain, with_stock
+from ecshop.auth.keys import SigningKey
+from ecshop.order.models import OrderRow
+from entrypoints.operations.doctor import examine
+from entrypoints.operations.shop_data import beside_the_shop
+from entrypoints.settings import Settings
+from tests.waiting import eventually
+
+BUYERS = 500
+SETTLED_WITHIN = 150
+"""Seconds: on Pub/Sub receipts that a dead relay had taken come again after a minute."""
+
+
+def no_order_is_lost_or_doubled(address: str, key: SigningKey, settings: Settings, goes_on: Callable[[], bool]) -> None:
+    """Buyers order for as long as it `goes_on`; all of them are told in the end, and it is so."""
+    products, before = with_stock(address, key, 10, BUYERS), _orders(settings)
+    answers: list[httpx.Response] = []
+    while goes_on():
+        answers += buy_for_certain(address, key, products, BUYERS)
+    assert [answer.text for answer in answers if answer.is_error] == []
+    told = [answer.json()["id"] for answer in answers]
+    all_books_agree(settings)
+    kept = _orders(settings) - before
+    assert (kept, len(told)) == (set(told), len(kept))
+    left = sum(httpx.get(f"{address}/stock/{product}").json()["stock"] for product in products)
+    assert left == len(products) * BUYERS - len(told)
+
+
+def all_books_agree(settings: Settings) -> None:
+    eventually(lambda: [str(finding) for finding in examine(settings)], [], seconds=SETTLED_WITHIN)
+
+
+def _orders(settings: Settings) -> set[str]:
+    return beside_the_shop(settings, "order", lambda s: {str(one) for one in s.scalars(select(OrderRow.id))})
