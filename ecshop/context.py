@@ -13,7 +13,7 @@ from litestar.types import ControllerRouterHandler
 from ecshop.events.catalog import Event
 from ecshop.events.consumer import Handler
 from ecshop.kernel.db.database import Database
-from ecshop.kernel.db.migration import newest_version, schema_version
+from ecshop.kernel.db.migration import newest_version, runs_on, schema_version
 from ecshop.kernel.http.health import NotReady
 
 C = TypeVar("C")
@@ -41,8 +41,8 @@ class Context(Generic[C]):
         return newest_version(self.migrations)
 
     async def probe(self) -> None:
-        """Raises `NotReady` for a schema that the code does not expect, `Aborted` when the database takes no write."""
+        """Raises `NotReady` for a schema that the code does not run on, `Aborted` when the database takes no write."""
         found = await self.database.read(lambda session: schema_version(session.connection()))
-        if found != self.schema:
+        if not runs_on(self.schema, found):
             raise NotReady(f"schema {found}, expected {self.schema}; run `ecshop migrate`")
         await self.database.check_write()

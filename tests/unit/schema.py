@@ -73,6 +73,8 @@ def _options(inspector: Inspector, table: str) -> Iterator[str]:
 
 def _counting(connection: Connection) -> Iterator[str]:
     """The tables that use no key twice, which no inspector tells."""
+    if connection.dialect.name != "sqlite":
+        return
     made_by = text("SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'")
     for table in connection.scalars(made_by):
         yield f"{table}: option AUTOINCREMENT"

@@ -15,25 +15,11 @@ from sqlalchemy.exc import IntegrityError
 from ecshop.kernel.db.engine import open_engine, writing
 from ecshop.kernel.db.migration import migrate, newest_version, schema_version
 from entrypoints.contexts import NAMES
+from tests.next_schema import TABLES, add_next
 from tests.unit.schema import is_an_index, schema, versions
 
 Row = Mapping[str, Any]
 
-SECOND: Final = '''
-"""An example: a rank, which is 7 where none was given."""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{context}_0002"
-down_revision = "{context}_0001"
-
-
-def upgrade() -> None:
-    with op.batch_alter_table("{table}", table_kwargs={options}) as table:
-        table.add_column(sa.Column("rank", sa.BigInteger, nullable=False, server_default=sa.text("7")))
-        table.create_check_constraint("rank_positive", "rank > 0")
-'''
 ONE, OTHER = sorted((uuid4().bytes, uuid4().bytes))
 
 
@@ -42,8 +28,6 @@ class Example(NamedTuple):
 
     table: str
     rows: Mapping[str, Sequence[Row]]
-    options: Mapping[str, bool] = {}
-    """Those of the table that a rebuild would forget: a row's number is not used again."""
 
 
 ACCOUNT: Final = {"password_hash": "", "role": "staff", "created_at": 1}
@@ -58,7 +42,7 @@ ORDER: Final = {
 
 EXAMPLES: Final[Mapping[str, Example]] = {
     "auth": Example(
-        "account",
+        TABLES["auth"],
         {
             "account": [
                 {"id": ONE, "user_name": "Aoi", "name_key": "aoi", **ACCOUNT},
@@ -67,7 +51,7 @@ EXAMPLES: Final[Mapping[str, Example]] = {
         },
     ),
     "product": Example(
-        "category",
+        TABLES["product"],
         {
             "category": [
                 {"id": 1, "name": "Tea", "name_key": "tea"},
@@ -79,10 +63,9 @@ EXAMPLES: Final[Mapping[str, Example]] = {
                 {"id": 3, "name": "A cup", "name_key": "a cup", "category_id": None, **PRODUCT},
             ],
         },
-        {"sqlite_autoincrement": True},
     ),
     "stock": Example(
-        "reservation",
+        TABLES["stock"],
         {
             "item": [{"product_id": 1, "on_hand": 5, "reserved": 3, "version": 1, "state": "open", "updated_at": 1}],
             "reservation": [
@@ -90,10 +73,9 @@ EXAMPLES: Final[Mapping[str, Example]] = {
                 for id_ in (ONE, OTHER)
             ],
         },
-        {"sqlite_with_rowid": False},
     ),
     "order": Example(
-        "orders",
+        TABLES["order"],
         {
             "orders": [
                 {"id": ONE, "user_id": uuid4().bytes, **ORDER},
@@ -101,7 +83,6 @@ EXAMPLES: Final[Mapping[str, Example]] = {
             ],
             "order_of_product": [{"product_id": 1, "order_id": id_, "quantity": 1} for id_ in (ONE, OTHER)],
         },
-        {"sqlite_with_rowid": False},
     ),
 }
 
@@ -123,14 +104,14 @@ def test_a_second_migration_keeps_every_row_and_what_it_refers_to(context: str, 
         table: len(rows) for table, rows in example.rows.items()
     }
 
-    _write_second(context, folder)
+    second = add_next(context, folder)
     assert migrate(engine, folder)
 
     with_rank = [{**row, "rank": 7} for row in before[example.table]]
     assert _contents(engine) == {**before, example.table: with_rank}
     with engine.connect() as connection:
         assert list(connection.execute(text("PRAGMA foreign_key_check"))) == []
-        assert schema_version(connection) == newest_version(folder) == f"{context}_0002"
+        assert schema_version(connection) == newest_version(folder) == second
 
 
 @each_context
@@ -139,7 +120,7 @@ def test_a_second_migration_changes_no_more_of_the_schema_than_it_says(
 ) -> None:
     folder, table = _at_the_first_version(context, engine, tmp_path), EXAMPLES[context].table
     before = _schema(engine)
-    _write_second(context, folder)
+    add_next(context, folder)
     migrate(engine, folder)
     assert before - _schema(engine) == set()
     assert _schema(engine) - before == {
@@ -150,7 +131,7 @@ def test_a_second_migration_changes_no_more_of_the_schema_than_it_says(
 
 def test_after_a_second_migration_nothing_that_is_referred_to_can_be_deleted(engine: Engine, tmp_path: Path) -> None:
     folder, example = _at_the_first_version("product", engine, tmp_path), EXAMPLES["product"]
-    _write_second("product", folder)
+    add_next("product", folder)
     migrate(engine, folder)
     with engine.begin() as connection, pytest.raises(IntegrityError, match="FOREIGN KEY"):
         connection.execute(_table(connection, example.table).delete())
@@ -167,12 +148,6 @@ def _at_the_first_version(context: str, engine: Engine, tmp_path: Path) -> Path:
         for name, rows in EXAMPLES[context].rows.items():
             connection.execute(_table(connection, name).insert(), list(rows))
     return folder
-
-
-def _write_second(context: str, folder: Path) -> None:
-    example = EXAMPLES[context]
-    second = SECOND.lstrip().format(context=context, table=example.table, options=dict(example.options))
-    (folder / "0002_rank.py").write_text(second)
 
 
 def _contents(engine: Engine) -> dict[str, list[dict[str, Any]]]:

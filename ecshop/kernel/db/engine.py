@@ -32,6 +32,7 @@ _POSTGRES_IS_DOWN: Final = ("08", "53", "57P", "25006")
 """Connections, resources, a server that goes down, one that only reads (PostgreSQL, appendix A)."""
 _COLLISIONS: Final = {"40001", "40P01"}
 """A serialization failure, a deadlock (PostgreSQL, appendix A)."""
+_LOCKED: Final = "55P03"
 _STOPPED: Final = {"SQLITE_INTERRUPT", "57014"}
 _LOOK_AFTER: Final = 10_000  # of SQLite's steps, about a millisecond
 _WRITES: Final = "writes"
@@ -143,12 +144,13 @@ def own_schema(connection: Connection) -> str | None:
 def wait_for_turn(connection: Connection, what: str) -> None:
     """Be alone among those who do `what` to a server's database until this transaction ends, however long each takes.
 
-    A statement may take any time from now on; but it waits for the locks of others as shortly as ever.
+    A statement may take any time from now on; but it waits for the locks of others for a second at most, for meanwhile
+    everybody else waits behind it.
     """
     for statement in ("SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = 0"):
         connection.execute(text(statement))
     connection.execute(_LOCK, {"what": what})
-    connection.execute(text("SET LOCAL lock_timeout = 5000"))
+    connection.execute(text("SET LOCAL lock_timeout = 1000"))
 
 
 def _begin(connection: PoolProxiedConnection) -> None:
@@ -173,6 +175,11 @@ def is_down(error: DBAPIError) -> bool:
 def is_collision(error: DBAPIError) -> bool:
     """Whether a server has ended this transaction so that another one can go on: it may do the next time."""
     return str(getattr(error.orig, "sqlstate", None)) in _COLLISIONS
+
+
+def is_held_up(error: DBAPIError) -> bool:
+    """Whether a server has waited for somebody else's lock for as long as it may."""
+    return str(getattr(error.orig, "sqlstate", None)) == _LOCKED
 
 
 def try_to_read(session: Session) -> None:

@@ -1,41 +1,97 @@
-"""Brings one context's database to the schema that its code expects."""
+"""Brings one context's database to the schema that its code expects.
+
+A version says in its name which code runs on it: on `note_0007_since_0005` all since the fifth version, so that
+a database can be migrated before its servers are replaced, and they can be put back.
+"""
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
+from typing import Final
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
-from ecshop.kernel.db.engine import DatabaseUnusable, own_schema, shown, wait_for_turn, writing
+from ecshop.kernel.db.engine import DatabaseUnusable, is_held_up, own_schema, shown, wait_for_turn, writing
+
+log = structlog.get_logger("database")
+
+_TRIES, _PAUSE = 10, 1.0  # seconds, in which those go on who wait behind a migration that waits for a lock
+_VERSION: Final = re.compile(r"[a-z_]+_(\d{4})(?:_since_(\d{4}))?")
 
 
 def migrate(engine: Engine, versions: Path) -> bool:
     """Run the outstanding versions; says whether there were any. Raises `DatabaseUnusable`.
 
-    On SQLite the foreign keys rest meanwhile: a table that is rebuilt would else cascade its deletes.
+    A newer schema on which this code runs stays as it is. On SQLite the foreign keys rest meanwhile: a table that is
+    rebuilt would else cascade its deletes.
     """
-    try:
+    with _understood(engine):
+        for _ in range(_TRIES - 1):
+            try:
+                return _migrate(engine, versions)
+            except DBAPIError as cause:
+                if not is_held_up(cause):
+                    raise
+                time.sleep(_PAUSE)
         return _migrate(engine, versions)
-    except DBAPIError as cause:
-        raise DatabaseUnusable.by(cause, engine.url) from cause
-    except CommandError as cause:
-        raise DatabaseUnusable(
-            f"the database {shown(engine.url)} is at a version that this ecshop does not know ({cause}): "
-            "was it made by a newer one?"
-        ) from cause
+
+
+def runs_on(own: str | None, found: str | None) -> bool:
+    """Whether code whose newest version is its `own` runs on a schema of the version that was `found`."""
+    if own == found:
+        return True
+    mine, theirs = _VERSION.fullmatch(own or ""), _VERSION.fullmatch(found or "")
+    if mine is None or theirs is None:
+        return False
+    return int(theirs[1]) > int(mine[1]) >= int(theirs[2] or theirs[1])
+
+
+def outstanding(engine: Engine, versions: Path) -> list[str]:
+    """The versions that `migrate` would run, each with what it is about. Raises `DatabaseUnusable`."""
+    with _understood(engine):
+        with engine.connect() as connection:
+            found = schema_version(connection)
+        if runs_on(newest_version(versions), found):
+            return []
+        scripts = ScriptDirectory.from_config(_config(versions)).iterate_revisions("head", found or "base")
+        return [f"{script.revision}: {script.doc}" for script in reversed(list(scripts))]
+
+
+def migration_sql(engine: Engine, versions: Path) -> str:
+    """What `migrate` would have the database do, as SQL; it is not done. Raises `DatabaseUnusable`."""
+    if not outstanding(engine, versions):
+        return ""
+    with engine.connect() as connection:
+        found, schema = schema_version(connection), own_schema(connection)
+    config = _config(versions)
+    config.output_buffer = StringIO()
+    config.attributes.update(dialect=engine.dialect.name, schema=schema)
+    command.upgrade(config, f"{found or 'base'}:head", sql=True)
+    inside = f"CREATE SCHEMA IF NOT EXISTS {schema};\n\nSET search_path TO {schema}, public;\n\n" if schema else ""
+    return inside + config.output_buffer.getvalue()
 
 
 def _migrate(engine: Engine, versions: Path) -> bool:
     with engine.connect() as connection:
-        if schema_version(connection) == newest_version(versions):
-            return False
+        found, own = schema_version(connection), newest_version(versions)
+    if runs_on(own, found):
+        if found != own:
+            log.warning("the schema is newer than this code, which runs on it", found=found, expected=own)
+        return False
     with writing(engine).connect() as connection:
         return (_migrate_file if engine.dialect.name == "sqlite" else _migrate_server)(connection, versions)
 
@@ -50,7 +106,7 @@ def _migrate_file(connection: Connection, versions: Path) -> bool:
 def _migrate_server(connection: Connection, versions: Path) -> bool:
     """Of several that start side by side, one does it."""
     wait_for_turn(connection, "migrate")
-    if schema_version(connection) == newest_version(versions):
+    if runs_on(newest_version(versions), schema_version(connection)):
         return False
     schema = own_schema(connection)
     if schema:
@@ -74,6 +130,19 @@ def schema_version(connection: Connection) -> str | None:
 
 def newest_version(versions: Path) -> str | None:
     return ScriptDirectory.from_config(_config(versions)).get_current_head()
+
+
+@contextmanager
+def _understood(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as cause:
+        raise DatabaseUnusable.by(cause, engine.url) from cause
+    except (CommandError, RevisionError) as cause:
+        raise DatabaseUnusable(
+            f"the database {shown(engine.url)} is at a version that this ecshop does not know ({cause}): "
+            "was it made by a newer one?"
+        ) from cause
 
 
 def _foreign_keys(connection: Connection, switch: str) -> None:

@@ -1,10 +1,20 @@
-"""Alembic's entry, one for all contexts: the connection comes from `ecshop.kernel.db.migration`."""
+"""Alembic's entry, one for all contexts; `ecshop.kernel.db.migration` says where it runs, or for whom it writes SQL."""
 
 from alembic import context
 
 from ecshop.kernel.db.engine import own_schema
 
-connection = context.config.attributes["connection"]
-context.configure(connection=connection, version_table_schema=own_schema(connection), render_as_batch=True)
+given = context.config.attributes
+if context.is_offline_mode():
+    context.configure(
+        dialect_name=given["dialect"],
+        version_table_schema=given["schema"],
+        literal_binds=True,
+        transactional_ddl=True,
+        render_as_batch=True,
+    )
+else:
+    connection = given["connection"]
+    context.configure(connection=connection, version_table_schema=own_schema(connection), render_as_batch=True)
 with context.begin_transaction():
     context.run_migrations()
