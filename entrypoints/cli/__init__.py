@@ -13,6 +13,7 @@ from entrypoints.cli.gateway import docs, gateway
 from entrypoints.cli.keys import keys
 from entrypoints.cli.migrate import migrate
 from entrypoints.cli.run import serve, up, worker
+from entrypoints.cli.smoke import smoke
 from entrypoints.cli.stop import stop
 from entrypoints.cli.user import token, user
 
@@ -29,5 +30,5 @@ def main(context: click.Context) -> None:
         context.invoke(up)
 
 
-for _command in (up, serve, worker, stop, migrate, token, user, keys, data, bus, dlq, doctor, gateway, docs):
+for _command in (up, serve, worker, stop, migrate, token, user, keys, data, bus, dlq, doctor, smoke, gateway, docs):
     main.add_command(_command)

@@ -44,5 +44,12 @@ def _fail(reason: str) -> NoReturn:
 def settings_of(**options: Any) -> Settings:
     """The settings of this command; from here on the log is as they say. Raises `BadSetting`."""
     settings = read_settings(os.environ, **options)
-    configure_logging(json=settings.log_as_json)
+    configure_logging(settings.log_form, project=settings.google_cloud_project)
     return settings
+
+
+def password_of(name: str) -> str:
+    """Asked for on a terminal, else the first line of standard input."""
+    if sys.stdin.isatty():
+        return str(click.prompt(f"Password of {name}", hide_input=True, err=True))
+    return sys.stdin.readline().rstrip("\r\n")

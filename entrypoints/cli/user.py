@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Final
 
 import rich_click as click
 
 from ecshop.kernel.identity import Role
-from entrypoints.cli.options import DATA_DIR, report_errors, settings_of
+from entrypoints.cli.options import DATA_DIR, password_of, report_errors, settings_of
 
 _ROLE: Final = click.Choice([role.value for role in Role])
 
@@ -39,6 +38,5 @@ def add(name: str, role: str, data_dir: str | None) -> None:
     from entrypoints.operations.users import add_user
 
     settings = settings_of(data_dir=data_dir)
-    password = click.prompt("Password", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
-    added = add_user(settings, name, password.rstrip("\r\n"), Role(role))
+    added = add_user(settings, name, password_of(name), Role(role))
     print(f"{added.user_name} is {added.role} now")
