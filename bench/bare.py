@@ -54,7 +54,7 @@ def edge(verifier: Verifier) -> ASGIApp:
     async def measure() -> bytes:
         return b""
 
-    configure_logging(json=True)
+    configure_logging("json")
     return create_app([place], {}, report, measure, verifier, title="edge", tags={}, request_seconds=10)
 
 

@@ -39,7 +39,7 @@ async def _live(shop: Shop, receive: LifeSpanReceive, send: LifeSpanSend) -> Non
 
 try:
     settings = read_settings(os.environ)
-    configure_logging(json=settings.log_as_json)
+    configure_logging(settings.log_form, project=settings.google_cloud_project)
     app = starting_with_its_server(compose(settings))
 except EcshopError as error:
     raise SystemExit(f"ecshop: {error.detail}") from None

@@ -19,6 +19,11 @@ def url_of(settings: Settings, context: str) -> URL:
     """A file of the data folder, or a database of the server that is set. Raises `BadSetting`."""
     address = settings.server_of(context)
     if not address:
+        if settings.cloud_run:
+            raise BadSetting(
+                f"SQLite cannot be used on Cloud Run, whose files are in memory and go with the instance: set "
+                f"ECSHOP_DATABASE_URL to a PostgreSQL, or ECSHOP_{context.upper()}_DATABASE_URL; {_LIKE}"
+            )
         return URL.create("sqlite", database=str(settings.folder / f"{context}.db"))
     variable = (
         f"ECSHOP_{context.upper()}_DATABASE_URL" if settings.database_urls.get(context) else "ECSHOP_DATABASE_URL"

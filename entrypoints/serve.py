@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import uvicorn
@@ -32,8 +32,18 @@ def uvloop_runner() -> asyncio.Runner:
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
-async def serve_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], None], stop: asyncio.Event) -> None:
-    """Serve on a listening socket until `stop` is set, or until the server fails."""
+async def serve_app(
+    app: ASGIApp,
+    listening: socket.socket,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+    proxies: Sequence[str] = (),
+) -> None:
+    """Serve on a listening socket until `stop` is set, or until the server fails.
+
+    Of `X-Forwarded-For` and `X-Forwarded-Proto` counts what `proxies` have added to them: the last address that is none
+    of theirs is the client's.
+    """
     config = uvicorn.Config(
         cast(Any, app),  # Litestar and uvicorn have names of their own for the same ASGI types
         http=ProblemProtocol,
@@ -43,7 +53,8 @@ async def serve_app(app: ASGIApp, listening: socket.socket, ready: Callable[[], 
         access_log=False,
         lifespan="off",
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
         timeout_keep_alive=_KEEP_ALIVE,
     )
     server = DrainingServer(config)
@@ -63,7 +74,7 @@ async def _serve(settings: Settings, here: frozenset[str], ready: Callable[[str]
     with listening_socket(settings.host, settings.port) as listening:
         address = address_of(settings.host, listening.getsockname()[1])
         async with shop.running():
-            await serve_app(shop.app(), listening, lambda: ready(address), stop)
+            await serve_app(shop.app(), listening, lambda: ready(address), stop, settings.proxies)
 
 
 def tune_gc() -> None:

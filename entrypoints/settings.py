@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -12,6 +13,7 @@ import msgspec
 from msgspec import Meta, field
 
 from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.telemetry.logs import LogForm
 from ecshop.kernel.validation import invalid, rule
 from entrypoints.contexts import CONTEXTS, NAMES
 
@@ -27,6 +29,9 @@ ALIASES: Final = {
     "REDIS_URL": "redis_url",
     "GOOGLE_CLOUD_PROJECT": "google_cloud_project",
     "PUBSUB_EMULATOR_HOST": "pubsub_emulator_host",
+    "K_SERVICE": "cloud_run",
+    "CLOUD_RUN_JOB": "cloud_run",
+    "CLOUD_RUN_WORKER_POOL": "cloud_run",
 }
 """Names of some fields that other programs know too."""
 _OPTIONS: Final = {"base_port": "port"}
@@ -93,7 +98,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention_hours: Annotated[float, Meta(ge=0.01, le=10_000)] = 72
     """How long an event is kept that every listener has applied; the listeners remember it for twice as long."""
     token_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
-    log: Literal["auto", "json", "console"] = "auto"
+    log: LogForm = "auto"
+    cloud_run: str = ""
+    """What Cloud Run calls this service, job or worker pool, as it tells itself."""
+    trusted_proxies: str = ""
+    """Whose word on a client's address and scheme is taken: addresses and networks, with commas."""
     signing_key: str = ""
     """In PEM, an Ed25519 key by which auth signs, where somebody else keeps it; else auth makes one."""
     gateway_rate: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
@@ -116,9 +125,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return (self.database_urls.get(context) or self.database_url).replace("{context}", context)
 
     @property
-    def log_as_json(self) -> bool | None:
-        """None means JSON unless on a terminal."""
-        return None if self.log == "auto" else self.log == "json"
+    def log_form(self) -> LogForm:
+        return "google" if self.cloud_run and self.log == "auto" else self.log
 
     @property
     def names_a_broker(self) -> bool:
@@ -133,11 +141,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def allowed_origins(self) -> list[str]:
-        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
+        return _listed(self.cors_origins)
+
+    @property
+    def proxies(self) -> list[str]:
+        return _listed(self.trusted_proxies)
 
     def secrets(self) -> dict[str, str]:
         """Raises `BadSetting`."""
-        pairs = [pair.strip() for pair in self.client_secrets.split(",") if pair.strip()]
+        pairs = _listed(self.client_secrets)
         found = {match[1]: match[2] for pair in pairs if (match := _SECRET.fullmatch(pair)) and match[1] in NAMES}
         if len(found) < len(pairs):
             raise BadSetting(
@@ -215,4 +227,19 @@ def _check_addresses(settings: Settings) -> None:
     for origin in settings.allowed_origins:
         if not _ORIGIN.fullmatch(origin):
             raise BadSetting(f"ECSHOP_CORS_ORIGINS has {origin!r}: write them like https://shop.example, with commas")
+    for proxy in settings.proxies:
+        _check_network(proxy)
     settings.secrets()
+
+
+def _check_network(given: str) -> None:
+    try:
+        ip_network(given)
+    except ValueError as cause:
+        raise BadSetting(
+            f"ECSHOP_TRUSTED_PROXIES has {given!r}: write addresses and networks like 10.0.0.7, 10.1.0.0/16 ({cause})"
+        ) from None
+
+
+def _listed(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]

@@ -12,6 +12,7 @@ from entrypoints.contexts import NAMES
 from entrypoints.gateway import Gateway
 from entrypoints.local.nginx import nginx_command
 from entrypoints.local.redis_server import free_port
+from entrypoints.operations.docs import write_docs
 from tests.shops import is_up
 from tests.waiting import eventually
 
@@ -21,7 +22,7 @@ NOBODY = "127.0.0.1:9"
 
 @contextmanager
 def gateway(
-    upstreams: Mapping[str, Sequence[str]], *, rate: int = 100_000, origins: Sequence[str] = ()
+    upstreams: Mapping[str, Sequence[str]], *, rate: int = 100_000, origins: Sequence[str] = (), with_docs: bool = False
 ) -> Iterator[str]:
     """Yields its address. A context that is not named is nowhere."""
     port = free_port()
@@ -29,6 +30,8 @@ def gateway(
         folder = Path(name)
         everywhere = {context: [NOBODY] for context in NAMES} | dict(upstreams)
         conf = Gateway(f"127.0.0.1:{port}", everywhere, folder, folder / "docs", 10, rate, origins)
+        if with_docs:
+            write_docs(conf.docs)
         with (folder / "nginx.log").open("wb") as log:
             process = subprocess.Popen(nginx_command(conf), stdout=log, stderr=log)
         try:

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Final
 
 import click
+from msgspec.structs import replace
 
 from ecshop.kernel.file_lock import file_lock
 from entrypoints.contexts import NAMES
@@ -27,6 +28,7 @@ from entrypoints.stopping import stop_signal
 _CRASHED: Final = 1
 _WAVE: Final = 2.0  # seconds that those who stop first have for themselves
 _LAST_PORT: Final = 65535
+_GATEWAYS: Final = "127.0.0.1,::1"
 
 
 def run_split(settings: Settings, gateway_port: int | None = None) -> None:
@@ -35,6 +37,8 @@ def run_split(settings: Settings, gateway_port: int | None = None) -> None:
     Exits with 1 when one of them cannot be kept running. Raises `BadSetting`, `PortInUse`, `NoRedis`, `NoPubSub`,
     `NoNginx` or `FileInUse`.
     """
+    if gateway_port is not None:
+        settings = replace(settings, trusted_proxies=settings.trusted_proxies or _GATEWAYS)
     ports = _free_ports(settings)
     addresses = {name: address_of(settings.host, port) for name, port in ports.items()}
     with ExitStack() as held:
@@ -121,6 +125,7 @@ def _environment(settings: Settings, addresses: Mapping[str, str], broker: Broke
         "ECSHOP_HOST": settings.host,
         "ECSHOP_DATA_DIR": settings.data_dir,
         "ECSHOP_LOG": log,
+        "ECSHOP_TRUSTED_PROXIES": settings.trusted_proxies,
         **broker.environment,
         "PYTHONUNBUFFERED": "1",
     }

@@ -82,7 +82,7 @@ def test_what_was_logged_last_is_written_before_the_process_ends() -> None:
     code = (
         "from ecshop.kernel.telemetry.logs import configure_logging\n"
         "import structlog\n"
-        "configure_logging(json=True)\n"
+        "configure_logging('json')\n"
         "for n in range(1000): structlog.get_logger('test').info('line', n=n)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30)
@@ -93,7 +93,7 @@ def test_a_process_ends_although_nobody_reads_its_log() -> None:
     code = (
         "from ecshop.kernel.telemetry.logs import configure_logging\n"
         "import structlog\n"
-        "configure_logging(json=True)\n"
+        "configure_logging('json')\n"
         "for n in range(5000): structlog.get_logger('test').info('line', n=n)\n"
     )
     reader, writer = os.pipe()

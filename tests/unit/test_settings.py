@@ -120,6 +120,26 @@ def test_a_schema_that_would_need_quotes_is_refused(schema: str) -> None:
         url_of(read_settings({"ECSHOP_STOCK_DATABASE_URL": address}), "stock")
 
 
+@pytest.mark.parametrize("variable", ["K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL"])
+def test_on_cloud_run_the_log_is_for_cloud_logging_and_a_file_is_no_database(variable: str) -> None:
+    settings = read_settings({variable: "ecshop-order"})
+    assert settings.log_form == "google"
+    assert read_settings({variable: "ecshop-order", "ECSHOP_LOG": "json"}).log_form == "json"
+    with pytest.raises(BadSetting, match="SQLite cannot be used on Cloud Run"):
+        url_of(settings, "order")
+
+
+@pytest.mark.parametrize("given", ["*", "10.0.0.0/33", "10.0.0.7/8", "proxy.example", "10.0.0.1,,x"])
+def test_a_proxy_is_trusted_by_its_address_alone(given: str) -> None:
+    with pytest.raises(BadSetting, match="ECSHOP_TRUSTED_PROXIES has"):
+        read_settings({"ECSHOP_TRUSTED_PROXIES": given})
+
+
+def test_several_proxies_and_networks_may_be_trusted() -> None:
+    given = read_settings({"ECSHOP_TRUSTED_PROXIES": "10.0.0.7, 10.1.0.0/16,::1"})
+    assert given.proxies == ["10.0.0.7", "10.1.0.0/16", "::1"]
+
+
 def test_each_context_has_an_address() -> None:
     settings = read_settings({"ECSHOP_STOCK_URL": "http://stock:80"})
     assert settings.urls["stock"] == "http://stock:80"

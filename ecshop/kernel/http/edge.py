@@ -18,6 +18,7 @@ from ecshop.kernel.http.headers import header
 from ecshop.kernel.http.problems import FAILED, MEDIA_TYPE, RETRY_AFTER, to_problem
 from ecshop.kernel.http.request_log import log_request, request_id_of
 from ecshop.kernel.telemetry.logs import annotate, request_fields, request_id
+from ecshop.kernel.telemetry.trace import trace_fields
 
 log = structlog.get_logger("http")
 
@@ -53,7 +54,7 @@ class Edge:
         started, status, complete = time.perf_counter(), 0, False
         is_head = scope["method"] == _HEAD
         own_id = request_id_of(scope)
-        own_fields: dict[str, object] = {}
+        own_fields = trace_fields(scope["headers"])
         until = cast(Any, scope)[DEADLINE] = Deadline(self._patience(scope))
         task = self._watch(until)
         id_before, fields_before = request_id.set(own_id), request_fields.set(own_fields)

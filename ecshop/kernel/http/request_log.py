@@ -27,12 +27,14 @@ def request_id_of(scope: Scope) -> str:
 
 def log_request(scope: Any, status: int, started: float, request_id: str, fields: Mapping[str, Any]) -> None:
     """`status` is 0 for a request that got no answer; `started` is of `time.perf_counter`."""
+    client = scope.get("client")
     log.info(
         "request",
         method=scope["method"],
         path=scope["path"][:LONGEST_PATH],
         status=status or "gone",
         ms=round((time.perf_counter() - started) * 1000, 1),
+        client=client[0] if client else None,
         request_id=request_id,
         **fields,
     )

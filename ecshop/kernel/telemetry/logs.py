@@ -6,13 +6,17 @@ import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final, Literal, TextIO, cast
 from uuid import UUID
 
 import msgspec
 import structlog
 
+from ecshop.kernel.telemetry.cloud_logging import cloud_logging
 from ecshop.kernel.telemetry.log_writer import LogWriter
+
+LogForm = Literal["auto", "console", "json", "google"]
+"""`auto` is JSON unless on a terminal, `google` JSON as Cloud Logging reads it."""
 
 request_id: Final[ContextVar[str]] = ContextVar("request_id", default="")
 """The id of the request being served; it travels in X-Request-ID to the services that it calls."""
@@ -28,32 +32,33 @@ def annotate(**fields: Any) -> None:
         known.update(fields)
 
 
-def configure_logging(*, json: bool | None = None) -> None:
-    """Log to standard output; `json=None` means JSON unless that is a terminal."""
-    as_json = not sys.stdout.isatty() if json is None else json
+def configure_logging(form: LogForm = "auto", *, project: str = "") -> None:
+    """Log to standard output; `project` is the one on Google Cloud whose traces the lines are of."""
+    if form == "auto":
+        form = "console" if sys.stdout.isatty() else "json"
     writer = LogWriter(getattr(sys.stdout.buffer, "raw", sys.stdout.buffer))
-    if as_json:
-        structlog.configure(
-            processors=[_as_json],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-            logger_factory=lambda *_: _Lines(writer),
-            cache_logger_on_first_use=True,
-        )
-    else:
-        structlog.configure(
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper("%H:%M:%S.%f", utc=False),
-                _readable,
-                structlog.dev.ConsoleRenderer(
-                    pad_event_to=8, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
-                ),
-            ],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-            logger_factory=structlog.WriteLoggerFactory(cast(TextIO, writer)),
-            cache_logger_on_first_use=True,
-        )
+    structlog.configure(
+        processors=_processors(form, project),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, writer))
+        if form == "console"
+        else lambda *_: _Lines(writer),
+        cache_logger_on_first_use=True,
+    )
     logging.basicConfig(level=logging.WARNING, handlers=[_Forwarding()])
+
+
+def _processors(form: LogForm, project: str) -> list[structlog.typing.Processor]:
+    if form == "console":
+        return [
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper("%H:%M:%S.%f", utc=False),
+            _readable,
+            structlog.dev.ConsoleRenderer(
+                pad_event_to=8, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
+    return [cloud_logging(project, request_fields.get) if form == "google" else _as_json]
 
 
 class _Lines:
@@ -78,7 +83,8 @@ def _as_json(_: Any, method: str, event: structlog.typing.EventDict) -> bytes:
 
 
 def _readable(_: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Ids as they are written, where the console would show how Python makes them."""
+    """Ids as they are written, where the console would show how Python makes them; and nothing of who asked."""
+    event.pop("client", None)
     return {name: str(value) if isinstance(value, UUID) else value for name, value in event.items()}
 
 

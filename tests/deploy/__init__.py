@@ -1,0 +1,1 @@
+"""What is deployed, compared with what the code says."""

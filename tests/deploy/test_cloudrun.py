@@ -1,0 +1,166 @@
+"""Cloud Run: each service, worker and job is described as the code is, and as gcloud reads it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from ecshop.kernel.http.health import live, readiness
+from entrypoints.cli import main as cli
+from entrypoints.contexts import CONTEXTS, NAMES, ContextEntry
+from entrypoints.grants import GRANTS
+from entrypoints.settings import read_settings
+from tests.deploy.cloudrun import ALL, FOLDER, PLACEHOLDERS, Deployed, deployed
+from tests.deploy.gcloud import refusal
+
+SECRETS: Final = {
+    "ecshop-database-url": "postgresql+psycopg://ecshop:secret@10.0.0.3/ecshop?schema={context}",
+    "ecshop-client-secret": "s" * 32,
+    "ecshop-client-secrets": f"order:{'s' * 32}",
+}
+SERVICES: Final = {context.name: deployed(f"{context.name}.yaml") for context in CONTEXTS}
+URL_MAP: Final = FOLDER / "url-map.yaml"
+NGINX: Final = FOLDER.parents[1] / "entrypoints" / "nginx.conf"
+MAX_CONNECTIONS: Final = re.compile(r"max_connections=(\d+)")
+RESERVED: Final = 3
+"""Of a server's connections, for superusers (PostgreSQL, superuser_reserved_connections)."""
+
+each_context = pytest.mark.parametrize("context", CONTEXTS, ids=NAMES)
+each_file = pytest.mark.parametrize("one", ALL, ids=[one.file.stem for one in ALL])
+
+
+def _url_map() -> Any:
+    text = URL_MAP.read_text()
+    for name, value in PLACEHOLDERS.items():
+        text = text.replace(f"${{{name}}}", value)
+    return yaml.safe_load(text)
+
+
+@each_file
+def test_gcloud_reads_it(one: Deployed) -> None:
+    assert refusal(one.kind, one.document) == ""
+
+
+def test_gcloud_reads_the_url_map() -> None:
+    assert refusal("UrlMap", _url_map()) == ""
+
+
+def test_gcloud_reads_no_word_that_it_does_not_know() -> None:
+    document = SERVICES["order"].document | {"spec": {"templates": {}}}
+    assert "templates" in refusal("Service", document)
+
+
+@each_context
+def test_each_context_is_a_service_on_its_own_port(context: ContextEntry) -> None:
+    service = SERVICES[context.name]
+    assert (service.kind, service.name) == ("Service", f"ecshop-{context.name}")
+    assert service.container["args"] == ["serve", context.name]
+    assert [port["containerPort"] for port in service.container["ports"]] == [context.port]
+    assert read_settings(service.environment(SECRETS)).port == context.port
+
+
+@each_file
+def test_its_arguments_are_a_command(one: Deployed) -> None:
+    name, *arguments = one.container["args"]
+    cli.commands[name].make_context(name, list(arguments))
+
+
+@each_file
+def test_its_variables_are_settings_and_name_a_server(one: Deployed) -> None:
+    settings = read_settings(one.environment(SECRETS))
+    assert all(map(settings.server_of, NAMES))
+    assert (settings.log_form, settings.cloud_run) == ("google", one.name)
+    assert settings.google_cloud_project == PLACEHOLDERS["PROJECT"]
+
+
+@each_context
+def test_a_service_leaves_the_events_to_the_worker(context: ContextEntry) -> None:
+    service = SERVICES[context.name]
+    assert read_settings(service.environment(SECRETS)).background == "off"
+    assert service.template["metadata"]["annotations"]["run.googleapis.com/cpu-throttling"] == "true"
+
+
+@pytest.mark.parametrize("file", ["worker-pool.yaml", "worker-job.yaml"])
+def test_the_worker_takes_events_from_pubsub(file: str) -> None:
+    settings = read_settings(deployed(file).environment(SECRETS))
+    assert (settings.background, settings.broker, settings.pubsub_prefix) == ("on", "pubsub", "ecshop-")
+
+
+@each_context
+def test_a_service_finds_those_that_stand_below_it(context: ContextEntry) -> None:
+    told = SERVICES[context.name].environment(SECRETS)
+    below = NAMES[: NAMES.index(context.name)]
+    domain = f"{PLACEHOLDERS['PROJECT_NUMBER']}.{PLACEHOLDERS['REGION']}.run.app"
+    assert {name: value for name, value in told.items() if name.endswith("_URL") and "DATABASE" not in name} == {
+        f"ECSHOP_{name.upper()}_URL": f"https://ecshop-{name}-{domain}" for name in below
+    }
+
+
+@each_context
+def test_only_who_calls_others_has_a_secret_and_only_auth_knows_all(context: ContextEntry) -> None:
+    expected = {"ecshop-database-url"}
+    expected |= {"ecshop-client-secret"} if context.name in GRANTS else set()
+    expected |= {"ecshop-client-secrets"} if context.name == "auth" else set()
+    assert SERVICES[context.name].secrets == expected
+
+
+@each_file
+def test_each_role_has_an_account_of_its_own(one: Deployed) -> None:
+    account, _, domain = one.spec["serviceAccountName"].partition("@")
+    role = one.container["args"][-1] if one.kind == "Service" else "worker"
+    assert (account, domain) == (f"ecshop-{role}", f"{PLACEHOLDERS['PROJECT']}.iam.gserviceaccount.com")
+
+
+@each_context
+def test_a_service_is_asked_how_it_is_where_it_says_so(context: ContextEntry) -> None:
+    async def nothing() -> dict[str, str]:
+        return {}
+
+    container = SERVICES[context.name].container
+    assert {container["livenessProbe"]["httpGet"]["path"]} == live.paths
+    assert {container["startupProbe"]["httpGet"]["path"]} == readiness({}, nothing).paths
+
+
+@each_context
+def test_a_service_is_closed_to_the_internet(context: ContextEntry) -> None:
+    annotations = SERVICES[context.name].document["metadata"]["annotations"]
+    assert annotations["run.googleapis.com/ingress"] == "internal-and-cloud-load-balancing"
+
+
+def test_all_instances_together_have_fewer_connections_than_the_server_takes() -> None:
+    def most(one: Deployed) -> int:
+        settings = read_settings(one.environment(SECRETS))
+        annotations = one.template["metadata"]["annotations"]
+        instances = int(annotations.get("autoscaling.knative.dev/maxScale", 1))
+        databases = 1 if one.kind == "Service" else len(NAMES)
+        return instances * databases * (settings.database_connections + 1)
+
+    page = (FOLDER.parents[1] / "docs" / "deploy-cloud-run.md").read_text()
+    [limit] = MAX_CONNECTIONS.findall(page)
+    roles = [*SERVICES.values(), deployed("worker-pool.yaml")]
+    assert sum(map(most, roles)) == 180 <= int(limit) - RESERVED
+    assert "180 of these 200" in page
+
+
+def test_the_url_map_sends_each_path_to_its_owner_and_no_other_to_any() -> None:
+    [matcher] = _url_map()["pathMatchers"]
+    owners = {
+        path: rule["service"].rpartition("/")[2].removeprefix("ecshop-")
+        for rule in matcher["pathRules"]
+        for path in rule["paths"]
+    }
+    expected = {path: one.name for one in CONTEXTS for top in one.paths for path in (f"/{top}", f"/{top}/*")}
+    front = dict.fromkeys(("/health/live", "/health/ready"), NAMES[-1])
+    assert owners == {**expected, **front, "/auth/token": "docs"}
+    assert {_url_map()["defaultService"], matcher["defaultService"]} == {
+        f"https://www.googleapis.com/compute/v1/projects/{PLACEHOLDERS['PROJECT']}/global/backendBuckets/ecshop-docs"
+    }
+
+
+def test_what_the_gateway_closes_the_url_map_sends_to_no_service() -> None:
+    [closed] = re.findall(r"location ~ \^/\(\?:(.+?)\) \{ return 404", NGINX.read_text())
+    tops = {path for one in CONTEXTS for path in one.paths}
+    assert {path.split("/")[0].rstrip("$") for path in closed.split("|")} - tops == {"internal", "metrics"}
