@@ -21,11 +21,11 @@ from ecshop.kernel.errors import EcshopError, Unavailable
 
 LEASE: Final = 10
 """Seconds that a listener has for what it was handed: the least that there is, so that the dead hold up nothing."""
-_RECEIPT_LEASE: Final = 60
+RECEIPT_LEASE: Final = 60
 _TIMEOUT: Final = 3.0  # seconds
 _WAIT: Final = 20.0  # seconds in which one call waits for messages
-_MOST_DELIVERIES: Final = 100
-_KEPT: Final = timedelta(days=7)
+MOST_DELIVERIES: Final = 100
+KEPT: Final = timedelta(days=7)
 
 
 class PubSubUnusable(EcshopError, code="bus.pubsub_unusable", status=500):
@@ -111,7 +111,7 @@ class Project:
         made.append(await self._create_subscription(dead, LEASE))
         for one in subscriptions:
             if self.names.is_for_receipts(one):
-                made.append(await self._create_subscription(one, _RECEIPT_LEASE))
+                made.append(await self._create_subscription(one, RECEIPT_LEASE))
             else:
                 made.append(await self._create_subscription(one, LEASE, dead_letters=dead.topic))
         return made
@@ -134,9 +134,9 @@ class Project:
             name=self._subscription(one.id),
             topic=self._topic(one.topic),
             ack_deadline_seconds=lease,
-            message_retention_duration=_KEPT,
+            message_retention_duration=KEPT,
             expiration_policy=ExpirationPolicy(),  # without a time it never goes away
-            dead_letter_policy=DeadLetterPolicy(dead_letter_topic=letters, max_delivery_attempts=_MOST_DELIVERIES)
+            dead_letter_policy=DeadLetterPolicy(dead_letter_topic=letters, max_delivery_attempts=MOST_DELIVERIES)
             if letters
             else None,
         )
