@@ -10,7 +10,11 @@ from typing import Any, Final
 import hcl2
 from hcl2 import SerializationOptions
 
+from tests.architecture.tools import ROOT
+
 Block = dict[str, Any]
+
+FOLDER: Final = ROOT / "deploy" / "cloudrun" / "terraform"
 
 _AS_WRITTEN: Final = SerializationOptions(strip_string_quotes=True, with_comments=False, explicit_blocks=False)
 _OF_A_PROVIDER: Final = r"google_\w+|random_\w+"
@@ -18,7 +22,7 @@ _REFERENCE: Final = re.compile(rf"(?<![\w.])(var|local|data\.(?:{_OF_A_PROVIDER}
 
 
 class Terraform:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path = FOLDER) -> None:
         self.files = sorted(folder.glob("*.tf"))
         self._blocks = [hcl2.loads(file.read_text(), serialization_options=_AS_WRITTEN) for file in self.files]
         self.variables: dict[str, Block] = dict(self._named("variable"))

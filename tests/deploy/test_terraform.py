@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -15,10 +14,10 @@ from entrypoints.databases import url_of
 from entrypoints.grants import GRANTS
 from entrypoints.operations.docs import FILES
 from entrypoints.settings import Settings, read_settings, variables
-from tests.deploy.terraform import Block, Terraform
+from tests.architecture.tools import ROOT
+from tests.deploy.terraform import FOLDER, Block, Terraform
 
-FOLDER = Path("deploy/cloudrun/terraform")
-NGINX = Path("entrypoints/nginx.conf")
+NGINX = ROOT / "entrypoints" / "nginx.conf"
 OF_ALL_CONTEXTS = "${toset(local.contexts)}"
 DOCS = "${google_compute_backend_bucket.docs.id}"
 INTERVALS = (10, 30, 60, 120, 180, 240, 270, 300, 600, 900, 1200, 1800, 2700, 3600)
@@ -27,7 +26,7 @@ INTERVALS = (10, 30, 60, 120, 180, 240, 270, 300, 600, 900, 1200, 1800, 2700, 36
 
 @pytest.fixture(scope="module")
 def terraform() -> Terraform:
-    return Terraform(FOLDER)
+    return Terraform()
 
 
 @pytest.fixture(scope="module")

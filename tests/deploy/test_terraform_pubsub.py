@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from entrypoints.push import PATH
 from entrypoints.settings import read_settings
 from tests.deploy.terraform import Block, Terraform
 
-FOLDER = Path("deploy/cloudrun/terraform")
 NAMES = Names("", listeners())
 RECEIPTS = {NAMES.receipts(outbox).id for outbox in NAMES.outboxes}
 DEAD_LETTERS = NAMES.dead_letters.id
@@ -27,7 +25,7 @@ WORKER = '${google_service_account.of["worker"].member}'
 
 @pytest.fixture(scope="module")
 def terraform() -> Terraform:
-    return Terraform(FOLDER)
+    return Terraform()
 
 
 @pytest.fixture(scope="module")
