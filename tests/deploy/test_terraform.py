@@ -220,15 +220,15 @@ def test_the_database_can_be_brought_back_and_is_for_the_shop_alone(terraform: T
     assert terraform.only("google_sql_database")["name"] == terraform.only("google_sql_user")["name"] == "ecshop"
 
 
-def test_the_database_has_connections_for_some_replicas_of_each_process(terraform: Terraform) -> None:
+def test_the_database_has_connections_for_eight_replicas_of_each_service_and_a_worker(terraform: Terraform) -> None:
     most = terraform.variables["database_max_connections"]["default"]
     [settings] = terraform.only("google_sql_database_instance")["settings"]
     assert settings["database_flags"] == [
         {"name": "max_connections", "value": "${tostring(var.database_max_connections)}"}
     ]
     of_one = Settings().database_connections + 1
-    services, workers = 4 * len(NAMES), 2 * len(NAMES)
-    assert most >= (services + workers) * of_one
+    services, worker = 8 * len(NAMES), len(NAMES)
+    assert most >= (services + worker) * of_one
 
 
 def test_only_who_deploys_has_a_role_on_the_whole_project(terraform: Terraform) -> None:

@@ -34,7 +34,7 @@ resource "google_sql_database_instance" "ecshop" {
     }
   }
 
-  depends_on = [google_project_service.used, google_service_networking_connection.google_services]
+  depends_on = [google_project_service.used, google_service_networking_connection.database]
 }
 
 resource "google_sql_database" "ecshop" {

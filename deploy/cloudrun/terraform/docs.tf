@@ -1,6 +1,6 @@
 # The API docs of the whole shop, in `docs/`; what it does not have is what the gateway has not: 404.
 resource "google_storage_bucket" "docs" {
-  name                        = "${var.project}-ecshop-docs"
+  name                        = "${var.project}-docs"
   location                    = var.region
   uniform_bucket_level_access = true
   force_destroy               = true # `ecshop docs` writes them anew

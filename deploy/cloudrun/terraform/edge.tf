@@ -1,5 +1,5 @@
 resource "google_compute_global_address" "gateway" {
-  name = "ecshop-gateway"
+  name = "ecshop"
 
   depends_on = [google_project_service.used]
 }

@@ -6,7 +6,7 @@ locals {
 }
 
 resource "google_compute_security_policy" "gateway" {
-  name = "ecshop-gateway"
+  name = "ecshop"
 
   rule {
     description = "nothing of this is for the public"

@@ -14,16 +14,16 @@ resource "google_compute_subnetwork" "ecshop" {
   private_ip_google_access = true
 }
 
-resource "google_compute_global_address" "google_services" {
-  name          = "ecshop-google-services"
+resource "google_compute_global_address" "database" {
+  name          = "ecshop-database"
   purpose       = "VPC_PEERING"
   address_type  = "INTERNAL"
   prefix_length = 20
   network       = google_compute_network.ecshop.id
 }
 
-resource "google_service_networking_connection" "google_services" {
+resource "google_service_networking_connection" "database" {
   network                 = google_compute_network.ecshop.id
   service                 = "servicenetworking.googleapis.com"
-  reserved_peering_ranges = [google_compute_global_address.google_services.name]
+  reserved_peering_ranges = [google_compute_global_address.database.name]
 }
