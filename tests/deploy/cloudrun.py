@@ -11,7 +11,17 @@ from typing import Any, Final
 
 import yaml
 
+from entrypoints.contexts import NAMES
+from entrypoints.settings import read_settings
+
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "cloudrun"
+SECRETS: Final = {
+    "ecshop-database-url": "postgresql+psycopg://ecshop:secret@10.0.0.3/ecshop?schema={context}",
+    "ecshop-client-secret": "s" * 32,
+    "ecshop-client-secrets": f"order:{'s' * 32}",
+}
+RESERVED: Final = 3
+"""Of a server's connections, for superusers (PostgreSQL, superuser_reserved_connections)."""
 PLACEHOLDERS: Final = {
     "PROJECT": "my-shop",
     "PROJECT_NUMBER": "4711",
@@ -67,6 +77,19 @@ class Deployed:
     @property
     def secrets(self) -> set[str]:
         return {_secret(one) for one in self.container["env"] if "valueFrom" in one}
+
+
+def connections_at_most() -> int:
+    """Of all instances together: one more than the setting for each database of each."""
+
+    def most(one: Deployed) -> int:
+        settings = read_settings(one.environment(SECRETS))
+        annotations = one.template["metadata"]["annotations"]
+        instances = int(annotations.get("autoscaling.knative.dev/maxScale", 1))
+        databases = 1 if one.kind == "Service" else len(NAMES)
+        return instances * databases * (settings.database_connections + 1)
+
+    return sum(map(most, [*map(deployed, (f"{name}.yaml" for name in NAMES)), deployed("worker-pool.yaml")]))
 
 
 def _secret(variable: Any) -> str:

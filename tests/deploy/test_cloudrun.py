@@ -12,21 +12,14 @@ from ecshop.kernel.http.health import live, readiness
 from entrypoints.cli import main as cli
 from entrypoints.contexts import CONTEXTS, NAMES, ContextEntry
 from entrypoints.grants import GRANTS
-from entrypoints.settings import read_settings
-from tests.deploy.cloudrun import ALL, FOLDER, PLACEHOLDERS, Deployed, deployed
+from entrypoints.settings import Settings, read_settings
+from tests.deploy.cloudrun import ALL, FOLDER, PLACEHOLDERS, RESERVED, SECRETS, Deployed, connections_at_most, deployed
 from tests.deploy.gcloud import refusal
+from tests.deploy.terraform import Terraform
 
-SECRETS: Final = {
-    "ecshop-database-url": "postgresql+psycopg://ecshop:secret@10.0.0.3/ecshop?schema={context}",
-    "ecshop-client-secret": "s" * 32,
-    "ecshop-client-secrets": f"order:{'s' * 32}",
-}
 SERVICES: Final = {context.name: deployed(f"{context.name}.yaml") for context in CONTEXTS}
 URL_MAP: Final = FOLDER / "url-map.yaml"
-NGINX: Final = FOLDER.parents[1] / "entrypoints" / "nginx.conf"
 MAX_CONNECTIONS: Final = re.compile(r"max_connections=(\d+)")
-RESERVED: Final = 3
-"""Of a server's connections, for superusers (PostgreSQL, superuser_reserved_connections)."""
 
 each_context = pytest.mark.parametrize("context", CONTEXTS, ids=NAMES)
 each_file = pytest.mark.parametrize("one", ALL, ids=[one.file.stem for one in ALL])
@@ -131,17 +124,9 @@ def test_a_service_is_closed_to_the_internet(context: ContextEntry) -> None:
 
 
 def test_all_instances_together_have_fewer_connections_than_the_server_takes() -> None:
-    def most(one: Deployed) -> int:
-        settings = read_settings(one.environment(SECRETS))
-        annotations = one.template["metadata"]["annotations"]
-        instances = int(annotations.get("autoscaling.knative.dev/maxScale", 1))
-        databases = 1 if one.kind == "Service" else len(NAMES)
-        return instances * databases * (settings.database_connections + 1)
-
     page = (FOLDER.parents[1] / "docs" / "deploy-cloud-run.md").read_text()
     [limit] = MAX_CONNECTIONS.findall(page)
-    roles = [*SERVICES.values(), deployed("worker-pool.yaml")]
-    assert sum(map(most, roles)) == 180 <= int(limit) - RESERVED
+    assert connections_at_most() == 180 <= int(limit) - RESERVED
     assert "180 of these 200" in page
 
 
@@ -150,17 +135,34 @@ def test_the_url_map_sends_each_path_to_its_owner_and_no_other_to_any() -> None:
     owners = {
         path: rule["service"].rpartition("/")[2].removeprefix("ecshop-")
         for rule in matcher["pathRules"]
+        if not rule.keys() & {"urlRedirect", "routeAction"}
         for path in rule["paths"]
     }
     expected = {path: one.name for one in CONTEXTS for top in one.paths for path in (f"/{top}", f"/{top}/*")}
     front = dict.fromkeys(("/health/live", "/health/ready"), NAMES[-1])
-    assert owners == {**expected, **front, "/auth/token": "docs"}
+    assert owners == {**expected, **front}
     assert {_url_map()["defaultService"], matcher["defaultService"]} == {
         f"https://www.googleapis.com/compute/v1/projects/{PLACEHOLDERS['PROJECT']}/global/backendBuckets/ecshop-docs"
     }
 
 
-def test_what_the_gateway_closes_the_url_map_sends_to_no_service() -> None:
-    [closed] = re.findall(r"location ~ \^/\(\?:(.+?)\) \{ return 404", NGINX.read_text())
-    tops = {path for one in CONTEXTS for path in one.paths}
-    assert {path.split("/")[0].rstrip("$") for path in closed.split("|")} - tops == {"internal", "metrics"}
+def test_the_url_map_says_what_terraforms_says() -> None:
+    [matcher] = _url_map()["pathMatchers"]
+    ways = {path: rule for rule in matcher["pathRules"] for path in rule["paths"]}
+    [made] = Terraform().resources("google_compute_url_map")["gateway"]["path_matcher"]
+    for rule in made["path_rule"]:
+        for path in rule["paths"]:
+            for told in rule.get("url_redirect", []):
+                assert ways[path]["urlRedirect"]["pathRedirect"] == told["path_redirect"]
+            for told in rule.get("route_action", []):
+                [rewrite] = told["url_rewrite"]
+                assert ways[path]["routeAction"]["urlRewrite"]["pathPrefixRewrite"] == rewrite["path_prefix_rewrite"]
+
+
+def test_the_page_closes_and_limits_what_terraform_closes_and_limits() -> None:
+    page = (FOLDER.parents[1] / "docs" / "deploy-cloud-run.md").read_text().replace("\\$", "$")
+    terraform = Terraform()
+    assert f"matches('{terraform.locals['closed']}')" in page
+    interval, rate = terraform.locals["interval"], Settings().gateway_rate
+    assert f"--rate-limit-threshold-count={rate * interval} --rate-limit-threshold-interval-sec={interval}" in page
+    assert terraform.variables["database_max_connections"]["default"] == int(MAX_CONNECTIONS.findall(page)[0])

@@ -56,7 +56,7 @@ variable "database_availability" {
 variable "database_max_connections" {
   description = "Of all processes together: ECSHOP_DATABASE_CONNECTIONS and one more for each database of each."
   type        = number
-  default     = 400
+  default     = 200
 }
 
 variable "deletion_protection" {
