@@ -106,8 +106,9 @@ class _Client(asyncio.Protocol):
         head = received.find(_HEAD_END)
         if head < 0:
             return
-        start = received.find(_LENGTH)
-        length = int(received[start + len(_LENGTH) : received.index(b"\r", start)])
+        fields = received[: head + 1].lower()  # services write them so, and a gateway does not
+        start = fields.index(_LENGTH) + len(_LENGTH)
+        length = int(fields[start : fields.index(b"\r", start)])
         if len(received) < head + len(_HEAD_END) + length:
             return
         self.sent.append(_Sent(self._name, self._since, time.perf_counter() - self._since))

@@ -16,19 +16,20 @@ from bench.load import Load, Request, percentile, run
 pytestmark = pytest.mark.anyio
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+ANSWER_OF_A_GATEWAY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 STALL = 0.25  # seconds
 
 Answer = Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
-async def server(before_answer: Answer) -> AsyncIterator[int]:
+async def server(before_answer: Answer, answer: bytes = ANSWER) -> AsyncIterator[int]:
     """Answers each request after that; yields its port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.readuntil(b"\r\n\r\n"):
             await before_answer()
-            writer.write(ANSWER)
+            writer.write(answer)
 
     async def until_it_closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -59,6 +60,12 @@ class StallsOnce:
 
 async def test_a_load_without_a_rate_is_as_fast_as_its_answers() -> None:
     async with server(at_once) as port:
+        result = await run(Load(port, (Request("GET", "/"),), clients=2, seconds=5, most=100))
+    assert result.answers == {200: 100}
+
+
+async def test_the_length_of_an_answer_is_found_however_its_name_is_written() -> None:
+    async with server(at_once, ANSWER_OF_A_GATEWAY) as port:
         result = await run(Load(port, (Request("GET", "/"),), clients=2, seconds=5, most=100))
     assert result.answers == {200: 100}
 
