@@ -115,9 +115,22 @@ class Deployment:
             if process.poll() is not None:
                 self._start(replica)
 
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """To all replicas of a service, or to the workers."""
+        for replica, process in self._running.items():
+            if replica.name == name:
+                process.send_signal(number)
+
     def cpu_seconds(self) -> float:
         """Of the services and workers that run, so far."""
-        return sum(cpu_seconds_of(process.pid) for process in self._running.values())
+        return sum(self.cpu_by_name().values())
+
+    def cpu_by_name(self) -> dict[str, float]:
+        """The same, of each service and of the workers."""
+        found: dict[str, float] = {}
+        for replica, process in self._running.items():
+            found[replica.name] = found.get(replica.name, 0.0) + cpu_seconds_of(process.pid)
+        return found
 
     def load(
         self,

@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from itertools import cycle
+from pathlib import Path
 
 import pytest
 
+from bench.batches import Orders
 from bench.goods import CATEGORIES, Good, goods, is_sold_out
 from bench.load import Load, Request, percentile, run
+from entrypoints.settings import Settings
+from tests.databases import Databases, for_a_shop
 
 pytestmark = pytest.mark.anyio
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 ANSWER_OF_A_GATEWAY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 STALL = 0.25  # seconds
+STATEMENTS = {"reserve": 4, "record": 4, "relay": 2, "apply": 8, "confirm": 2}
+"""What `docs/scaling.md` reckons round trips with."""
 
 Answer = Callable[[], Awaitable[None]]
 
@@ -100,6 +106,16 @@ async def test_latencies_are_told_by_the_names_of_the_requests() -> None:
     async with server(second_is_slow) as port:
         result = await run(Load(port, requests, clients=1, seconds=5, most=20))
     assert result.named["slow"].p50 > 20 > result.named["quick"].p50
+
+
+@pytest.mark.parametrize("orders", [1, 8])
+def test_the_transactions_of_orders_take_as_many_statements_as_the_page_on_scaling_says(
+    databases: Databases, tmp_path: Path, orders: int
+) -> None:
+    settings = Settings(data_dir=str(tmp_path), database_url=for_a_shop(databases, migrated=False))
+    with closing(Orders(settings)) as placed:
+        costs = placed.measure(products=2, size=orders, seconds=0)
+    assert {step: cost.statements for step, cost in costs.items()} == STATEMENTS
 
 
 @pytest.mark.parametrize(("share", "value"), [(0, 1), (0.5, 51), (0.99, 100), (1, 100)])
