@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +23,7 @@ from sqlalchemy import URL, make_url
 from entrypoints.contexts import NAMES
 
 VARIABLE: Final = "ECSHOP_BENCH_DATABASE_URL"
-_DEBIAN: Final = Path("/usr/lib/postgresql")
+DEBIAN: Final = Path("/usr/lib/postgresql")
 _USERS: Final = ("postgres", "nobody")
 """Whom a server runs as that root has started: PostgreSQL refuses root."""
 _START: Final = 30.0  # seconds
@@ -57,7 +57,7 @@ def four_databases(named: str) -> Iterator[Postgres]:
         with _databases(make_url(named).set(drivername="postgresql+psycopg"), None) as made:
             yield made
     else:
-        with _own_server() as (url, pid), _databases(url, pid) as made:
+        with own_server(found_programs()[0]) as (url, pid), _databases(url, pid) as made:
             yield made
 
 
@@ -90,10 +90,11 @@ def _connected(server: URL) -> psycopg.Connection:
 
 
 @contextmanager
-def _own_server() -> Iterator[tuple[URL, int]]:
-    """Its socket lies with its data; both are gone afterwards."""
-    programs = _programs()
-    with tempfile.TemporaryDirectory(prefix="ecshop-postgres-") as name:
+def own_server(
+    programs: Path, *, beside: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[tuple[URL, int]]:
+    """Its socket lies with its data, in a new folder `beside` others; both are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="ecshop-postgres-", dir=beside) as name:
         folder, user = Path(name), _user()
         data, log = folder / "data", folder / "server.log"
         if user:
@@ -108,7 +109,8 @@ def _own_server() -> Iterator[tuple[URL, int]]:
         )
         if made.returncode:
             raise NoPostgres(f"{programs}/initdb does not do: {made.stderr.strip()}")
-        command = [str(programs / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses="]
+        told = [f"-c{name}={value}" for name, value in {"listen_addresses": "", **(settings or {})}.items()]
+        command = [str(programs / "postgres"), "-D", str(data), "-k", str(folder), *told]
         with log.open("wb") as output:
             server = subprocess.Popen(command, user=user, cwd="/", stdout=output, stderr=output)
         try:
@@ -120,15 +122,15 @@ def _own_server() -> Iterator[tuple[URL, int]]:
             server.wait(timeout=_START)
 
 
-def _programs() -> Path:
-    """Of the newest PostgreSQL here: that of the pgserver wheel, or one that Debian has installed."""
+def found_programs() -> list[Path]:
+    """Of each PostgreSQL here: that of the pgserver wheel, and those that Debian has installed, the newest first."""
     wheel = find_spec("pgserver")
     found = [Path(wheel.origin).parent / "pginstall" / "bin"] if wheel and wheel.origin else []
-    found += sorted(_DEBIAN.glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
-    for folder in found:
-        if (folder / "initdb").exists():
-            return folder
-    raise NoPostgres(f"{VARIABLE} names none, the pgserver wheel is not installed, and nothing is in {_DEBIAN}")
+    found += sorted(DEBIAN.glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
+    found = [folder for folder in found if (folder / "initdb").exists()]
+    if not found:
+        raise NoPostgres(f"{VARIABLE} names none, the pgserver wheel is not installed, and nothing is in {DEBIAN}")
+    return found
 
 
 def _user() -> str | None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -16,11 +14,12 @@ import pytest
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
+from bench.postgres import DEBIAN, NoPostgres, found_programs, own_server
 from ecshop.kernel.db.engine import open_engine
 from ecshop.kernel.db.migration import migrate
 from entrypoints.contexts import CONTEXTS
 
-_SETTINGS: Final = {"max_connections": 300, "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+_SETTINGS: Final = {"max_connections": "300", "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 """Of the server that the tests start: many shops at a time, and nothing that has to outlive them."""
 
 _MEMORY: Final = Path("/dev/shm")
@@ -180,8 +179,8 @@ def for_a_shop(databases: Databases, *, migrated: bool) -> str:
 @contextmanager
 def postgres_server(url: str) -> Iterator[PostgresServer]:
     """The one behind `url`, or, where that is empty, one of the test process's own."""
-    with nullcontext(url) if url else _own_server() as address:
-        server = PostgresServer(make_url(address).set(drivername="postgresql+psycopg"))
+    with nullcontext(make_url(url)) if url else _own_server() as address:
+        server = PostgresServer(address.set(drivername="postgresql+psycopg"))
         try:
             yield server
         finally:
@@ -189,39 +188,25 @@ def postgres_server(url: str) -> Iterator[PostgresServer]:
 
 
 @contextmanager
-def _own_server() -> Iterator[str]:
-    """Its data is in no folder of pytest's: a second run closes those for the user that the server runs as."""
-    pgserver = pytest.importorskip("pgserver", reason="its wheel with a PostgreSQL exists for Linux and Python < 3.13")
-    with tempfile.TemporaryDirectory(prefix="ecshop-postgres-", dir=_memory()) as folder:
-        with _one_at_a_time(), pytest.MonkeyPatch.context() as patch:
-            patch.setenv("LC_ALL", "C.UTF-8")  # by which it knows small letters from large ones
-            server = pgserver.get_server(Path(folder, "data"))
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            for name, value in _SETTINGS.items():
-                connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value))
-        server.cleanup()
-        server = pgserver.get_server(Path(folder, "data"))
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
+def _own_server() -> Iterator[URL]:
+    """Of Debian where that is installed, for it has pg_trgm. Its data is in no folder of pytest's: a second run closes
+    those for the user that the server runs as.
+    """
+    try:
+        programs = sorted(found_programs(), key=lambda folder: not folder.is_relative_to(DEBIAN))
+        with own_server(programs[0], beside=_memory(), settings=_SETTINGS) as (url, _):
+            yield url
+    except NoPostgres as reason:
+        pytest.skip(str(reason))
 
 
 def _libpq(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def _memory() -> str | None:
+def _memory() -> Path | None:
     """Where a copied database costs a tenth of what it does on a slow disk."""
-    return str(_MEMORY) if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM else None
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Else two test processes of root both make the user that a server runs as."""
-    with Path(tempfile.gettempdir(), "ecshop-postgres.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM else None
 
 
 def _migrated(url: URL, versions: Path) -> None:

@@ -85,12 +85,12 @@ def copy_shop(source: Settings, target: Settings, step: Step) -> list[Copied]:
     """
     with ExitStack() as held:
         sources = [_opened(held, source, context) for context in CONTEXTS]
+        shop_id = Identity(target).id  # it may look into the databases, which it could not once they are locked
         targets = [_opened(held, target, context, writes=True) for context in CONTEXTS]
         for context, there in zip(CONTEXTS, targets, strict=True):
             if _count(there, _tables(context)):
                 raise TargetNotEmpty(f"{shown(there.engine.url)} has rows already: name an empty one, or drop it")
         copied = [_copy(*one, step) for one in zip(CONTEXTS, sources, targets, strict=True)]
-        shop_id = Identity(target).id
         for there in targets:
             _settle(there, shop_id)
         _move_key(source, target, targets[0])

@@ -16,8 +16,8 @@ from entrypoints.settings import Settings
 from tests.waiting import eventually
 
 BUYERS = 500
-SETTLED_WITHIN = 150
-"""Seconds: on Pub/Sub receipts that a dead relay had taken come again after a minute."""
+SETTLED_WITHIN = 100
+"""Seconds: on Pub/Sub receipts that a dead relay had taken come again after their lease."""
 
 
 def no_order_is_lost_or_doubled(address: str, key: SigningKey, settings: Settings, goes_on: Callable[[], bool]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -200,3 +202,27 @@ def _is_closed(connection: socket.socket, start: bytes, drip: bytes, goes_on: Ca
         except ConnectionError:
             return True
     return False
+
+
+def test_events_are_handed_on_as_they_come() -> None:
+    event, seen = b"data: it happened\n\n", threading.Semaphore(0)
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as beside:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+                connection.sendall(head)
+                for _ in range(3):
+                    connection.sendall(b"%x\r\n%b\r\n" % (len(event), event))
+                    assert seen.acquire(timeout=10)
+                connection.sendall(b"0\r\n\r\n")
+
+        serving = beside.submit(serve)
+        upstreams = {"order": [f"127.0.0.1:{listening.getsockname()[1]}"]}
+        with gateway(upstreams) as address, httpx.stream("GET", f"{address}/orders", timeout=5) as answer:
+            for chunk in answer.iter_bytes():
+                assert chunk == event
+                seen.release()
+        serving.result()

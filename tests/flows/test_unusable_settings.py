@@ -20,7 +20,7 @@ from tests.flows.unusable import SERVE, UP, assert_one_line, ecshop
 
 SETTINGS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     "a port that is text": (("up",), {"ECSHOP_PORT": "soon"}, ("ECSHOP_PORT", "whole number from 0 to 65535")),
-    "a log format that is none": (UP, {"ECSHOP_LOG": "loud"}, ("ECSHOP_LOG", "auto, console, json")),
+    "a log format that is none": (UP, {"ECSHOP_LOG": "loud"}, ("ECSHOP_LOG", "auto, console, google, json")),
     "a variable that is none": (UP, {"ECSHOP_PROT": "1"}, ("ECSHOP_PROT", "known are")),
     "a Redis that is none": (SERVE, {"REDIS_URL": "localhost:6379"}, ("REDIS_URL", "redis://")),
     "a Redis by another scheme": (SERVE, {"REDIS_URL": "http://localhost"}, ("REDIS_URL", "redis://")),

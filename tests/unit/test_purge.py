@@ -67,7 +67,7 @@ async def test_what_is_past_its_retention_goes_and_the_rest_stays(open_database:
         await shop.write(applied, 500, age * HOUR)
     await shop.write(record, [StockDepleted(1, 1)])
     async with purging(shop):
-        await eventually_async(lambda: shop.read(rows), (501, 1000))
+        await eventually_async(lambda: shop.read(rows), (501, 1000), seconds=30)
 
 
 async def test_others_get_their_turn_in_between(open_database: OpenDatabase) -> None:

@@ -84,7 +84,7 @@ resource "google_pubsub_subscription" "receipts" {
 
   name                       = "${var.prefix}${each.key}"
   topic                      = google_pubsub_topic.of[each.key].id
-  ack_deadline_seconds       = 60
+  ack_deadline_seconds       = 20
   message_retention_duration = "604800s"
 
   expiration_policy {

@@ -21,7 +21,7 @@ from ecshop.kernel.errors import EcshopError, Unavailable
 
 LEASE: Final = 10
 """Seconds that a listener has for what it was handed: the least that there is, so that the dead hold up nothing."""
-RECEIPT_LEASE: Final = 60
+RECEIPT_LEASE: Final = 20
 _TIMEOUT: Final = 3.0  # seconds
 _WAIT: Final = 20.0  # seconds in which one call waits for messages
 MOST_DELIVERIES: Final = 100
