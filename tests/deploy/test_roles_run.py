@@ -1,0 +1,133 @@
+"""The roles of each configuration, run here with what they are told, except that hosts and ports are others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from entrypoints.contexts import NAMES
+from entrypoints.local.nginx import nginx_executable
+from entrypoints.local.redis_server import free_port
+from entrypoints.stopping import LAST_STOP
+from tests.databases import PostgresServer
+from tests.deploy.roles import CONFIGURATIONS, GATEWAY, Configuration
+from tests.shops import is_up, need_nginx
+from tests.waiting import eventually
+
+PASSWORD: Final = "a long password"
+ECSHOP: Final = (sys.executable, "-m", "ecshop")
+START: Final = 30.0  # seconds
+
+
+class Run:
+    def __init__(self, deployed: Configuration, folder: Path, database_url: str, redis_url: str) -> None:
+        self.deployed, self.port = deployed, free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.empty = folder / "empty"
+        self._files, self._cache = folder / "files", folder / "cache"
+        for made in (self.empty, self._files, self._cache):
+            made.mkdir()
+        self._ports = {name: free_port() for name in NAMES}
+        self._here = {"ECSHOP_DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        self._here |= {f"ECSHOP_{name.upper()}_URL": f"http://127.0.0.1:{port}" for name, port in self._ports.items()}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def told(self, role: str) -> dict[str, str]:
+        told = self.deployed.roles[role].environment
+        here = self._here | ({"ECSHOP_PORT": str(self._ports[role])} if role in NAMES else {})
+        return {"PATH": os.environ["PATH"], **told, **{name: value for name, value in here.items() if name in told}}
+
+    def do(self, role: str, *arguments: str, told: str | None = None) -> str:
+        """Raises `CalledProcessError`."""
+        called = [*ECSHOP, *arguments]
+        return subprocess.check_output(called, env=self.told(role), cwd=self.empty, text=True, input=told)
+
+    def start(self, name: str, *command: str, environment: Mapping[str, str]) -> None:
+        with (self._files / f"{name}.log").open("wb") as log:
+            self.processes[name] = subprocess.Popen(command, env=environment, cwd=self.empty, stdout=log, stderr=log)
+
+    def start_role(self, role: str) -> None:
+        self.start(role, *ECSHOP, *self.deployed.roles[role].commands[0], environment=self.told(role))
+
+    def start_gateway(self) -> None:
+        """By the commands and options of the configuration, with the places of this machine."""
+        role, nginx = self.deployed.roles[GATEWAY], self.deployed.nginx
+        (_, *options), _ = role.commands
+        told = dict(zip(options[::2], options[1::2], strict=True))
+        docs, conf = self._files / "docs", self._files / "nginx.conf"
+        here = told | {"--port": str(self.port), "--folder": str(self._cache), "--docs": str(docs)}
+        conf.write_text(self.do(GATEWAY, "gateway", *(part for pair in here.items() for part in pair)))
+        self.do(GATEWAY, "docs", str(docs))
+        _, *flags = nginx.command
+        flags[flags.index("-c") + 1] = str(conf)
+        self.start(GATEWAY, nginx_executable(), *flags, environment={})
+
+    def not_ready(self) -> list[str]:
+        return [name for name in NAMES if not _is_ready(f"http://127.0.0.1:{self._ports[name]}")]
+
+    def call(self, method: str, path: str, token: str = "", **options: Any) -> Any:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return httpx.request(method, self.address + path, headers=headers, **options).raise_for_status().json()
+
+    def log_in(self, user: str) -> str:
+        token: str = self.call("POST", "/auth/login", data={"username": user, "password": PASSWORD})["access_token"]
+        return token
+
+    def stop(self) -> dict[str, int]:
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        return {name: process.wait(timeout=LAST_STOP) for name, process in self.processes.items()}
+
+    def kill(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(params=CONFIGURATIONS)
+def run(request: pytest.FixtureRequest, postgres: PostgresServer, redis_url: str, tmp_path: Path) -> Iterator[Run]:
+    need_nginx()
+    database = f"{postgres.new_group()}_deployed"
+    postgres.create(database, "template1")
+    address = postgres.url(database).update_query_dict({"schema": "CONTEXT"}).render_as_string(hide_password=False)
+    running = Run(CONFIGURATIONS[request.param](), tmp_path, address.replace("CONTEXT", "{context}"), redis_url)
+    yield running
+    running.kill()
+    postgres.drop(database)
+
+
+def test_the_roles_of_a_configuration_are_a_shop_that_sells_its_last_unit_and_writes_no_file(run: Run) -> None:
+    run.do("migrate", "migrate")
+    for role in (*NAMES, "worker"):
+        run.start_role(role)
+    eventually(run.not_ready, [], seconds=START)
+    run.start_gateway()
+    eventually(lambda: is_up(run.address), True)
+    run.do("auth", "user", "add", "hana", "--role", "staff", told=PASSWORD)
+    run.call("POST", "/auth/signup", json={"user_name": "aoi", "password": PASSWORD})
+    staff, customer = run.log_in("hana"), run.log_in("aoi")
+    category = run.call("POST", "/categories", staff, json={"name": "Tea"})["id"]
+    made = {"name": "Green tea", "price": 1200, "category_id": category}
+    product = run.call("POST", "/products", staff, json=made)["id"]
+    run.call("POST", "/stock", staff, json={"product_id": product, "stock": 2})
+    ordered = run.call("POST", f"/order?product_id={product}&quantity=2", customer)
+    assert ordered["status"] == "confirmed"
+    eventually(lambda: run.call("GET", f"/products/{product}")["status"], False)
+    assert run.call("GET", f"/stock/{product}")["stock"] == 0
+    assert run.stop() == dict.fromkeys((*NAMES, "worker", GATEWAY), 0)
+    assert list(run.empty.rglob("*")) == []
+
+
+def _is_ready(server: str) -> bool:
+    try:
+        return httpx.get(f"{server}/health/ready").is_success
+    except httpx.TransportError:
+        return False
