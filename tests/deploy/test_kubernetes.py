@@ -69,7 +69,7 @@ def targets(patch: Manifest) -> dict[str, Manifest]:
 
 def patched(patch: Manifest) -> list[Manifest]:
     [told] = documents(PRODUCTION / patch["path"])
-    pod = told["spec"]["template"]["spec"]
+    pod = pod_of(told)
     return [*pod.get("initContainers", []), *pod.get("containers", [])]
 
 
@@ -202,8 +202,10 @@ def test_every_policy_is_for_somebody_who_listens() -> None:
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch["path"])
 def test_a_patch_changes_containers_that_there_are(patch: Manifest) -> None:
+    [told] = documents(PRODUCTION / patch["path"])
     assert targets(patch)
     for one in targets(patch).values():
+        assert (told["apiVersion"], told["kind"]) == (one["apiVersion"], one["kind"])
         assert {container["name"] for container in patched(patch)} <= {each["name"] for each in containers_of(one)}
 
 
@@ -220,6 +222,10 @@ def test_every_container_of_production_says_what_it_needs_and_has_an_end() -> No
 
 def test_replicas_of_production_are_spread() -> None:
     [spread] = [patch for patch in PATCHES if not patched(patch)]
+    [told] = documents(PRODUCTION / spread["path"])
+    constraints = pod_of(told)["topologySpreadConstraints"]
+    assert [one["topologyKey"] for one in constraints] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+    assert all(NAME in one["matchLabelKeys"] for one in constraints)
     assert targets(spread).keys() == DEPLOYMENTS.keys()
 
 
