@@ -16,6 +16,7 @@ from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.http.health import OK
 from ecshop.kernel.http.remote import Credentials, Remote
 from ecshop.kernel.refreshing import Fresh, Refreshing
+from entrypoints.contexts import NAMES
 from entrypoints.grants import GRANTS
 from entrypoints.settings import BadSetting, Settings
 
@@ -51,11 +52,16 @@ class Neighbours:
         return [token.keep_fresh for token in self._tokens]
 
     async def report(self) -> dict[str, str]:
-        """Whether the other services are alive, by their names; remembered for a while."""
+        """Whether the services that are called from here are alive, by their names; remembered for a while.
+
+        Calls go down: to those that stand before the last of these here in the list of contexts.
+        """
         asked_at, report = self._report
         if time.monotonic() - asked_at > _REMEMBER:
-            found = await asyncio.gather(*(_is_alive(http) for http in self._open.values()))
-            report = dict(zip(self._open, found, strict=True))
+            above = max(map(NAMES.index, self._here))
+            called = {name: http for name, http in self._open.items() if NAMES.index(name) < above}
+            found = await asyncio.gather(*map(_is_alive, called.values()))
+            report = dict(zip(called, found, strict=True))
             self._report = (time.monotonic(), report)
         return report
 

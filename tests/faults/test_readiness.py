@@ -10,6 +10,7 @@ import httpx
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
+from entrypoints.contexts import NAMES
 from entrypoints.local.redis_server import free_port, start_redis
 from tests.faults.test_time import locked
 from tests.shops import RunningShop, need_redis, shop_apart, shop_together
@@ -44,6 +45,8 @@ def test_what_makes_orders_or_events_late_is_named_and_the_service_is_ready(tmp_
         status, told = _ready(shop, "order")
         assert (status, told["checks"]["product"], told["checks"]["stock"]) == (200, "ok", "ok")
         assert told["checks"]["the relay of order"] == "ok"
+        for place, name in enumerate(NAMES):
+            assert _ready(shop, name)[1]["checks"].keys() & set(NAMES) == set(NAMES[:place])
         shop.server.signal("stock", signal.SIGSTOP)
         eventually(lambda: _ready(shop, "order")[1]["checks"]["stock"], "does not answer")
         shop.server.signal("stock", signal.SIGCONT)
