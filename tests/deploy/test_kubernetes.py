@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import tomllib
 from pathlib import Path
 
@@ -83,19 +81,6 @@ def test_every_manifest_is_one_that_kubernetes_takes() -> None:
 @pytest.mark.parametrize("folder", [BASE, PRODUCTION], ids=lambda folder: folder.name)
 def test_a_kustomization_lists_the_files_that_are_there_and_no_secrets(folder: Path) -> None:
     assert listed(folder) == {file.name for file in folder.iterdir()} - {KUSTOMIZATION, EXAMPLE.name}
-
-
-def test_kubectl_makes_one_of_base_and_overlay_that_kubernetes_takes(tmp_path: Path) -> None:
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("no kubectl on the PATH")
-    done = subprocess.run([kubectl, "kustomize", str(PRODUCTION)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    rendered = tmp_path / "rendered.yaml"
-    rendered.write_text(done.stdout)
-    status, said = tool(ROOT, "kubernetes-validate", "--strict", "--quiet", str(rendered))
-    assert status == 0, said
-    assert {one["metadata"]["namespace"] for one in documents(rendered) if one["kind"] != "Namespace"} == {"ecshop"}
 
 
 @pytest.mark.parametrize("name", WORKLOADS)

@@ -71,7 +71,10 @@ async def test_one_of_them_leads_again_when_the_server_has_ended_the_connection(
     await _held(leads)
     engine = open_engine(url)
     with engine.connect() as connection:
-        holders = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        holders = (
+            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+            "WHERE locktype = 'advisory' AND granted AND datname = current_database()"
+        )
         assert len(connection.scalars(text(holders)).all()) == 1
     engine.dispose()
     await eventually_async(lambda: _number(leads), 1, seconds=TAKEN_OVER)

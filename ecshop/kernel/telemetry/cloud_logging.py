@@ -49,8 +49,11 @@ def _http_request(event: structlog.typing.EventDict) -> dict[str, Any]:
     found = {
         "requestMethod": event.pop("method"),
         "requestUrl": event.pop("path"),
-        "status": event.pop("status"),
         "latency": f"{event.pop('ms') / 1000:.4f}s",
-        "remoteIp": event.pop("client", None),
     }
-    return {name: value for name, value in found.items() if isinstance(value, (int, str)) and value != "gone"}
+    status, client = event.pop("status"), event.pop("client", None)
+    if isinstance(status, int):
+        found["status"] = status
+    if client:
+        found["remoteIp"] = client
+    return found
