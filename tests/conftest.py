@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,11 +46,8 @@ def named_emulator() -> str:
 
 
 @pytest.fixture(scope="session")
-async def pubsub_host(named_emulator: str) -> AsyncIterator[str]:
-    """A real emulator for this test process: the one that is named, or one of our own.
-
-    Being asynchronous, it keeps one event loop for all tests from here on: gRPC would call back into those that ended.
-    """
+def pubsub_host(named_emulator: str) -> Iterator[str]:
+    """A real emulator for this test process: the one that is named, or one of our own."""
     if named_emulator:
         yield named_emulator
         return

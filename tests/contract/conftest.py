@@ -94,6 +94,12 @@ class Forgetful:
         pass
 
 
+@pytest.fixture(scope="session", autouse=True)
+async def _one_event_loop() -> AsyncIterator[None]:
+    """Whatever is asynchronous here keeps this one: gRPC's poller would call back into loops that have ended."""
+    yield
+
+
 @pytest.fixture(scope="module", params=["local", "http"])
 async def doors(
     request: pytest.FixtureRequest, dbms: str, tmp_path_factory: pytest.TempPathFactory
