@@ -113,6 +113,15 @@ class PostgresServer:
                 inside.execute(sql.SQL("DROP OWNED BY {}").format(user))
                 inside.execute(sql.SQL("DROP ROLE {}").format(user))
 
+    def admit(self, name: str, *, connections: int) -> None:
+        """So many from now on; those that there are stay."""
+        limit = sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(sql.Identifier(name), sql.Literal(connections))
+        self._connection.execute(limit)
+
+    def end_one_connection(self, name: str) -> None:
+        one = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s LIMIT 1"
+        self._connection.execute(one, [name])
+
     def template(self, versions: Path) -> str:
         if versions not in self._templates:
             name = f"{self.new_group()}_template"

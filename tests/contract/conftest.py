@@ -97,7 +97,7 @@ class Forgetful:
 @pytest.fixture(scope="session", autouse=True)
 async def _one_event_loop() -> AsyncIterator[None]:
     """Whatever is asynchronous here keeps this one: gRPC's poller would call back into loops that have ended."""
-    yield
+    yield  # noqa: PT022 - it is held open until the last test
 
 
 @pytest.fixture(scope="module", params=["local", "http"])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import URL, text
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.db.database import Database
+from ecshop.kernel.errors import Aborted
 from tests.databases import OnPostgres, PostgresServer
 from tests.unit.notes import MIGRATIONS
 
@@ -52,12 +55,56 @@ async def test_a_server_that_refuses_one_more_goes_on_with_those_that_it_has(
     with postgres.admitting(str(url.database), connections=3) as name:
         database = Database(url.set(username=name), connections=12)
         database.open(MIGRATIONS)
-        written: list[asyncio.Future[int]] = []
-        for _ in range(40):
-            written.append(asyncio.ensure_future(database.write(_work)))
-            await asyncio.sleep(0.001)
-        assert max(await asyncio.gather(*written)) <= 3
+        assert max(await asyncio.gather(*await _asked_in_turn(database, 40))) <= 3
         await database.close()
+
+
+async def test_a_connection_that_is_lost_and_not_to_be_had_again_costs_the_others_nothing(
+    url: URL, postgres: PostgresServer
+) -> None:
+    with postgres.admitting(str(url.database), connections=8) as name:
+        database = Database(url.set(username=name), connections=12)
+        database.open(MIGRATIONS)
+        had = max(await asyncio.gather(*await _asked_in_turn(database, 40)))
+        postgres.admit(name, connections=1)
+        postgres.end_one_connection(name)
+        left = await asyncio.gather(*await _asked_in_turn(database, 80))
+        assert max(left) == had - 1
+        await database.close()
+
+
+async def test_what_waits_while_a_thread_asks_for_a_connection_is_answered_when_the_database_is_closed(
+    url: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(url, connections=12)
+    database.open(MIGRATIONS)
+    await database.write(_work)
+    asking, may_go_on = threading.Event(), threading.Event()
+
+    def refused() -> Connection:
+        asking.set()
+        may_go_on.wait(5)
+        raise OperationalError("CONNECT", None, Exception("too many connections"), connection_invalidated=True)
+
+    monkeypatch.setattr(database._writers._engine, "connect", refused)
+    written = await _asked_in_turn(database, 20)
+    await asyncio.to_thread(asking.wait, 5)
+    closing = asyncio.ensure_future(database.close())
+    await asyncio.sleep(0)
+    may_go_on.set()
+    await closing
+    async with asyncio.timeout(5):
+        told = await asyncio.gather(*written, return_exceptions=True)
+    assert all(isinstance(one, int | Aborted) for one in told)
+
+
+async def _asked_in_turn(database: Database, times: int) -> list[asyncio.Future[int]]:
+    """What is asked in one turn of the event loop goes to one thread."""
+    asked: list[asyncio.Future[int]] = []
+    for _ in range(times):
+        asked.append(asyncio.ensure_future(database.write(_work)))
+        await asyncio.sleep(0.001)
+    return asked
 
 
 async def test_what_a_connection_that_the_server_ended_has_not_done_is_done_on_the_next(

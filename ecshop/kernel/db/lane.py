@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from ecshop.kernel.db.connected import Connected
 from ecshop.kernel.db.engine import is_down
 from ecshop.kernel.db.transaction import AWAY, TOO_LATE, Group, Run, Served, Work, failed, refused, serve
 from ecshop.kernel.deadline import FOREVER, deadline
@@ -27,6 +28,8 @@ _MOST_WAITING: Final = 2000
 """How much of the requests may wait; background work has no end, and is not counted out."""
 _STUCK: Final = 8.0  # seconds of one transaction; a database that is there has answered or refused by then
 _PROBE_EVERY: Final = 0.2  # seconds
+_LONGEST_PAUSE: Final = 5.0  # seconds in which a thread without a connection does not ask for one
+_SAYS_NO_WITHIN: Final = 1.0  # seconds
 _KEEP_UP_EVERY: Final = 10.0  # seconds
 _CLOSE: Final = 0.8  # seconds that the threads have to finish
 
@@ -62,7 +65,8 @@ class Lane:
         ]
         self._open = False
         self._connected = [False] * threads
-        self._is_down = self._is_stuck = self._is_short = False
+        self._closed = threading.Event()
+        self._is_down = self._is_stuck = False
 
     def start(self) -> None:
         self._open = True
@@ -91,6 +95,7 @@ class Lane:
         if not self._open:
             return True
         self._open = False
+        self._closed.set()
         self._hand_over()
         for _ in self._threads:
             self._waiting.put(None)
@@ -111,65 +116,76 @@ class Lane:
 
         A daemon: what hangs in a database must not hold up the end of the process.
         """
-        connected = _Connected(self._engine)
+        connected, pause = Connected(self._engine), _PROBE_EVERY
         while (works := self._take()) is not None:
-            if self._leaves_it_to_others(n, connected):
-                self._waiting.put(works)
-                time.sleep(_PROBE_EVERY)
-                continue
-            found_down = False
+            found_down = is_short = False
             for group in _groups(works):
-                self._began[n] = time.monotonic()
-                served = self._served(connected, group)
+                self._began[n] = began = time.monotonic()
+                served = self._surely_served(n, connected, group)
                 self._began[n] = math.inf
                 if served.is_down and not self._is_down:
-                    if not self._was_one_connection(connected):
-                        self._is_down = found_down = True
-                    elif all(isinstance(outcome, Aborted) for outcome in served.outcomes):
-                        served = self._served(connected, group)
+                    if self._others_go_on(began) and _nothing_was_done(served):
+                        is_short = True
+                        self._leave_to_others(group)
+                        continue
+                    self._is_down = found_down = True
                 self._answer(group, served)
+            self._connected[n] = connected.is_open
             if found_down:
                 self._wait_until_it_answers(connected)
+            elif is_short:
+                self._closed.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
             elif self._upkeep and time.monotonic() - self._kept_up > _KEEP_UP_EVERY:
                 self._keep_up(connected, self._upkeep)
-            self._connected[n] = connected.is_open
+            if connected.is_open:
+                pause = _PROBE_EVERY
         connected.close()
 
-    def _leaves_it_to_others(self, n: int, connected: _Connected) -> bool:
-        """A server that refuses one connection more goes on serving those that it has."""
-        if connected.is_open or self._is_down or not self._open or self._engine.dialect.name == "sqlite":
-            return False
-        try:
-            connected.connection()
-        except DBAPIError as error:
-            if any(self._connected) and not self._is_short:
-                log.warning("the database refuses another connection", lane=self._name, error=str(error.orig))
-                self._is_short = True
-            return any(self._connected)
-        self._is_short, self._connected[n] = False, True
-        return False
+    def _surely_served(self, n: int, connected: Connected, group: Group) -> Served:
+        """What a connection that broke has not done is done on the next one, once: it might be what breaks them."""
+        self._connected[n] = connected.is_open
+        served = self._served(n, connected, group)
+        if served.is_down and self._connected[n]:
+            self._connected[n] = self._was_one_connection(connected)
+            if self._connected[n]:
+                served = self._served(n, connected, group) if _nothing_was_done(served) else served
+                return served._replace(is_down=False)
+        return served
 
-    def _served(self, connected: _Connected, group: Group) -> Served:
+    def _others_go_on(self, began: float) -> bool:
+        """A server that refuses one connection more says so at once, and goes on serving those that it has."""
+        is_server = self._engine.dialect.name != "sqlite"
+        return is_server and self._open and any(self._connected) and time.monotonic() - began < _SAYS_NO_WITHIN
+
+    def _leave_to_others(self, group: Group) -> None:
+        log.warning("the database refuses another connection: its others go on", lane=self._name)
+        self._waiting.put(group)
+        if not self._open:  # those who would have taken it may have ended
+            self._refuse_what_waits()
+
+    def _served(self, n: int, connected: Connected, group: Group) -> Served:
         try:
             if self._is_down:
                 raise Aborted(AWAY)
             self._check()
             if all(work.deadline.left < 0 for work in group):
                 raise Aborted(TOO_LATE)
-            return serve(connected.session(), group, locks=self._committed is not None)
+            session, self._connected[n] = connected.session(), True
+            return serve(session, group, locks=self._committed is not None)
         except Exception as error:
             connected.close()
             return refused(group, failed(error), is_down=isinstance(error, DBAPIError) and is_down(error))
 
-    def _keep_up(self, connected: _Connected, upkeep: Callable[[Connection], None]) -> None:
+    def _keep_up(self, connected: Connected, upkeep: Callable[[Connection], None]) -> None:
         self._kept_up = time.monotonic()
         try:
             upkeep(connected.connection())
-        except DBAPIError as error:
+        except Exception as error:
             connected.close()
-            log.warning("the database cannot be kept up", lane=self._name, error=str(error.orig))
+            log.warning("the database cannot be kept up", lane=self._name, error=str(error))
 
-    def _wait_until_it_answers(self, connected: _Connected) -> None:
+    def _wait_until_it_answers(self, connected: Connected) -> None:
         since = time.monotonic()
         log.error("the database is away: what needs it is refused", lane=self._name)
         self._refuse_what_waits()
@@ -180,12 +196,12 @@ class Lane:
         if self._open:
             log.info("the database is back", lane=self._name, seconds=round(time.monotonic() - since, 1))
 
-    def _was_one_connection(self, connected: _Connected) -> bool:
+    def _was_one_connection(self, connected: Connected) -> bool:
         """A server may end a connection and answer the next one; a file is the same for all."""
         connected.close()
         return self._engine.dialect.name != "sqlite" and self._answers(connected)
 
-    def _answers(self, connected: _Connected) -> bool:
+    def _answers(self, connected: Connected) -> bool:
         try:
             self._check()
             with connected.session().begin():
@@ -243,35 +259,8 @@ class Lane:
             group[0].answer.get_loop().call_soon_threadsafe(deliver)
 
 
-class _Connected:
-    """A thread's connection, made when it is needed and again when it has failed."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._connection: Connection | None = None
-        self._session: Session | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self._connection is not None
-
-    def connection(self) -> Connection:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        return self._connection
-
-    def session(self) -> Session:
-        if self._session is None:
-            self._session = Session(self.connection(), expire_on_commit=False)
-        return self._session
-
-    def close(self) -> None:
-        session, connection = self._session, self._connection
-        self._session = self._connection = None
-        for opened in (session, connection):
-            if opened is not None:
-                with suppress(DBAPIError):
-                    opened.close()
+def _nothing_was_done(served: Served) -> bool:
+    return all(isinstance(outcome, Aborted) for outcome in served.outcomes)
 
 
 def _groups(works: Sequence[Work]) -> list[Group]:
