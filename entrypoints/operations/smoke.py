@@ -43,7 +43,7 @@ def walk(addresses: Mapping[str, str], staff: str, say: Callable[[str], None], p
                 began = time.monotonic()
                 step()
                 say(f"ok {time.monotonic() - began:6.2f} s  {step.__doc__}")
-        except SmokeFailed:
+        except BaseException:
             with suppress(SmokeFailed):
                 walk.clean_up()
             raise
@@ -63,8 +63,10 @@ class Asking:
             raise SmokeFailed(f"{method} {url} was not answered: {cause or type(cause).__name__}") from cause
         if answer.status_code != expected:
             raise SmokeFailed(f"{method} {url} was answered {answer.status_code}, not {expected}: {answer.text[:500]}")
-        is_json = answer.headers.get("content-type", "").split(";")[0].endswith("json")
-        return answer.json() if is_json else answer.text
+        try:
+            return answer.json() if answer.content else None
+        except ValueError as cause:
+            raise SmokeFailed(f"{method} {url} was answered by no service of ecshop: {answer.text[:200]}") from cause
 
 
 class Walk:
@@ -158,8 +160,14 @@ class Walk:
 
     def clean_up(self) -> None:
         """product and category are deleted again; the customer and the order stay"""
+        left: list[SmokeFailed] = []
         while self._made:
-            self._get("DELETE", self._made.pop(), 204, self._staff)
+            try:
+                self._get("DELETE", self._made.pop(), 204, self._staff)
+            except SmokeFailed as failed:
+                left.append(failed)
+        if left:
+            raise left[0]
 
     def _place(self, quantity: int, expected: int) -> Any:
         path = f"/order?product_id={self._product}&quantity={quantity}"
@@ -180,7 +188,7 @@ class Walk:
             if time.monotonic() > ends:
                 raise SmokeFailed(
                     f"{what}: {seen}, not {expected}, after {self._patience:g} s; is the event on its way? "
-                    "/health/ready tells of relays, `ecshop doctor` of everything"
+                    "the log of its worker says, and `ecshop doctor`"
                 )
             time.sleep(_LOOK_EVERY)
 

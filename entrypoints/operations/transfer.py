@@ -21,7 +21,7 @@ from ecshop.events import tables
 from ecshop.events.outbox import resend_published
 from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.db.engine import DatabaseUnusable, open_engine, ownership, shown, writing
-from ecshop.kernel.db.migration import migrate
+from ecshop.kernel.db.migration import migrate, require_own
 from ecshop.kernel.errors import EcshopError
 from entrypoints.contexts import CONTEXTS, ContextEntry
 from entrypoints.databases import url_of
@@ -119,6 +119,8 @@ def _opened(held: ExitStack, settings: Settings, context: ContextEntry, *, write
     held.callback(engine.dispose)
     if writes:
         migrate(engine, context.module.MIGRATIONS)
+    else:
+        require_own(engine, context.module.MIGRATIONS)
     with _usable(url):
         connection = held.enter_context(writing(engine).connect())
         if not is_file:

@@ -33,6 +33,17 @@ async def test_topics_and_subscriptions_are_made_once(wire: Wire, pubsub_host: s
     assert ({made for _, made in first}, {made for _, made in second}) == ({True}, {False})
 
 
+async def test_a_topic_that_was_deleted_gets_its_subscriptions_anew(wire: Wire, pubsub_host: str) -> None:
+    project = Project(wire.shop_id, TWO_LISTEN, pubsub_host)
+    await project.create()
+    topic = TWO_LISTEN.topic(OrderCancelled.type)
+    await project._publisher.delete_topic(topic=project._topic(topic))
+    made = [what for what, is_made in await project.create() if is_made]
+    await project.close()
+    heard = [TWO_LISTEN.subscription(OrderCancelled.type, name).id for name in ("product", "stock")]
+    assert made == [f"topic {topic}", *(f"subscription {id_}" for id_ in heard)]
+
+
 async def test_an_event_is_done_with_when_all_its_listeners_have_said_so(wire: Wire, pubsub_host: str) -> None:
     one, other = (PubSubBus(Project(wire.shop_id, TWO_LISTEN, pubsub_host)) for _ in range(2))
     other.connect(Consumer("product", wire.stock, {OrderCancelled: wire.hear}, BACKOFF))

@@ -84,8 +84,7 @@ def connections_at_most() -> int:
 
     def most(one: Deployed) -> int:
         settings = read_settings(one.environment(SECRETS))
-        annotations = one.template["metadata"]["annotations"]
-        instances = int(annotations.get("autoscaling.knative.dev/maxScale", 1))
+        instances = int(one.document["metadata"]["annotations"].get("run.googleapis.com/maxScale", 1))
         databases = 1 if one.kind == "Service" else len(NAMES)
         return instances * databases * (settings.database_connections + 1)
 

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ecshop.kernel.db.engine import open_engine
+from ecshop.kernel.db.migration import migrate
 from tests.databases import OnPostgres, PostgresServer, for_a_shop
 from tests.flows.test_commands import ecshop
+from tests.next_schema import next_versions
 from tests.shops import RunningShop, shop_together
 from tests.waiting import eventually
 
@@ -84,6 +87,18 @@ def test_nothing_is_copied_onto_a_shop_that_is_there(server: str, tmp_path: Path
     assert "name an empty one" in refused.stderr
     with shop_together(tmp_path / "other") as shop:
         assert shop.call("GET", f"/products/{product + 1}").status_code == 404
+
+
+def test_a_shop_whose_schema_is_ahead_is_not_copied_for_there_is_more_in_it(tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    with shop_together(files):
+        pass
+    engine = open_engine(f"sqlite:///{files}/product.db")
+    migrate(engine, next_versions("product", tmp_path / "versions"))
+    engine.dispose()
+    refused = ecshop("data", "copy", "--to", str(tmp_path / "copy"), "--data-dir", str(files))
+    assert refused.returncode == 1
+    assert "is at version product_" in refused.stderr
 
 
 def test_a_shop_that_runs_is_not_copied(server: str, tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def engine(databases: Databases) -> Iterator[Engine]:
         ("stock_0001", "stock_0005_since_0002", False),
         ("stock_0001", "stock_0002", False),
         ("stock_0003_since_0002", "stock_0002_since_0001", False),
+        ("stock_0001", "order_0002_since_0001", False),
         ("stock_0001", None, False),
         ("stock_0001", "something", False),
         (None, None, True),
@@ -101,9 +102,15 @@ def test_what_is_outstanding_is_told_and_not_done(engine: Engine, ahead: Ahead) 
         assert schema_version(connection) == "stock_0001"
 
 
+@pytest.mark.parametrize("schema_of", [None, "order"])
 @pytest.mark.parametrize("context", NAMES)
-def test_the_sql_of_a_migration_does_what_the_migration_does(context: str, databases: Databases) -> None:
-    by_code, by_sql = open_engine(databases.url("code")), open_engine(databases.url("sql"))
+def test_the_sql_of_a_migration_does_what_the_migration_does(
+    context: str, schema_of: str | None, databases: Databases
+) -> None:
+    urls = [databases.url("code"), databases.url("sql")]
+    if schema_of and databases.setting:
+        urls = [url.update_query_dict({"schema": schema_of}) for url in urls]
+    by_code, by_sql = map(open_engine, urls)
     migrate(by_code, versions(context))
     script = migration_sql(by_sql, versions(context))
     driver = by_sql.raw_connection()
@@ -112,6 +119,7 @@ def test_the_sql_of_a_migration_does_what_the_migration_does(context: str, datab
     else:
         driver.cursor().execute(script)
     driver.close()
+    by_sql.dispose()  # what the script has set is of its session
     with by_code.connect() as one, by_sql.connect() as other:
         assert schema(other) == schema(one)
         assert schema_version(other) == newest_version(versions(context))

@@ -144,8 +144,16 @@ class Project:
             try:
                 await self._subscriber.create_subscription(wanted, retry=None, timeout=_TIMEOUT)
             except AlreadyExists:
-                return f"subscription {one.id}", False
+                if not await self._is_of_another_topic(wanted):
+                    return f"subscription {one.id}", False
+                await self._subscriber.delete_subscription(subscription=wanted.name, retry=None, timeout=_TIMEOUT)
+                await self._subscriber.create_subscription(wanted, retry=None, timeout=_TIMEOUT)
         return f"subscription {one.id}", True
+
+    async def _is_of_another_topic(self, wanted: SubscriptionRequest) -> bool:
+        """A topic that was deleted and made again is another one, from which its subscriptions get nothing."""
+        found = await self._subscriber.get_subscription(subscription=wanted.name, retry=None, timeout=_TIMEOUT)
+        return found.topic != wanted.topic
 
     @asynccontextmanager
     async def _using(self, what: str) -> AsyncIterator[None]:

@@ -30,7 +30,7 @@ from ecshop.kernel.db.engine import DatabaseUnusable, is_held_up, own_schema, sh
 log = structlog.get_logger("database")
 
 _TRIES, _PAUSE = 10, 1.0  # seconds, in which those go on who wait behind a migration that waits for a lock
-_VERSION: Final = re.compile(r"[a-z_]+_(\d{4})(?:_since_(\d{4}))?")
+_VERSION: Final = re.compile(r"([a-z_]+)_(\d{4})(?:_since_(\d{4}))?")
 
 
 def migrate(engine: Engine, versions: Path) -> bool:
@@ -55,9 +55,17 @@ def runs_on(own: str | None, found: str | None) -> bool:
     if own == found:
         return True
     mine, theirs = _VERSION.fullmatch(own or ""), _VERSION.fullmatch(found or "")
-    if mine is None or theirs is None:
+    if mine is None or theirs is None or mine[1] != theirs[1]:
         return False
-    return int(theirs[1]) > int(mine[1]) >= int(theirs[2] or theirs[1])
+    return int(theirs[2]) > int(mine[2]) >= int(theirs[3] or theirs[2])
+
+
+def require_own(engine: Engine, versions: Path) -> None:
+    """Raises `DatabaseUnusable` unless the schema is just the one that the code knows; a later one may have more."""
+    with _understood(engine), engine.connect() as connection:
+        found, own = schema_version(connection), newest_version(versions)
+    if found != own:
+        raise DatabaseUnusable(f"the database {shown(engine.url)} is at version {found}, and this ecshop knows {own}")
 
 
 def outstanding(engine: Engine, versions: Path) -> list[str]:
@@ -80,9 +88,22 @@ def migration_sql(engine: Engine, versions: Path) -> str:
     config = _config(versions)
     config.output_buffer = StringIO()
     config.attributes.update(dialect=engine.dialect.name, schema=schema)
-    command.upgrade(config, f"{found or 'base'}:head", sql=True)
-    inside = f"CREATE SCHEMA IF NOT EXISTS {schema};\n\nSET search_path TO {schema}, public;\n\n" if schema else ""
-    return inside + config.output_buffer.getvalue()
+    try:
+        command.upgrade(config, f"{found or 'base'}:head", sql=True)
+    except CommandError as cause:
+        raise DatabaseUnusable(f"a version cannot be written as SQL for {shown(engine.url)}: {cause}") from cause
+    return _preamble(engine, schema) + config.output_buffer.getvalue()
+
+
+def _preamble(engine: Engine, schema: str | None) -> str:
+    """What `migrate` says to a server before: where, and that nobody shall wait for long behind what waits."""
+    if engine.dialect.name == "sqlite":
+        return ""
+    lines = ["SET lock_timeout = '1s';"]
+    if schema:
+        quoted = engine.dialect.identifier_preparer.quote(schema)
+        lines += [f"CREATE SCHEMA IF NOT EXISTS {quoted};", f"SET search_path TO {quoted}, public;"]
+    return "\n\n".join([*lines, ""]) + "\n"
 
 
 def _migrate(engine: Engine, versions: Path) -> bool:

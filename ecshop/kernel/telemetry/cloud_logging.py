@@ -27,8 +27,9 @@ def cloud_logging(project: str, fields_of_request: Callable[[], dict[str, Any] |
         line = {"severity": _SEVERITIES.get(method, method.upper()), "time": datetime.now(UTC), **_message(event)}
         if project and "trace_id" in trace:
             line[f"{_IN_FIELDS}trace"] = f"projects/{project}/traces/{trace['trace_id']}"
-            line[f"{_IN_FIELDS}spanId"] = trace["span_id"]
             line[f"{_IN_FIELDS}trace_sampled"] = trace["sampled"]
+            if "span_id" in trace:
+                line[f"{_IN_FIELDS}spanId"] = trace["span_id"]
         return msgspec.json.encode({**line, **event}, enc_hook=str)
 
     return as_line
