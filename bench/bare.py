@@ -51,8 +51,8 @@ def edge(verifier: Verifier) -> ASGIApp:
     async def report() -> dict[str, str]:
         return {}
 
-    async def measure() -> bytes:
-        return b""
+    async def measure(_accept: str) -> tuple[bytes, str]:
+        return b"", "text/plain"
 
     configure_logging("json")
     return create_app([place], {}, report, measure, verifier, title="edge", tags={}, request_seconds=10)

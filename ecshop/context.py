@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from litestar.types import ControllerRouterHandler
+from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event
 from ecshop.events.consumer import Handler
@@ -17,6 +18,23 @@ from ecshop.kernel.db.migration import newest_version, runs_on, schema_version
 from ecshop.kernel.http.health import NotReady
 
 C = TypeVar("C")
+
+
+class Counted(NamedTuple):
+    """What a context counts while it works, by the values of one label."""
+
+    name: str
+    about: str
+    label: str
+    counts: Mapping[str, int]
+
+
+class Measured(NamedTuple):
+    """What is looked up in a context's database when somebody asks for metrics."""
+
+    name: str
+    about: str
+    read: Callable[[Session], float]
 
 
 @dataclass(frozen=True)
@@ -32,6 +50,8 @@ class Context(Generic[C]):
     """Routes for neighbouring services: served only by a service of its own."""
     subscriptions: Mapping[type[Event], Handler] = field(default_factory=dict)
     """The event types that this context listens to, and what applies them."""
+    counted: Sequence[Counted] = ()
+    measured: Sequence[Measured] = ()
     background: Sequence[Callable[[], Awaitable[None]]] = ()
     """Work that runs beside the requests until it is cancelled."""
 

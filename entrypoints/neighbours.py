@@ -32,6 +32,7 @@ class Neighbours:
     def __init__(self, settings: Settings, here: Collection[str]) -> None:
         self._settings, self._here = settings, here
         self._open: dict[str, httpx.AsyncClient] = {}
+        self._remotes: dict[str, Remote] = {}
         self._report: tuple[float, dict[str, str]] = (-math.inf, {})
         self._tokens: list[ServiceToken] = []
 
@@ -44,7 +45,8 @@ class Neighbours:
         transport = AiohttpTransport(verify=_certificates(url), limits=limits)
         http = httpx.AsyncClient(base_url=url, transport=transport, trust_env=False)
         self._open[name] = http
-        return Remote(http, self._credentials(name, auth) if auth else None)
+        self._remotes[name] = Remote(http, self._credentials(name, auth) if auth else None)
+        return self._remotes[name]
 
     @property
     def jobs(self) -> Sequence[Callable[[], Awaitable[None]]]:
@@ -64,6 +66,12 @@ class Neighbours:
             report = dict(zip(called, found, strict=True))
             self._report = (time.monotonic(), report)
         return report
+
+    def calls(self) -> dict[tuple[str, ...], float]:
+        return {(name,): remote.calls for name, remote in self._remotes.items()}
+
+    def requests(self) -> dict[tuple[str, ...], float]:
+        return {(name,): remote.requests for name, remote in self._remotes.items()}
 
     async def close(self) -> None:
         for http in self._open.values():

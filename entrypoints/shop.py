@@ -16,20 +16,19 @@ from ecshop.auth.contract import AuthClient
 from ecshop.context import Context
 from ecshop.events.buses.base import EventBus
 from ecshop.events.consumer import Consumer
-from ecshop.events.outbox import count_due, count_unheard
+from ecshop.events.outbox import count_due
 from ecshop.events.purge import Purge
 from ecshop.events.relay import Relay
-from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.http.app import create_app
 from ecshop.kernel.http.health import OK
-from ecshop.kernel.telemetry.metrics import Metrics
 from ecshop.kernel.telemetry.troubles import troubles
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
 from ecshop.product.contract import ProductClient
 from ecshop.stock.contract import StockClient
 from entrypoints.contexts import CONTEXTS
+from entrypoints.measuring import Measuring
 from entrypoints.neighbours import Neighbours
 
 log = structlog.get_logger("shop")
@@ -70,7 +69,7 @@ class Shop:
         self.contexts, self.clients = contexts, clients
         self._bus, self._verifier, self._neighbours = bus, verifier, neighbours
         self._admit = admit
-        self._metrics, self._retention = Metrics(), retention
+        self._retention = retention
         self._request_seconds, self._with_internal, self._with_events = request_seconds, with_internal, with_events
         self.consumers = [
             Consumer(context.name, context.database, context.subscriptions)
@@ -78,6 +77,8 @@ class Shop:
             if context.subscriptions
         ]
         self._push = push
+        self._relays = [Relay(context.name, context.database, bus) for context in contexts]
+        self._measuring = Measuring(contexts, self.consumers, self._relays, verifier, neighbours)
         for consumer in self.consumers:
             bus.connect(consumer)
 
@@ -93,12 +94,13 @@ class Shop:
             routes,
             {f"{context.name} database": context.probe for context in self.contexts},
             self._report,
-            self._measure,
+            self._measuring.written,
             self._verifier,
             title=f"ecshop: {names[0]}" if len(names) == 1 else "ecshop",
             tags={entry.name: entry.about for entry in CONTEXTS if entry.name in names},
             request_seconds=self._request_seconds,
             with_services=self._with_internal,
+            observe=self._measuring.metrics.request,
         )
 
     @asynccontextmanager
@@ -126,15 +128,6 @@ class Shop:
         relays = {f"the relay of {context.name}": OK for context in self.contexts if self._with_events}
         return {**relays, **await self._neighbours.report(), **troubles}
 
-    async def _measure(self) -> bytes:
-        for context in self.contexts:
-            due, unheard = await context.database.read(count_due), await context.database.read(count_unheard)
-            seconds = (now() - unheard.since).total_seconds() if unheard else 0
-            self._metrics.outbox(
-                context.name, due=due, unheard=unheard.events if unheard else 0, oldest_seconds=max(0, seconds)
-            )
-        return self._metrics.written()
-
     async def _close_databases(self) -> None:
         await asyncio.gather(*(context.database.close() for context in self.contexts))
 
@@ -145,13 +138,8 @@ class Shop:
         return [self._verifier.watch, *self._neighbours.jobs, *own, *push, *events]
 
     def _event_jobs(self) -> list[Job]:
-        jobs: list[Job] = [self._bus.run]
-        for context in self.contexts:
-            jobs += [
-                Relay(context.name, context.database, self._bus).run,
-                Purge(context.name, context.database, self._retention).run,
-            ]
-        return jobs
+        purges = [Purge(context.name, context.database, self._retention).run for context in self.contexts]
+        return [self._bus.run, *(relay.run for relay in self._relays), *purges]
 
 
 @asynccontextmanager

@@ -60,6 +60,8 @@ class Consumer:
         self.name, self._database, self._backoff = name, database, backoff
         self.outcomes: Counter[Outcome] = Counter()
         """How often it did what, since it began."""
+        self.observe_lag: Callable[[float], None] | None = None
+        """Told of each event that was applied, how many seconds before it had begun."""
         self._handlers = {event.type: handler for event, handler in handlers.items()}
 
     @property
@@ -92,6 +94,8 @@ class Consumer:
                 verdicts[place] = await self._failed(deliveries[place], envelope, outcome)
             else:
                 self._log(envelope, outcome)
+                if self.observe_lag:
+                    self.observe_lag((now() - envelope.time).total_seconds())
         return verdicts
 
     async def reject(self, delivery: Delivery) -> None:

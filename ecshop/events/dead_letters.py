@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.tables import DeadLetter, Outbox
@@ -23,6 +23,10 @@ def keep(session: Session, letter: DeadLetter) -> None:
     earlier = session.get(DeadLetter, (letter.consumer, letter.event_id))
     letter.times = earlier.times + 1 if earlier else 1
     session.merge(letter)
+
+
+def count_letters(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(DeadLetter)) or 0
 
 
 def list_letters(session: Session) -> list[DeadLetter]:

@@ -33,15 +33,17 @@ class Relay:
     """
 
     def __init__(self, name: str, database: Database, bus: EventBus, *, look_every: float = 2.0) -> None:
-        self._name, self._database, self._bus, self._look_every = name, database, bus, look_every
+        self.name, self._database, self._bus, self._look_every = name, database, bus, look_every
         self._wake = asyncio.Event()
         self._looked_at, self._looked_to = now(), 0
         self._looked = self._said = time.monotonic()
+        self.published = 0
+        """How many events the bus has taken."""
         database.on_notify.append(self._wake.set)
 
     async def run(self) -> None:
         """Relay until cancelled."""
-        await repeat(self._step, f"the relay of {self._name}")
+        await repeat(self._step, f"the relay of {self.name}")
 
     async def _step(self) -> None:
         if not await self._database.lead.held():
@@ -68,27 +70,28 @@ class Relay:
         due = await self._database.read(pending, _AT_ONCE)
         while due:
             readable = read(due)
-            published = await self._bus.publish(self._name, readable)
+            published = await self._bus.publish(self.name, readable)
+            self.published += len(published.taken) + len(published.heard)
             self._wake.clear()
             left = {one.seq for one in due} - {one.seq for one in readable}
             due = await self._database.write(_settle, published, sorted(left))
 
     async def _note_receipts(self) -> None:
         """A few at a time: what is due goes first, in between."""
-        receipts = await self._bus.receipts(self._name)
+        receipts = await self._bus.receipts(self.name)
         for first in range(0, len(receipts), _AT_ONCE):
             some = receipts[first : first + _AT_ONCE]
             await self._database.write(confirm, some)
-            await self._bus.forget(self._name, some)
+            await self._bus.forget(self.name, some)
             await self._drain()
 
     async def _send_lost_again(self) -> bool:
         """Look for the next few that were not heard since the last look; returns whether the broker had lost any."""
         window = await self._database.read(unheard, self._looked_at, self._looked_to, _AT_ONCE)
         self._looked_to = window[-1].seq if len(window) == _AT_ONCE else 0
-        lost = await self._bus.lost(self._name, window) if window else ()
+        lost = await self._bus.lost(self.name, window) if window else ()
         if lost:
-            log.warning("the broker has lost events: they are sent again", context=self._name, events=len(lost))
+            log.warning("the broker has lost events: they are sent again", context=self.name, events=len(lost))
             await self._database.write(resend, lost)
         return bool(lost)
 
@@ -97,7 +100,7 @@ class Relay:
             self._said = time.monotonic()
             found = await self._database.read(count_unheard)
             if found:
-                log.warning("published, not heard", context=self._name, events=found.events, since=found.since)
+                log.warning("published, not heard", context=self.name, events=found.events, since=found.since)
 
 
 def _settle(session: Session, published: Published, left: Sequence[int]) -> list[Due]:

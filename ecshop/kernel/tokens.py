@@ -74,6 +74,8 @@ class Verifier:
         self._keys = Refreshing("auth's public keys", self._fetch, pause=check_every, first_pause=_FIRST_PAUSE)
         self._callees = tuple(audience_of(context) for context in sorted(callees))
         self._remembered: OrderedDict[tuple[str, Audience], _Verified] = OrderedDict()
+        self.refused = 0
+        """How often a token was."""
 
     async def watch(self) -> None:
         """Notice the keys that come and go, until cancelled."""
@@ -88,6 +90,13 @@ class Verifier:
         return cast(Caller, await self._holder(token, self._callees, _caller))
 
     async def _holder(self, token: str, audience: Audience, named: Callable[[Claims, str], Any]) -> Any:
+        try:
+            return await self._good_holder(token, audience, named)
+        except Unauthenticated:
+            self.refused += 1
+            raise
+
+    async def _good_holder(self, token: str, audience: Audience, named: Callable[[Claims, str], Any]) -> Any:
         known = self._remembered.get((token, audience))
         if known is None or self._is_withdrawn(known.kid):
             kid, claims = await self._verify(token, audience)

@@ -9,7 +9,7 @@ from typing import Final
 from litestar import Router
 from litestar.di import Provide
 
-from ecshop.context import Context
+from ecshop.context import Context, Counted
 from ecshop.events.catalog import Event, ReservationExpired
 from ecshop.events.consumer import Handler
 from ecshop.kernel.clock import Clock, now
@@ -37,5 +37,6 @@ def build(
         MIGRATIONS,
         public=[Router("/", route_handlers=[OrderController], dependencies=provide)],
         subscriptions=SUBSCRIPTIONS,
+        counted=[Counted("ecshop_orders", "What became of orders that were asked for", "outcome", service.outcomes)],
         background=[service.give_back],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
@@ -16,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
-from ecshop.kernel.errors import Unavailable
+from ecshop.kernel.errors import EcshopError, Unavailable
 from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.telemetry.logs import annotate
 from ecshop.kernel.values import Page
@@ -53,15 +54,24 @@ class OrderService:
     ) -> None:
         self._db, self._product, self._quote_seconds, self._clock = db, product, quote_seconds, clock
         self._holds = Holds(db, stock)
+        self.outcomes: Counter[str] = Counter()
+        """How often what was asked for came to which status, or was refused by which code."""
 
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str | None = None) -> Order:
         try:
             if idempotency_key is None:
-                return await self._place(uuid7(), actor, new, None)
-            return await self._place_once(actor, new, idempotency_key)
+                order = await self._place(uuid7(), actor, new, None)
+            else:
+                order = await self._place_once(actor, new, idempotency_key)
         except Unavailable as cause:
+            self.outcomes[cause.code] += 1
             repeat = SEND_A_KEY if idempotency_key is None else REPEAT
             raise type(cause)(f"{cause.detail}; {repeat}") from cause
+        except EcshopError as refusal:
+            self.outcomes[refusal.code] += 1
+            raise
+        self.outcomes[order.status] += 1
+        return order
 
     async def give_back(self) -> None:
         """Give back what is held for orders that could not be recorded, until cancelled."""
@@ -77,11 +87,15 @@ class OrderService:
     async def cancel(self, actor: Actor, order_id: UUID, cancellation: Cancellation = DEFAULT_CANCELLATION) -> Order:
         if not cancellation.restock:
             require_role(actor, Role.STAFF)
-        return await self._db.write(records.cancel, actor, order_id, cancellation)
+        cancelled = await self._db.write(records.cancel, actor, order_id, cancellation)
+        self.outcomes[cancelled.status] += 1
+        return cancelled
 
     async def fulfil(self, order_id: UUID) -> Order:
         """Raises `OrderNotFound` or `OrderNotConfirmed`."""
-        return await self._db.write(records.fulfil, order_id)
+        fulfilled = await self._db.write(records.fulfil, order_id)
+        self.outcomes[fulfilled.status] += 1
+        return fulfilled
 
     async def _place_once(self, actor: Actor, new: NewOrder, key: str) -> Order:
         """An attempt that was given up came to nothing: the next one has an id of its own."""

@@ -9,7 +9,7 @@ from typing import Final
 from litestar import Router
 from litestar.di import Provide
 
-from ecshop.context import Context
+from ecshop.context import Context, Counted, Measured
 from ecshop.events.catalog import Event, OrderCancelled, OrderConfirmed, ProductDeleted
 from ecshop.events.consumer import Handler
 from ecshop.kernel.clock import Clock, now
@@ -18,6 +18,7 @@ from ecshop.product.contract import ProductClient
 from ecshop.stock import items, settlement
 from ecshop.stock.contract import StockClient
 from ecshop.stock.http import StockController, StockInternal
+from ecshop.stock.reservations import count_held, count_overdue
 from ecshop.stock.service import StockService
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -41,5 +42,18 @@ def build(
         public=[Router("/", route_handlers=[StockController], dependencies=provide)],
         internal=[Router("/", route_handlers=[StockInternal], dependencies=provide)],
         subscriptions=SUBSCRIPTIONS,
+        counted=[
+            Counted("ecshop_stock_units", "Units that orders have asked for, by the answer", "outcome", service.units),
+            Counted(
+                "ecshop_reservations_asked_about",
+                "How often an order was asked for, whose reservation is held for too long",
+                "cause",
+                service.asked_about,
+            ),
+        ],
+        measured=[
+            Measured("ecshop_reservations_held", "Reservations of orders that are not recorded yet", count_held),
+            Measured("ecshop_reservations_overdue", "Those whose time is over", count_overdue),
+        ],
         background=[service.watch_expiry],
     )

@@ -8,11 +8,12 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import ReservationExpired
 from ecshop.events.outbox import is_on_its_way, record
+from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.db.many import KEYS, execute_many, select_many
 from ecshop.kernel.db.transaction import Overtaken
@@ -121,6 +122,16 @@ def withdraw(session: Session, withdrawn: Sequence[Withdrawn]) -> list[None]:
     )
     levels.save()
     return [None] * len(withdrawn)
+
+
+def count_held(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(ReservationRow).where(ReservationRow.state == HELD)) or 0
+
+
+def count_overdue(session: Session) -> int:
+    """Of those that are held: whose order is being asked for."""
+    overdue = select(func.count()).select_from(ReservationRow).where(ReservationRow.state == HELD)
+    return session.scalar(overdue.where(ReservationRow.expires_at <= now())) or 0
 
 
 def ask_about_expired(session: Session, moment: datetime, longest: timedelta) -> int:

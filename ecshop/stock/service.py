@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,6 +19,7 @@ from ecshop.product.contract import ProductClient
 from ecshop.stock import items, reservations
 from ecshop.stock.contract import (
     Adjustment,
+    InsufficientStock,
     Line,
     Movement,
     NewStock,
@@ -42,12 +44,22 @@ class StockService:
     ) -> None:
         self._db, self._product, self._clock = db, product, clock
         self._patience = timedelta(seconds=reservation_seconds)
+        self.units: Counter[str] = Counter()
+        """How many units orders have asked for that were reserved, or refused."""
+        self.asked_about: Counter[str] = Counter()
 
     async def reserve(self, order_id: UUID, lines: Sequence[Line], attempt: int = 0) -> Reservation:
         if len({line.product_id for line in lines}) < len(lines) or not lines:
             raise wrong("lines", "must name at least one product, and each product once")
         wanted = reservations.Wanted(order_id, tuple(lines), self._clock() + self._patience, attempt)
-        return await self._db.write_many(reservations.reserve, wanted)
+        units = sum(line.quantity for line in lines)
+        try:
+            reserved = await self._db.write_many(reservations.reserve, wanted)
+        except InsufficientStock:
+            self.units["refused"] += units
+            raise
+        self.units["reserved"] += units
+        return reserved
 
     async def withdraw(self, order_id: UUID, attempt: int) -> None:
         withdrawn = reservations.Withdrawn(order_id, attempt)
@@ -83,7 +95,9 @@ class StockService:
     async def ask_about_expired(self) -> int:
         """Tell of the reservations whose order is not known in time; how many there were."""
         longest = self._patience + reservations.ASK_AGAIN
-        return await self._db.write(reservations.ask_about_expired, self._clock(), longest)
+        asked = await self._db.write(reservations.ask_about_expired, self._clock(), longest)
+        self.asked_about["expired"] += asked
+        return asked
 
     async def watch_expiry(self) -> None:
         """Ask about expired reservations until cancelled."""

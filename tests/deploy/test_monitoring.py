@@ -47,8 +47,8 @@ def test_prometheus_asks_every_service_at_its_port() -> None:
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job["job_name"])
 def test_prometheus_asks_where_the_shop_counts(job: dict[str, str]) -> None:
-    async def nothing() -> bytes:
-        return b""
+    async def nothing(_accept: str) -> tuple[bytes, str]:
+        return b"", "text/plain"
 
     assert job.get("metrics_path", "/metrics") in metrics(nothing).paths
     assert share_a_network("prometheus", job["job_name"])

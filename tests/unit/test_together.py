@@ -72,8 +72,8 @@ async def _nothing() -> dict[str, str]:
     return {}
 
 
-async def _no_metrics() -> bytes:
-    return b""
+async def _no_metrics(_accept: str) -> tuple[bytes, str]:
+    return b"", "text/plain"
 
 
 @pytest.fixture

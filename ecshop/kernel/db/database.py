@@ -86,7 +86,8 @@ class Database:
             committed=self._committed,
             upkeep=fold_large_log if on_sqlite else None,
         )
-        self._lanes = (self._readers, self._apart, self._writers)
+        self.lanes = {"read": self._readers, "read apart": self._apart, "write": self._writers}
+        """By what each is for."""
         self.lead = Lead(self.engine)
         self._held = ExitStack()
         self._written_at = -math.inf
@@ -102,7 +103,7 @@ class Database:
             self._held.enter_context(ownership(self.url))
             migrate(self.engine, versions)
             self._file.remember()
-        for lane in self._lanes:
+        for lane in self.lanes.values():
             lane.start()
 
     @property
@@ -150,7 +151,7 @@ class Database:
         What hangs in the database is left to the end of the process, and the file is owned until then.
         """
         self.lead.close()
-        ended = [await lane.close() for lane in self._lanes]
+        ended = [await lane.close() for lane in self.lanes.values()]
         if all(ended):
             self.engine.dispose()
             self._held.close()

@@ -63,10 +63,17 @@ class Lane:
         self._threads = [
             threading.Thread(target=self._serve, args=[n], name=f"{name}-{n}", daemon=True) for n in range(threads)
         ]
+        self.observe: Callable[[int, float], None] | None = None
+        """Told of each transaction: how many items it served, and how many seconds it took."""
         self._open = False
         self._connected = [False] * threads
         self._closed = threading.Event()
         self._is_down = self._is_stuck = False
+
+    @property
+    def waiting(self) -> int:
+        """Calls that are not answered yet."""
+        return self._unanswered
 
     def start(self) -> None:
         self._open = True
@@ -123,6 +130,8 @@ class Lane:
                 self._began[n] = began = time.monotonic()
                 served = self._surely_served(n, connected, group)
                 self._began[n] = math.inf
+                if self.observe:
+                    self.observe(len(served.outcomes), time.monotonic() - began)
                 if served.is_down and not self._is_down:
                     if self._others_go_on(began) and _nothing_was_done(served):
                         is_short = True

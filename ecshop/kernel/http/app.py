@@ -11,7 +11,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.http.docs import pages
-from ecshop.kernel.http.edge import Edge
+from ecshop.kernel.http.edge import Edge, Observe
 from ecshop.kernel.http.health import Measure, Probe, Report, health, live, metrics, readiness
 from ecshop.kernel.http.messages import MAX_BODY, JsonResponse, WholeRequest
 from ecshop.kernel.http.methods import answer_options
@@ -45,12 +45,13 @@ def create_app(
     tags: Mapping[str, str],
     request_seconds: float,
     with_services: bool = False,
+    observe: Observe | None = None,
 ) -> ASGIApp:
     """Serve the routes, documented under `tags`, and health: what all `probes` say, and besides the `report`.
 
     `measure` is asked at `/metrics`.
 
-    No request takes longer than `request_seconds`.
+    No request takes longer than `request_seconds`. `observe` is told of each.
 
     `with_services` documents how services prove themselves, for an app whose routes ask them to.
     """
@@ -66,7 +67,7 @@ def create_app(
         openapi_config=openapi(title, _ABOUT, tags, with_services),
         request_max_body_size=MAX_BODY,
     )
-    return Edge(app, request_seconds)
+    return Edge(app, request_seconds, observe)
 
 
 def _gate(verifier: Verifier) -> Callable[[AnyRequest], Awaitable[Response[None] | None]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import msgspec
@@ -30,6 +31,11 @@ _PATIENCE: Final = PATIENCE.encode()
 _MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
 _HEAD: Final = "HEAD"
 _LOOK_EVERY: Final = 0.25  # seconds
+_NO_ROUTE: Final = ""
+"""Of a request that no route takes: its path is the client's own word."""
+
+Observe = Callable[[str, str, int, float, Any], None]
+"""Told of each request: its method, route, status and seconds, and its trace where that is sampled."""
 
 
 class ClientGone(EcshopError, code="client.gone", status=499):
@@ -42,8 +48,8 @@ class Edge:
     What waits keeps the deadline by itself; whatever does not is cancelled soon after it, and answered all the same.
     """
 
-    def __init__(self, app: ASGIApp, request_seconds: float) -> None:
-        self._app, self._request_seconds = app, request_seconds
+    def __init__(self, app: ASGIApp, request_seconds: float, observe: Observe | None = None) -> None:
+        self._app, self._request_seconds, self._observe = app, request_seconds, observe
         self._served: dict[asyncio.Task[object], Deadline] = {}
         self._is_looking = False
 
@@ -53,6 +59,7 @@ class Edge:
             return
         started, status, complete = time.perf_counter(), 0, False
         is_head = scope["method"] == _HEAD
+        inside: Any = {**scope, "method": "GET"} if is_head else scope
         own_id = request_id_of(scope)
         own_fields = trace_fields(scope["headers"])
         until = cast(Any, scope)[DEADLINE] = Deadline(self._patience(scope))
@@ -78,7 +85,7 @@ class Edge:
             await send(message)
 
         try:
-            await self._app({**scope, "method": "GET"} if is_head else scope, hear, answer)
+            await self._app(inside, hear, answer)
         except asyncio.CancelledError:
             if not status:
                 await _send_problem(Unavailable(self._why_cancelled(until)), own_id, answer)
@@ -92,7 +99,12 @@ class Edge:
             deadline.reset(deadline_before)
             request_id.reset(id_before)
             request_fields.reset(fields_before)
-            log_request(scope, status, started, own_id, own_fields)
+            seconds = time.perf_counter() - started
+            log_request(scope, status, seconds, own_id, own_fields)
+            if self._observe:
+                trace_id = own_fields.get("trace_id") if own_fields.get("sampled") else None
+                route = inside.get("path_template", _NO_ROUTE)
+                self._observe(scope["method"], route, status or ClientGone.status, seconds, trace_id)
 
     def _patience(self, scope: Scope) -> float:
         given = header(scope, _PATIENCE)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final
 
-from litestar import get
+from litestar import Request, Response, get
 from msgspec import Meta, Struct
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.http.operation import operation
-from ecshop.kernel.telemetry.metrics import MEDIA_TYPE
 
 Probe = Callable[[], Awaitable[None]]
 """Raises what keeps the process from serving."""
@@ -18,8 +17,8 @@ Probe = Callable[[], Awaitable[None]]
 Report = Callable[[], Awaitable[Mapping[str, str]]]
 """What the process would rather have: by its name `OK`, or what is wrong with it."""
 
-Measure = Callable[[], Awaitable[bytes]]
-"""The metrics of the process as they are now, in Prometheus' text format."""
+Measure = Callable[[str], Awaitable[tuple[bytes, str]]]
+"""The metrics of the process as they are now, in a format that an `Accept` asks for, and its media type."""
 
 OK: Final = "ok"
 
@@ -64,9 +63,10 @@ def readiness(probes: Mapping[str, Probe], report: Report) -> Any:
 
 
 def metrics(measure: Measure) -> Any:
-    @get("/metrics", media_type=MEDIA_TYPE, include_in_schema=False)
-    async def told() -> bytes:
-        return await measure()
+    @get("/metrics", include_in_schema=False)
+    async def told(request: Request[Any, Any, Any]) -> Response[bytes]:
+        content, media_type = await measure(request.headers.get("accept", ""))
+        return Response(content, media_type=media_type)
 
     return told
 

@@ -54,6 +54,8 @@ class Remote:
     def __init__(self, http: httpx.AsyncClient, credentials: Credentials | None = None) -> None:
         self._http, self._credentials = http, credentials
         self._waiting = 0
+        self.calls = self.requests = 0
+        """How many of both there were: several calls may share a request."""
 
     async def call(
         self,
@@ -72,6 +74,7 @@ class Remote:
 
         A `repeatable` one may come twice whatever its method is.
         """
+        self.calls += 1
         own_name = token is None and self._credentials is not None
         if token is None and self._credentials:
             token = await self._credentials()
@@ -112,6 +115,7 @@ class Remote:
         if self._waiting >= _MOST_WAITING:
             raise Aborted(f"too much waits for {_peer(request)}; try again in a moment")
         self._waiting += 1
+        self.requests += 1
         try:
             return await self._send_in_time(request)
         finally:

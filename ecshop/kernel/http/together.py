@@ -65,7 +65,7 @@ class Together(Generic[T]):
     """
 
     def __init__(self, remote: Remote, path: str, returns: type[T]) -> None:
-        self._call, self._path, self._decoder = remote.call, path, msgspec.json.Decoder(returns)
+        self._remote, self._path, self._decoder = remote, path, msgspec.json.Decoder(returns)
         self._waiting: deque[_Waiting] = deque()
         self._sending: set[asyncio.Task[None]] = set()
         self._is_woken = False
@@ -116,8 +116,9 @@ class Together(Generic[T]):
     async def _send(self, some: Sequence[_Waiting], items: Sequence[msgspec.Raw]) -> None:
         deadline.set(max((one.deadline for one in some), key=lambda one: one.ends))
         request_id.set(some[0].item.request_id)
+        self._remote.calls += len(some) - 1
         try:
-            told = await self._call("POST", self._path, list[_Told], items, repeatable=True)
+            told = await self._remote.call("POST", self._path, list[_Told], items, repeatable=True)
             if len(told) != len(some):
                 raise Unavailable(f"{self._path} answered {len(told)} items of {len(some)}")
             for one, outcome in zip(some, told, strict=True):
