@@ -123,7 +123,7 @@ def test_a_sampled_trace_is_an_exemplar_where_the_format_has_such(shop: RunningS
     httpx.get(f"{url}/products", headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}).raise_for_status()
     told = httpx.get(f"{url}/metrics", headers=OPENMETRICS)
     assert told.headers["content-type"].startswith("application/openmetrics-text")
-    samples = [sample for family in of_openmetrics(told.text) for sample in family.samples]
+    samples = [sample for family in of_openmetrics(told.text) for sample in family.samples]  # type: ignore[no-untyped-call]
     assert {"trace_id": TRACE} in [sample.exemplar.labels for sample in samples if sample.exemplar]
 
 
