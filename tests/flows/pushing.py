@@ -77,10 +77,10 @@ class Pusher:
     def __init__(self, address: str, prefix: str, issuer: TokenIssuer) -> None:
         self._url, self._prefix, self.issuer = f"{address}/internal/events", prefix, issuer
 
-    def push(self, event: Event, *, token: str | None = None) -> httpx.Response:
+    def push(self, event: Event, *, token: str | None = None, seq: str = "1") -> httpx.Response:
         """Of the outbox of order, for stock."""
         envelope = seal(event)
-        attributes = {"outbox": "order", "seq": "1", "event": envelope.id, "type": event.type}
+        attributes = {"outbox": "order", "seq": seq, "event": envelope.id, "type": event.type}
         return self.send(self.body(to_bytes(envelope), attributes=attributes), token=token)
 
     def body(self, data: bytes, *, topic: str = "order-cancelled", **message: Any) -> dict[str, Any]:

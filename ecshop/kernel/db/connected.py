@@ -31,6 +31,12 @@ class Connected:
             self._session = Session(self.connection(), expire_on_commit=False)
         return self._session
 
+    def end(self) -> None:
+        """Close it for good, not to be used by others: whoever had it will have no other one."""
+        if self._connection is not None and not self._connection.invalidated:
+            self._connection.detach()
+        self.close()
+
     def close(self) -> None:
         session, connection = self._session, self._connection
         self._session = self._connection = None

@@ -149,7 +149,7 @@ class Lane:
                 self._keep_up(connected, self._upkeep)
             if connected.is_open:
                 pause = _PROBE_EVERY
-        connected.close()
+        connected.end()
 
     def _surely_served(self, n: int, connected: Connected, group: Group) -> Served:
         """What a connection that broke has not done is done on the next one, once: it might be what breaks them."""
