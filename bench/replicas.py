@@ -10,8 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
@@ -184,25 +184,14 @@ class Deployment:
                 time.sleep(_LOOK_EVERY)
 
 
-@contextmanager
-def killing(deployment: Deployment, *, every: float, most: int, seed: int) -> Iterator[None]:
-    """At most so many times a replica dies, at random, and is started again, while the context lasts."""
-    over, chance = threading.Event(), random.Random(seed)
-
-    def kill() -> None:
-        while deployment.kills < most and not over.wait(every):
-            deployment.mend()
-            deployment.kill_one(chance)
+def kill_at_random(deployment: Deployment, *, every: float, times: int, seed: int) -> None:
+    """So many times a replica dies, and is started again."""
+    chance = random.Random(seed)
+    for _ in range(times):
+        threading.Event().wait(every)
         deployment.mend()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    try:
-        yield
-    finally:
-        over.set()
-        killer.join()
-        deployment.mend()
+        deployment.kill_one(chance)
+    deployment.mend()
 
 
 def _serves(port: int) -> bool:

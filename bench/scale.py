@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,10 +14,11 @@ from sqlalchemy import select
 
 from bench.buying import Shop, buy, orders_by, orders_of
 from bench.load import Request
+from bench.meanwhile import meanwhile
 from bench.persistent import buy_for_certain, with_stock
 from bench.postgres import VARIABLE, four_databases
 from bench.progress import say
-from bench.replicas import Deployment, killing
+from bench.replicas import Deployment, kill_at_random
 from bench.server import four_free_ports, running
 from bench.shapes import shop
 from ecshop.order.models import OrderRow
@@ -130,8 +132,8 @@ def _fifty(name: str, deployment: Deployment) -> _Hardship:
 def _killed(name: str, deployment: Deployment) -> _Hardship:
     say(f"{_KILLS} kills: {name}")
     products = with_stock(deployment.address, deployment.key, 10, 10**6)
-    with killing(deployment, every=_KILL_EVERY, most=_KILLS, seed=40):
-        return _judged(f"killed at random, {name}", deployment, products, 10**6, lambda: deployment.kills < _KILLS)
+    with meanwhile(partial(kill_at_random, deployment, every=_KILL_EVERY, times=_KILLS, seed=40)) as killing:
+        return _judged(f"killed at random, {name}", deployment, products, 10**6, lambda: not killing.done())
 
 
 def _judged(

@@ -6,6 +6,7 @@ import asyncio
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -65,10 +66,12 @@ class Configuration(NamedTuple):
     """By role, from its signal to its end; of the gateway, nginx has them."""
 
 
+@cache
 def documents(file: Path) -> list[Manifest]:
     return [one for one in yaml.safe_load_all(file.read_text()) if one]
 
 
+@cache
 def compose_file() -> Manifest:
     """With what the variables are where nobody sets them."""
     told: Manifest = yaml.safe_load(_DEFAULT.sub(r"\1", COMPOSE.read_text()).replace("$$", "$"))
@@ -105,6 +108,7 @@ def seconds_before_stop(workload: Manifest) -> float:
     return float(container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0))
 
 
+@cache
 def from_compose() -> Configuration:
     services = compose_file()["services"]
     found = {name: _of_service(one) for name, one in services.items() if IMAGE.fullmatch(one["image"])}
@@ -119,6 +123,7 @@ def from_compose() -> Configuration:
     )
 
 
+@cache
 def from_kubernetes() -> Configuration:
     manifests = base()
     containers = [container for one in workloads().values() for container in containers_of(one)]

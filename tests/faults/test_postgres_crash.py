@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from bench.meanwhile import meanwhile
 from bench.postgres import NoPostgres, Postgres, four_databases
 from entrypoints.signing_keys import key_of
 from tests.faults.buying import no_order_is_lost_or_doubled
@@ -20,6 +21,7 @@ from tests.waiting import eventually
 
 CRASHES: Final = 3
 EVERY: Final = 1.5  # seconds
+RECOVERED_WITHIN: Final = 60
 
 
 class Crashing:
@@ -28,36 +30,31 @@ class Crashing:
     def __init__(self, postgres: Postgres) -> None:
         url = make_url(postgres.setting.replace("{context}", "order")).set(drivername="postgresql")
         self._address = url.render_as_string(hide_password=False)
-        self.count = 0
 
     def work(self) -> None:
-        while self.count < CRASHES:
+        for _ in range(CRASHES):
             threading.Event().wait(EVERY)
-            with psycopg.connect(self._address) as connection:
-                os.kill(connection.info.backend_pid, signal.SIGKILL)
-            self.count += 1
-            eventually(self._answers, True)
+            eventually(self._crashes, True, seconds=RECOVERED_WITHIN)
 
-    def _answers(self) -> bool:
+    def _crashes(self) -> bool:
+        """A server that has not recovered yet admits nobody."""
         try:
-            psycopg.connect(self._address).close()
+            connection = psycopg.connect(self._address)
         except psycopg.OperationalError:
             return False
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        connection.close()
         return True
 
 
 def test_no_order_is_lost_or_doubled_when_the_server_crashes(tmp_path: Path) -> None:
     try:
-        with four_databases("") as postgres, shop_together(tmp_path, ECSHOP_DATABASE_URL=postgres.setting) as shop:
-            crashing = Crashing(postgres)
-            thread = threading.Thread(target=crashing.work)
-            thread.start()
-            no_order_is_lost_or_doubled(
-                shop.url("/order").removesuffix("/order"),
-                key_of(shop.settings),
-                shop.settings,
-                lambda: crashing.count < CRASHES,
-            )
-            thread.join()
+        with (
+            four_databases("") as postgres,
+            shop_together(tmp_path, ECSHOP_DATABASE_URL=postgres.setting) as shop,
+            meanwhile(Crashing(postgres).work) as crashing,
+        ):
+            address = shop.url("/order").removesuffix("/order")
+            no_order_is_lost_or_doubled(address, key_of(shop.settings), shop.settings, crashing)
     except NoPostgres as reason:
         pytest.skip(str(reason))

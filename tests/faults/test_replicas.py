@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import httpx
 import pytest
 
+from bench.meanwhile import meanwhile
 from bench.persistent import buy_for_certain, with_stock
-from bench.replicas import Deployment, killing
+from bench.replicas import Deployment, kill_at_random
 from tests.databases import OnPostgres, PostgresServer, for_a_shop
 from tests.faults.buying import BUYERS, all_books_agree, no_order_is_lost_or_doubled
 from tests.shops import need_nginx
@@ -16,7 +18,7 @@ from tests.waiting import eventually
 
 REPLICAS, WORKERS = {"order": 3, "stock": 3}, 2
 UNITS = 50
-KILLS = 8
+KILLS = 6
 
 
 @pytest.fixture(params=["redis", "pubsub"], scope="module")
@@ -51,7 +53,5 @@ def test_five_hundred_buyers_share_fifty_units(deployment: Deployment) -> None:
 
 
 def test_no_order_is_lost_or_doubled_whoever_dies(deployment: Deployment) -> None:
-    with killing(deployment, every=1.5, most=KILLS, seed=7):
-        no_order_is_lost_or_doubled(
-            deployment.address, deployment.key, deployment.settings, lambda: deployment.kills < KILLS
-        )
+    with meanwhile(partial(kill_at_random, deployment, every=1.0, times=KILLS, seed=7)) as killing:
+        no_order_is_lost_or_doubled(deployment.address, deployment.key, deployment.settings, killing)
