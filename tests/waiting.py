@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 DEADLINE = 10.0  # seconds
-_PAUSE = 0.01
+_SHORTEST, _LONGEST, _GROWTH = 0.01, 0.1, 1.3
+"""Of the pauses between two looks: who waits for long takes nothing from those who work."""
 
 
 def eventually(look: Callable[[], object], wanted: object, *, seconds: float = DEADLINE) -> None:
     """Wait until `look` sees what is wanted; fails with what it saw last."""
-    goes_on = _until(wanted, seconds)
+    goes_on, pauses = _until(wanted, seconds), _pauses()
     while goes_on(look()):
-        time.sleep(_PAUSE)
+        time.sleep(next(pauses))
 
 
 async def eventually_async(look: Callable[[], Awaitable[object]], wanted: object, *, seconds: float = DEADLINE) -> None:
     """The same for a look that has to be awaited."""
-    goes_on = _until(wanted, seconds)
+    goes_on, pauses = _until(wanted, seconds), _pauses()
     while goes_on(await look()):
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(next(pauses))
+
+
+def _pauses() -> Iterator[float]:
+    pause = _SHORTEST
+    while True:
+        yield pause
+        pause = min(_LONGEST, pause * _GROWTH)
 
 
 def _until(wanted: object, seconds: float) -> Callable[[object], bool]:
