@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 import pytest
 import structlog
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
@@ -34,7 +34,7 @@ Patch = pytest.MonkeyPatch
 Mend = Callable[[Patch], None]
 
 INTACT: Final = settings(
-    max_examples=20,
+    max_examples=12,
     stateful_step_count=30,
     deadline=None,
     database=None,
@@ -45,6 +45,8 @@ FINDING: Final = settings(
     INTACT, max_examples=1000, stateful_step_count=40, phases=[Phase.generate], report_multiple_bugs=False
 )
 """To find a counterexample is enough: to make it short takes minutes."""
+SEED: Final = 4
+"""With which each is found soon."""
 
 
 @pytest.fixture(autouse=True)
@@ -142,4 +144,4 @@ def test_the_books_agree_after_any_sequence(machine: type[ProtocolMachine]) -> N
 def test_without_a_mend_some_sequence_fails(take_out: Mend, monkeypatch: Patch) -> None:
     take_out(monkeypatch)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(MENDS[take_out], settings=FINDING)
+        run_state_machine_as_test(seed(SEED)(MENDS[take_out]), settings=FINDING)
