@@ -12,16 +12,16 @@ from ecshop import __version__
 from ecshop.context import Context, Counted
 from ecshop.events.consumer import Consumer
 from ecshop.events.dead_letters import count_letters
-from ecshop.events.outbox import count_due, count_unheard
+from ecshop.events.outbox import Backlog, count_due, count_unheard
 from ecshop.events.relay import Relay
 from ecshop.kernel.clock import now
 from ecshop.kernel.telemetry.metrics import Metrics
 from ecshop.kernel.tokens import Verifier
 from entrypoints.neighbours import Neighbours
 
-_OF_CONTEXTS: Final = {
-    "ecshop_outbox_unheard_seconds": "Since when the oldest event is published and not heard; 0 without any",
-    "ecshop_dead_letters": "Events that a context gave up on, and that nobody has settled yet",
+_OF_OUTBOXES: Final = {
+    "ecshop_outbox_events": "Events that not all their listeners have heard yet: due ones, and published ones",
+    "ecshop_outbox_oldest_seconds": "For how long the oldest of them waits; 0 without any",
 }
 
 
@@ -47,14 +47,14 @@ class Measuring:
                 watch("counter", counted.name, counted.about, [counted.label], partial(_by_label, counted))
             for measured in context.measured:
                 watch("gauge", measured.name, measured.about, [], partial(self._last, measured.name))
-        for name, about in _OF_CONTEXTS.items():
-            watch("gauge", name, about, ["context"], partial(self._last, name))
+        for name, about in _OF_OUTBOXES.items():
+            watch("gauge", name, about, ["context", "state"], partial(self._last, name))
         watch(
             "gauge",
-            "ecshop_outbox_events",
-            "Events that are recorded and not heard by all their listeners: due ones, and published ones",
-            ["context", "state"],
-            partial(self._last, "ecshop_outbox_events"),
+            "ecshop_dead_letters",
+            "Events that a context gave up on, and that nobody has settled yet",
+            ["context"],
+            partial(self._last, "ecshop_dead_letters"),
         )
         watch(
             "gauge",
@@ -102,17 +102,17 @@ class Measuring:
 
 
 def _look(session: Session, context: Context[Any]) -> dict[str, dict[tuple[str, ...], float]]:
-    unheard = count_unheard(session)
-    age = max(0.0, (now() - unheard.since).total_seconds()) if unheard else 0.0
+    backlogs = {(context.name, "due"): count_due(session), (context.name, "published"): count_unheard(session)}
     return {
-        "ecshop_outbox_events": {
-            (context.name, "due"): count_due(session),
-            (context.name, "published"): unheard.events if unheard else 0,
-        },
-        "ecshop_outbox_unheard_seconds": {(context.name,): age},
+        "ecshop_outbox_events": {state: backlog.events if backlog else 0 for state, backlog in backlogs.items()},
+        "ecshop_outbox_oldest_seconds": {state: _age(backlog) for state, backlog in backlogs.items()},
         "ecshop_dead_letters": {(context.name,): count_letters(session)},
         **{measured.name: {(): measured.read(session)} for measured in context.measured},
     }
+
+
+def _age(backlog: Backlog | None) -> float:
+    return max(0.0, (now() - backlog.since).total_seconds()) if backlog else 0.0
 
 
 def _by_label(counted: Counted) -> Mapping[tuple[str, ...], float]:

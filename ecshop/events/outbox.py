@@ -79,8 +79,8 @@ class Purged(NamedTuple, Generic[Place]):
     place: Place | None
 
 
-class Unheard(NamedTuple):
-    """How many events are published and not heard, and since when the oldest of them is."""
+class Backlog(NamedTuple):
+    """How many events wait for something, and since when the oldest of them does."""
 
     events: int
     since: datetime
@@ -196,16 +196,18 @@ def is_on_its_way(session: Session, event: type[Event]) -> bool:
     return any(session.scalar(query.limit(1)) is not None for query in (due, unheard))
 
 
-def count_unheard(session: Session) -> Unheard | None:
+def count_unheard(session: Session) -> Backlog | None:
     """None when all that is published is heard."""
     query = select(func.count(), func.min(Outbox.published_at)).where(IS_UNHEARD)
     events, since = session.execute(query).one()
-    return Unheard(events, since) if since else None
+    return Backlog(events, since) if since else None
 
 
-def count_due(session: Session) -> int:
-    """What no broker has taken yet."""
-    return session.scalar(select(func.count()).select_from(Outbox).where(IS_DUE)) or 0
+def count_due(session: Session) -> Backlog | None:
+    """None when a broker has taken all that is recorded."""
+    since = session.scalar(select(Outbox.recorded_at).where(IS_DUE).order_by(Outbox.seq).limit(1))
+    events = session.scalar(select(func.count()).select_from(Outbox).where(IS_DUE))
+    return Backlog(events, since) if since and events else None
 
 
 def resend(session: Session, seqs: Sequence[int]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,12 +11,14 @@ import yaml
 from ecshop.kernel.http.health import metrics
 from entrypoints.contexts import CONTEXTS
 from tests.architecture.tools import ROOT
+from tests.deploy.promtool import promtool
 from tests.deploy.roles import compose_file
 
 MONITORING = ROOT / "deploy/monitoring"
 PROMETHEUS = MONITORING / "prometheus.yml"
 SERVICES = compose_file()["services"]
 JOBS = yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]
+RULE_FILES = yaml.safe_load(PROMETHEUS.read_text())["rule_files"]
 SOURCES = yaml.safe_load((MONITORING / "grafana/provisioning/datasources/datasources.yaml").read_text())["datasources"]
 ALLOY = (MONITORING / "alloy.config").read_text()
 PORTS = {
@@ -55,11 +55,7 @@ def test_prometheus_asks_where_the_shop_counts(job: dict[str, str]) -> None:
 
 
 def test_promtool_finds_nothing_wrong() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("no promtool on the PATH")
-    done = subprocess.run([promtool, "check", "config", str(PROMETHEUS)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    promtool("check", "config", PROMETHEUS)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source["name"])
@@ -89,7 +85,13 @@ def test_alloy_reads_the_logs_of_this_project_from_the_socket_that_it_is_given()
 def test_each_reads_the_file_that_it_is_given(name: str) -> None:
     targets = {one.split(":")[1] for one in SERVICES[name]["volumes"] if one.startswith("./")}
     arguments = {one.split("=")[-1] for one in SERVICES[name]["command"]}
-    assert targets <= arguments
+    assert targets <= arguments | {f"/etc/prometheus/{file}" for file in RULE_FILES}
+
+
+def test_prometheus_is_given_its_rules() -> None:
+    mounted = dict(one.split(":")[:2] for one in SERVICES["prometheus"]["volumes"])
+    for file in RULE_FILES:
+        assert mounted[f"./{(MONITORING / file).relative_to(ROOT)}"] == f"/etc/prometheus/{file}"
 
 
 @pytest.mark.parametrize(("name", "file"), [("loki", "loki.yaml"), ("tempo", "tempo.yaml")])

@@ -83,11 +83,11 @@ def test_what_is_published_and_not_heard_is_counted(tmp_path: Path) -> None:
         shop.server.signal("stock", signal.SIGSTOP)
         shop.call("POST", f"/orders/{order}/cancel", shop.customer).raise_for_status()
         eventually(lambda: _metric(shop, "ecshop_outbox_events", state="published"), 1)
-        eventually(lambda: _metric(shop, "ecshop_outbox_unheard_seconds") > 1, True)
+        eventually(lambda: _metric(shop, "ecshop_outbox_oldest_seconds", state="published") > 1, True)
         assert _metric(shop, "ecshop_outbox_events", state="due") == 0
         shop.server.signal("stock", signal.SIGCONT)
         eventually(lambda: _metric(shop, "ecshop_outbox_events", state="published"), 0)
-        assert _metric(shop, "ecshop_outbox_unheard_seconds") == 0
+        assert _metric(shop, "ecshop_outbox_oldest_seconds", state="published") == 0
 
 
 def test_a_redis_that_may_forget_is_named(tmp_path: Path) -> None:
