@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -20,6 +21,7 @@ log = structlog.get_logger("events")
 
 _AT_ONCE: Final = 500
 _POLL, _POLL_BESIDE_OTHERS = 0.5, 0.1  # seconds
+_QUIET: Final = 5.0  # seconds without an event, after which others are not expected to have one at any moment
 _TRY_TO_LEAD: Final = 1.0
 _SAY_EVERY: Final = 60.0
 
@@ -34,7 +36,7 @@ class Relay:
 
     def __init__(self, name: str, database: Database, bus: EventBus, *, look_every: float = 2.0) -> None:
         self.name, self._database, self._bus, self._look_every = name, database, bus, look_every
-        self._wake = asyncio.Event()
+        self._wake, self._busy = asyncio.Event(), -math.inf
         self._looked_at, self._looked_to = now(), 0
         self._looked = self._said = time.monotonic()
         self.published = 0
@@ -59,8 +61,9 @@ class Relay:
         await self._woken()
 
     async def _woken(self) -> None:
+        others = self._database.admits_others and time.monotonic() < self._busy + _QUIET
         try:
-            async with asyncio.timeout(_POLL_BESIDE_OTHERS if self._database.admits_others else _POLL):
+            async with asyncio.timeout(_POLL_BESIDE_OTHERS if others else _POLL):
                 await self._wake.wait()
         except TimeoutError:
             pass
@@ -69,6 +72,7 @@ class Relay:
         self._wake.clear()
         due = await self._database.read(pending, _AT_ONCE)
         while due:
+            self._busy = time.monotonic()
             readable = read(due)
             published = await self._bus.publish(self.name, readable)
             self.published += len(published.taken) + len(published.heard)
