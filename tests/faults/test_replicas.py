@@ -18,7 +18,7 @@ from tests.waiting import eventually
 
 REPLICAS, WORKERS = {"order": 3, "stock": 3}, 2
 UNITS = 50
-KILLS = 6
+KILLS = 8
 
 
 @pytest.fixture(params=["redis", "pubsub"], scope="module")

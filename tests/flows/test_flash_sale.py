@@ -10,7 +10,7 @@ from bench.load import Request
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
-BUYERS, UNITS, ROUNDS = 500, 50, 10
+BUYERS, UNITS, ROUNDS = 500, 50, 20
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))

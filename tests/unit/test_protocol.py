@@ -34,7 +34,7 @@ Patch = pytest.MonkeyPatch
 Mend = Callable[[Patch], None]
 
 INTACT: Final = settings(
-    max_examples=12,
+    max_examples=20,
     stateful_step_count=30,
     deadline=None,
     database=None,
