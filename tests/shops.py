@@ -105,6 +105,10 @@ class RunningShop:
         found: dict[str, Any] = self.call("GET", f"/products/{product_id}").json()
         return found
 
+    def metrics(self, context: str) -> str:
+        """What the process of that context tells Prometheus."""
+        return self._http.get(f"{self.server.url(context)}/metrics").raise_for_status().text
+
     def kill(self) -> None:
         self.server.process.kill()
         self.server.process.wait()

@@ -206,8 +206,9 @@ def count_unheard(session: Session) -> Backlog | None:
 def count_due(session: Session) -> Backlog | None:
     """None when a broker has taken all that is recorded."""
     since = session.scalar(select(Outbox.recorded_at).where(IS_DUE).order_by(Outbox.seq).limit(1))
-    events = session.scalar(select(func.count()).select_from(Outbox).where(IS_DUE))
-    return Backlog(events, since) if since and events else None
+    if since is None:
+        return None
+    return Backlog(session.scalar(select(func.count()).select_from(Outbox).where(IS_DUE)) or 0, since)
 
 
 def resend(session: Session, seqs: Sequence[int]) -> None:

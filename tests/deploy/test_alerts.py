@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-import httpx
 import pytest
 import yaml
 
 from tests.architecture.tools import ROOT
-from tests.deploy.promtool import promtool
+from tests.promtool import promtool
 from tests.shops import RunningShop
 
 MONITORING: Final = ROOT / "deploy/monitoring"
@@ -57,11 +56,7 @@ def test_it_says_how_much_it_hurries(alert: str) -> None:
 
 @each_alert
 def test_it_asks_for_what_a_shop_counts(alert: str, together: RunningShop) -> None:
-    counted = {line.split()[2] for line in metrics_of(together).splitlines() if line.startswith("# TYPE")}
+    counted = {line.split()[2] for line in together.metrics("order").splitlines() if line.startswith("# TYPE")}
     asked = {re.sub("_(?:bucket|count|sum)$", "", name) for name in METRIC.findall(ALERTS[alert]["expr"])}
     assert asked or ALERTS[alert]["expr"].split()[0] in OF_PROMETHEUS
     assert asked <= counted
-
-
-def metrics_of(shop: RunningShop) -> str:
-    return httpx.get(f"{shop.server.url('order')}/metrics").raise_for_status().text

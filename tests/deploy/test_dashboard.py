@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -77,5 +78,6 @@ def test_grafana_finds_the_dashboard_where_it_looks() -> None:
 
 
 def _numbers(watched: Prometheus, expression: str) -> list[float]:
+    """The quotient of nothing, which is NaN, is no data."""
     values = [float(series["value"][1]) for series in watched.ask(expression)]
-    return [value for value in values if value == value]  # noqa: PLR0124 - NaN, of a quotient of nothing, is no data
+    return [value for value in values if not math.isnan(value)]

@@ -11,8 +11,8 @@ import yaml
 from ecshop.kernel.http.health import metrics
 from entrypoints.contexts import CONTEXTS
 from tests.architecture.tools import ROOT
-from tests.deploy.promtool import promtool
 from tests.deploy.roles import compose_file
+from tests.promtool import promtool
 
 MONITORING = ROOT / "deploy/monitoring"
 PROMETHEUS = MONITORING / "prometheus.yml"

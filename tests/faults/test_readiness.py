@@ -64,10 +64,9 @@ def test_what_makes_orders_or_events_late_is_named_and_the_service_is_ready(tmp_
 
 
 def _metric(shop: RunningShop, name: str, **labels: str) -> float:
-    told = httpx.get(f"{shop.server.url('order')}/metrics").raise_for_status().text
     [value] = [
         sample.value
-        for family in text_string_to_metric_families(told)
+        for family in text_string_to_metric_families(shop.metrics("order"))
         for sample in family.samples
         if sample.name == name and sample.labels == {"context": "order", **labels}
     ]

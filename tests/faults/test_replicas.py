@@ -53,5 +53,5 @@ def test_five_hundred_buyers_share_fifty_units(deployment: Deployment) -> None:
 
 
 def test_no_order_is_lost_or_doubled_whoever_dies(deployment: Deployment) -> None:
-    with meanwhile(partial(kill_at_random, deployment, every=1.0, times=KILLS, seed=7)) as killing:
+    with meanwhile(partial(kill_at_random, deployment, every=1.5, times=KILLS, seed=7)) as killing:
         no_order_is_lost_or_doubled(deployment.address, deployment.key, deployment.settings, killing)

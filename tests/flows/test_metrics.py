@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 
 import httpx
 import pytest
@@ -13,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ecshop import __version__
 from entrypoints.contexts import NAMES
+from tests.promtool import promtool
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
@@ -22,8 +21,8 @@ OPENMETRICS = {"accept": "application/openmetrics-text;version=1.0.0"}
 
 def _sum(shop: RunningShop, context: str, name: str, /, **labels: str) -> float:
     """Of all series of that name that have these labels."""
-    told = httpx.get(f"{shop.server.url(context)}/metrics").raise_for_status().text
-    samples = [sample for family in text_string_to_metric_families(told) for sample in family.samples]
+    families = text_string_to_metric_families(shop.metrics(context))
+    samples = [sample for family in families for sample in family.samples]
     return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
 
 
@@ -112,7 +111,7 @@ def test_every_process_says_what_it_is_and_no_label_is_an_id(apart: RunningShop,
     order = apart.order(product, 1).json()["id"]
     apart.call("GET", f"/orders/{order}", apart.customer)
     assert _sum(apart, context, "ecshop_build_info", version=__version__) == 1
-    told = httpx.get(f"{apart.server.url(context)}/metrics").text
+    told = apart.metrics(context)
     labels = set(re.findall(r'\w+="([^"]*)"', told))
     assert not [value for value in labels if re.fullmatch(r"[0-9a-f-]{32,36}", value)]
     assert order not in told
@@ -128,9 +127,4 @@ def test_a_sampled_trace_is_an_exemplar_where_the_format_has_such(shop: RunningS
 
 
 def test_prometheus_has_nothing_against_its_form(shop: RunningShop) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("there is no promtool on the PATH")
-    told = httpx.get(f"{shop.server.url('order')}/metrics").content
-    checked = subprocess.run([promtool, "check", "metrics"], input=told, capture_output=True, check=False)
-    assert (checked.returncode, checked.stderr) == (0, b"")
+    assert promtool("check", "metrics", given=shop.metrics("order")) == ""

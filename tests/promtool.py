@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 
-def promtool(*command: str | Path) -> None:
-    """Fails the test with what it has found; skips it where there is none."""
+def promtool(*command: str | Path, given: str | None = None) -> str:
+    """Its warnings. Fails the test when it refuses what it is `given` or pointed to; skips it where there is none."""
     found = shutil.which("promtool")
     if found is None:
         pytest.skip("no promtool on the PATH")
-    done = subprocess.run([found, *command], capture_output=True, text=True, check=False)
+    done = subprocess.run([found, *command], input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stderr
