@@ -13,7 +13,7 @@ from typing import Any, Final
 from bench import growth, shapes
 from bench.fill import NoRoom
 from bench.postgres import VARIABLE
-from bench.table import show_pairs, show_rows
+from bench.table import show_pairs, show_sections
 
 _FEWEST: Final = 100
 
@@ -31,7 +31,7 @@ def main() -> None:
                 sys.exit(f"bench: {reason}")
             show_pairs(pairs, notes)
         else:
-            show_rows(*shapes.measure(Path(folder), postgres))
+            show_sections([*shapes.measure(Path(folder), postgres)])
 
 
 def _arguments() -> growth.Wanted:

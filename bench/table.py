@@ -21,6 +21,13 @@ class Row(msgspec.Struct, frozen=True):
     goal: str = ""
 
 
+class Section(msgspec.Struct, frozen=True):
+    """The lines of one shape, and the rate of the bare handler that was measured around it."""
+
+    bare: float
+    rows: Sequence[Row]
+
+
 class Pair(msgspec.Struct, frozen=True):
     """A line of the table of a small and a large shop; `missed` where the large one is not as good as the goal."""
 
@@ -32,14 +39,15 @@ class Pair(msgspec.Struct, frozen=True):
     missed: bool = False
 
 
-def show_rows(rows: Sequence[Row], bare: float) -> None:
-    """`bare` is the rate of the bare handler."""
+def show_sections(sections: Sequence[Section]) -> None:
     _show_machine()
-    width = max(len(row.what) for row in rows)
+    width = max(len(row.what) for section in sections for row in section.rows)
     print(f"{'':<{width}}  {'figure':>12}  {'share':>6}  goal")
-    for row in rows:
-        share = f"{100 * row.rate / bare:.0f} %" if row.rate else ""
-        print(f"{row.what:<{width}}  {row.figure:>12}  {share:>6}  {row.goal}".rstrip())
+    for section in sections:
+        bare = Row("bare handler: token, body, answer", f"{section.bare:,.0f}/s", section.bare)
+        for row in (bare, *section.rows):
+            share = f"{100 * row.rate / section.bare:.0f} %" if row.rate else ""
+            print(f"{row.what:<{width}}  {row.figure:>12}  {share:>6}  {row.goal}".rstrip())
 
 
 def show_pairs(pairs: Sequence[Pair], notes: Sequence[str]) -> None:
