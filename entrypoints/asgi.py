@@ -8,8 +8,10 @@ from litestar.types import ASGIApp, LifeSpanReceive, LifeSpanSend
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.telemetry.logs import configure_logging
 from entrypoints.compose import compose
+from entrypoints.contexts import ALL
 from entrypoints.settings import read_settings
 from entrypoints.shop import Shop
+from entrypoints.tracing import name_of, tracing
 
 
 def starting_with_its_server(shop: Shop) -> ASGIApp:
@@ -28,9 +30,10 @@ def starting_with_its_server(shop: Shop) -> ASGIApp:
 async def _live(shop: Shop, receive: LifeSpanReceive, send: LifeSpanSend) -> None:
     await receive()
     try:
-        async with shop.running():
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
+        with tracing(settings, name_of(ALL)):
+            async with shop.running():
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
     except EcshopError as error:
         await send({"type": "lifespan.startup.failed", "message": f"ecshop: {error.detail}"})
     else:

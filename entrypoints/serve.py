@@ -18,6 +18,7 @@ from entrypoints.listening import address_of, listening_socket
 from entrypoints.protocol import ProblemProtocol
 from entrypoints.settings import Settings
 from entrypoints.stopping import LAST_STOP, stop_signal
+from entrypoints.tracing import name_of, tracing
 
 _KEEP_ALIVE = 75  # seconds; longer than our own clients keep a connection, so that none is closed under a request
 
@@ -71,7 +72,7 @@ async def serve_app(
 async def _serve(settings: Settings, here: frozenset[str], ready: Callable[[str], None]) -> None:
     stop = stop_signal(within=LAST_STOP)
     shop = compose(settings, here)
-    with listening_socket(settings.host, settings.port) as listening:
+    with listening_socket(settings.host, settings.port) as listening, tracing(settings, name_of(here)):
         address = address_of(settings.host, listening.getsockname()[1])
         async with shop.running():
             await serve_app(shop.app(), listening, lambda: ready(address), stop, settings.proxies)

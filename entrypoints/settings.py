@@ -24,11 +24,14 @@ Given = Annotated[str, Meta(min_length=1)]
 _DEFAULT_URLS: Final = {context.name: f"http://127.0.0.1:{context.port}" for context in CONTEXTS}
 _PREFIX: Final = "ECSHOP_"
 _REDIS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+LOG_SUFFIX: Final = ".log"
 ALIASES: Final = {
     "PORT": "port",
     "REDIS_URL": "redis_url",
     "GOOGLE_CLOUD_PROJECT": "google_cloud_project",
     "PUBSUB_EMULATOR_HOST": "pubsub_emulator_host",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "otlp_endpoint",
+    "OTEL_TRACES_SAMPLER_ARG": "trace_ratio",
     "K_SERVICE": "cloud_run",
     "CLOUD_RUN_JOB": "cloud_run",
     "CLOUD_RUN_WORKER_POOL": "cloud_run",
@@ -75,6 +78,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much of each file is read from memory that the system maps it to; 0 is none."""
     bus: Literal["auto", "redis", "pubsub"] = "auto"
     """What carries events between services; `auto` is Redis, and Pub/Sub where its emulator is named alone."""
+    worker_port: Port = 0
+    """Where a worker tells its health and metrics; 0 is nowhere."""
     background: Literal["on", "off"] = "on"
     """Whether servers relay and consume events; where they do not, a `worker` on the same databases does."""
     redis_url: str = ""
@@ -99,6 +104,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long an event is kept that every listener has applied; the listeners remember it for twice as long."""
     token_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
     log: LogForm = "auto"
+    log_folder: str = ""
+    """Where each process keeps its lines as JSON besides, for `ecshop logs`; the split mode keeps them in its data."""
+    otlp_endpoint: str = ""
+    """Where traces are sent, by OTLP over HTTP: http://127.0.0.1:4318"""
+    trace_ratio: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    """Of the traces that begin here, how many are sampled."""
     cloud_run: str = ""
     """What Cloud Run calls this service, job or worker pool, as it tells itself."""
     trusted_proxies: str = ""
@@ -123,6 +134,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def server_of(self, context: str) -> str:
         """The address of a context's database on a server; empty where that is a file of the folder."""
         return (self.database_urls.get(context) or self.database_url).replace("{context}", context)
+
+    @property
+    def logs(self) -> Path:
+        """Where the lines of the split mode's services are kept, or of those that are told to."""
+        return Path(self.log_folder) if self.log_folder else self.folder / "logs"
 
     @property
     def log_form(self) -> LogForm:
@@ -224,6 +240,10 @@ def _check_addresses(settings: Settings) -> None:
     for name, url in settings.urls.items():
         if not _URL.fullmatch(url):
             raise BadSetting(f"{_PREFIX}{name.upper()}_URL is {url!r}: write it like {_DEFAULT_URLS[name]}")
+    if settings.otlp_endpoint and not _URL.fullmatch(settings.otlp_endpoint):
+        raise BadSetting(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is no address of a collector; write it like http://127.0.0.1:4318"
+        )
     for origin in settings.allowed_origins:
         if not _ORIGIN.fullmatch(origin):
             raise BadSetting(f"ECSHOP_CORS_ORIGINS has {origin!r}: write them like https://shop.example, with commas")

@@ -8,10 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from bench.collector import Collector, collecting
 from entrypoints.local.pubsub_emulator import NoPubSub, pubsub_emulator
 from entrypoints.local.redis_server import redis_server
 from tests.databases import Databases, OnPostgres, PostgresServer, databases_on, for_a_shop, postgres_server
-from tests.shops import RunningShop, need_nginx, need_redis, shop_behind_gateway, shop_together
+from tests.shops import (
+    RunningShop,
+    need_nginx,
+    need_redis,
+    sends_traces_to,
+    shop_behind_gateway,
+    shop_together,
+)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -85,26 +93,35 @@ def databases(dbms: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iter
 
 
 @pytest.fixture(scope="session")
-def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+def collector() -> Iterator[Collector]:
+    """Where shops send the traces that a test asks for."""
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def together(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
     """The whole shop in one process. It serves all tests of this test process: each makes products of its own."""
-    with shop_together(tmp_path_factory.mktemp("together")) as running:
+    with shop_together(tmp_path_factory.mktemp("together"), **sends_traces_to(collector)) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+def apart(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
     """The whole shop as four services with a Redis between them, behind a gateway."""
     need_redis()
     need_nginx()
-    with shop_behind_gateway(tmp_path_factory.mktemp("apart")) as running:
+    with shop_behind_gateway(tmp_path_factory.mktemp("apart"), **sends_traces_to(collector)) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def on_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+def on_postgres(
+    collector: Collector, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningShop]:
     """The whole shop in one process, with its databases on a server, empty when it starts."""
     databases = OnPostgres(postgres)
-    setting = for_a_shop(databases, migrated=False)
-    with shop_together(tmp_path_factory.mktemp("on-postgres"), ECSHOP_DATABASE_URL=setting) as running:
+    environment = sends_traces_to(collector) | {"ECSHOP_DATABASE_URL": for_a_shop(databases, migrated=False)}
+    with shop_together(tmp_path_factory.mktemp("on-postgres"), **environment) as running:
         yield running
     databases.close()

@@ -13,6 +13,7 @@ import httpx
 import jwt
 import pytest
 
+from bench.collector import Collector
 from bench.load import Request
 from bench.server import Server, four_free_ports, running
 from ecshop.kernel.identity import Role
@@ -135,6 +136,11 @@ def is_up(gateway: str) -> bool:
         return httpx.get(f"{gateway}/health/gateway").is_success
     except httpx.TransportError:
         return False
+
+
+def sends_traces_to(collector: Collector) -> dict[str, str]:
+    """Those that a client has sampled."""
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_TRACES_SAMPLER_ARG": "0"}
 
 
 def need_redis() -> None:

@@ -13,15 +13,17 @@ from uuid import UUID
 
 import msgspec
 
+from ecshop.kernel.telemetry.cause import UNKNOWN, Cause
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`request_id` is the request that caused it, `happened_at` when it came to be; both travel in the envelope.
+    """`cause` is because of what it came to be, `happened_at` when it did; both travel in the envelope.
 
     A fact that may have to be told again says when it happened: it then has the same id each time.
     """
 
     type: ClassVar[str]
-    request_id: str = ""
+    cause: Cause = UNKNOWN
     happened_at: datetime | None = None
 
     @property

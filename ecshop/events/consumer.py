@@ -14,12 +14,14 @@ from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event
 from ecshop.events.dead_letters import keep
-from ecshop.events.envelope import AnyEnvelope, Envelope, body_of, from_bytes, opened
+from ecshop.events.envelope import AnyEnvelope, Envelope, body_of, from_bytes, opened, trace_of
 from ecshop.events.inbox import once
 from ecshop.events.tables import DeadLetter
+from ecshop.events.tracing import received
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unavailable
+from ecshop.kernel.telemetry.spans import Span
 
 log = structlog.get_logger("events")
 
@@ -41,6 +43,12 @@ class Delivery(NamedTuple):
     """The bytes that a broker has brought, or an envelope that has never left this process."""
     attempts: int
     """How often this event was tried before."""
+
+
+class _Received(NamedTuple):
+    place: int
+    envelope: AnyEnvelope
+    span: Span
 
 
 def _envelope_in(message: Envelope[Event] | bytes) -> AnyEnvelope:
@@ -74,7 +82,7 @@ class Consumer:
         Raises `Unavailable` when the database is away: that is nobody's failed attempt.
         """
         verdicts: list[timedelta | None] = [None] * len(deliveries)
-        known: list[tuple[int, AnyEnvelope]] = []
+        known: list[_Received] = []
         for place, delivery in enumerate(deliveries):
             try:
                 envelope = _envelope_in(delivery.message)
@@ -82,14 +90,16 @@ class Consumer:
                 await self._give_up(delivery, None, cause)
                 continue
             if envelope.type in self._handlers:
-                known.append((place, envelope))
+                known.append(_Received(place, *received(envelope, self.name)))
             else:
                 self._log(envelope, "ignored: not listened to")
-        outcomes = await self._database.write_each(self._apply, [envelope for _, envelope in known])
+        outcomes = await self._database.write_each(self._apply, [one.envelope for one in known])
+        for (_, _, span), outcome in zip(known, outcomes, strict=True):
+            _end(span, outcome)
         for outcome in outcomes:
             if isinstance(outcome, Unavailable):
                 raise outcome
-        for (place, envelope), outcome in zip(known, outcomes, strict=True):
+        for (place, envelope, _), outcome in zip(known, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 verdicts[place] = await self._failed(deliveries[place], envelope, outcome)
             else:
@@ -148,7 +158,9 @@ class Consumer:
             type=envelope.type,
             subject=envelope.subject,
             did=did,
+            event_id=envelope.id,
             request_id=envelope.requestid or "",
+            **_trace_fields(envelope),
         )
 
     def _warn(self, did: str, envelope: AnyEnvelope | None, cause: Exception, **fields: Any) -> None:
@@ -160,7 +172,22 @@ class Consumer:
             type=type_,
             subject=envelope.subject if envelope else "",
             did=did,
+            event_id=envelope.id if envelope else "",
             request_id=(envelope and envelope.requestid) or "",
+            **(_trace_fields(envelope) if envelope else {}),
             error=f"{type(cause).__name__}: {cause}",
             **fields,
         )
+
+
+def _end(span: Span, outcome: str | Exception) -> None:
+    if isinstance(outcome, Exception):
+        span.end_with(outcome)
+    else:
+        span.note({"ecshop.outcome": outcome})
+        span.end()
+
+
+def _trace_fields(envelope: AnyEnvelope) -> dict[str, Any]:
+    context = trace_of(envelope)
+    return context.fields if context else {}

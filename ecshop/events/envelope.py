@@ -13,6 +13,8 @@ from uuid_utils import uuid7
 
 from ecshop.events.catalog import CATALOG, Event, source_of
 from ecshop.kernel.clock import now
+from ecshop.kernel.telemetry.cause import UNKNOWN, Cause
+from ecshop.kernel.telemetry.trace import TraceContext, context_of
 
 Bounded = Annotated[str, Meta(max_length=80)]
 """What fits the columns that it will stand in."""
@@ -24,7 +26,8 @@ Data = TypeVar("Data", bound="msgspec.Raw | Event")
 class Envelope(msgspec.Struct, Generic[Data], frozen=True, kw_only=True):
     """`id` and `source` together identify an event; `data` stays as it came until somebody handles its type.
 
-    `requestid` is an extension: the request that caused the event, as its X-Request-ID and its log line have it.
+    Two extensions say what has caused the event: `requestid` is the request, as its X-Request-ID and its log line have
+    it, and `traceparent` the span of a trace that is sampled (CloudEvents, Distributed Tracing extension).
     """
 
     id: Bounded
@@ -36,9 +39,11 @@ class Envelope(msgspec.Struct, Generic[Data], frozen=True, kw_only=True):
     specversion: str = "1.0"
     datacontenttype: str = "application/json"
     requestid: Bounded | UnsetType = UNSET
+    traceparent: str | UnsetType = UNSET
 
 
 AnyEnvelope = Envelope[msgspec.Raw] | Envelope[Event]
+Some = TypeVar("Some", bound=AnyEnvelope)
 
 _FREE: Final = ~(0xF << 76 | 0x3 << 62)
 _VERSION_8: Final = 8 << 76 | 2 << 62
@@ -56,7 +61,8 @@ def envelope_of(event: Event, id_: str) -> Envelope[Event]:
         subject=event.subject,
         time=event.happened_at or now(),
         data=event,
-        requestid=event.request_id or UNSET,
+        requestid=event.cause.request_id or UNSET,
+        traceparent=event.cause.traceparent or UNSET,
     )
 
 
@@ -65,7 +71,22 @@ def opened(envelope: AnyEnvelope) -> Event:
     if isinstance(envelope.data, Event):
         return envelope.data
     event = msgspec.json.decode(envelope.data, type=CATALOG[envelope.type])
-    return replace(event, request_id=envelope.requestid or "", happened_at=envelope.time)
+    context = trace_of(envelope)
+    cause = Cause(envelope.requestid or "", context.traceparent if context else "")
+    return replace(event, cause=cause, happened_at=envelope.time)
+
+
+def trace_of(envelope: AnyEnvelope) -> TraceContext | None:
+    """None where its `traceparent` is none."""
+    return context_of(envelope.traceparent) if envelope.traceparent else None
+
+
+def caused_by(envelope: Some, context: TraceContext) -> Some:
+    """The same event as a part of this span."""
+    data: msgspec.Raw | Event = envelope.data
+    if isinstance(data, Event):
+        data = replace(data, cause=data.cause._replace(traceparent=context.traceparent))
+    return replace(envelope, traceparent=context.traceparent, data=data)
 
 
 def body_of(message: Envelope[Event] | bytes) -> bytes:
@@ -74,7 +95,7 @@ def body_of(message: Envelope[Event] | bytes) -> bytes:
 
 
 def to_bytes(envelope: Envelope[Event]) -> bytes:
-    bare = replace(envelope.data, request_id="", happened_at=None)
+    bare = replace(envelope.data, cause=UNKNOWN, happened_at=None)
     return _encoder.encode(replace(envelope, data=bare))
 
 

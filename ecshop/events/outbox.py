@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
@@ -22,7 +22,7 @@ from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import affected_rows, table_of
 from ecshop.kernel.db.many import KEYS, change_many, execute_many, select_many
 from ecshop.kernel.db.transaction import notify
-from ecshop.kernel.telemetry.logs import request_id
+from ecshop.kernel.telemetry.cause import UNKNOWN, Cause, cause
 
 log = structlog.get_logger("events")
 
@@ -115,20 +115,10 @@ _POSTPONE: Final = (
 def record(session: Session, events: Iterable[Event]) -> None:
     """Have the events published if, and only if, this transaction commits.
 
-    An event that names no request was caused by the one that this transaction is run for.
+    An event that names no cause has that of this transaction.
     """
-    moment, cause = now(), request_id.get()
-    rows = [
-        {
-            "event_id": id_of(event),
-            "type": event.type,
-            "body": pack(event),
-            "request_id": event.request_id or cause or None,
-            "recorded_at": moment,
-            "attempts": 0,
-        }
-        for event in events
-    ]
+    moment, own = now(), cause()
+    rows = [_row(event, own if event.cause == UNKNOWN else event.cause, moment) for event in events]
     if rows:
         execute_many(session, _RECORD, rows)
         notify(session)
@@ -233,6 +223,18 @@ def purge(session: Session, oldest: datetime, after: int, most: int) -> Purged[i
     rows = affected_rows(session.execute(expired, execution_options={"synchronize_session": False}))
     is_end = last is None or (rows == 0 and last.recorded_at >= oldest)
     return Purged(rows, None if last is None or is_end else last.seq)
+
+
+def _row(event: Event, cause: Cause, moment: datetime) -> dict[str, Any]:
+    return {
+        "event_id": id_of(event),
+        "type": event.type,
+        "body": pack(event),
+        "request_id": cause.request_id or None,
+        "traceparent": cause.traceparent or None,
+        "recorded_at": moment,
+        "attempts": 0,
+    }
 
 
 def _send_again(session: Session, which: ColumnElement[bool]) -> int:

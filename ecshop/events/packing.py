@@ -15,6 +15,7 @@ from msgspec.structs import fields, replace
 
 from ecshop.events.catalog import CATALOG, Event
 from ecshop.events.envelope import Envelope, envelope_of
+from ecshop.kernel.telemetry.cause import Cause
 
 _ARRAY: Final = b"\x90"
 """Arrays begin with this byte or a greater one (msgpack, Formats); JSON, as it came from elsewhere, with a smaller."""
@@ -30,11 +31,12 @@ class Packed(NamedTuple):
     type: str
     body: bytes
     request_id: str | None
+    traceparent: str | None
     recorded_at: datetime
 
 
 def pack(event: Event) -> bytes:
-    """All but the request that caused it."""
+    """All but its cause."""
     return _encoder.encode(msgspec.convert(event, _array_of(type(event)), from_attributes=True))
 
 
@@ -48,7 +50,8 @@ def unpack(packed: Packed) -> Envelope[Event] | bytes:
     except (KeyError, msgspec.DecodeError) as cause:
         raise Unreadable(f"an event of the type {packed.type}: {cause}") from cause
     moment = said.happened_at or packed.recorded_at
-    return envelope_of(replace(said, request_id=packed.request_id or "", happened_at=moment), packed.event_id)
+    caused = Cause(packed.request_id or "", packed.traceparent or "")
+    return envelope_of(replace(said, cause=caused, happened_at=moment), packed.event_id)
 
 
 @cache

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
@@ -13,9 +14,12 @@ from sqlalchemy.orm import Session
 
 from ecshop.events.backoff import repeat
 from ecshop.events.buses.base import EventBus, Published
-from ecshop.events.outbox import Due, confirm, count_unheard, leave, pending, read, resend, settle, unheard
+from ecshop.events.envelope import Envelope
+from ecshop.events.outbox import Due, Outgoing, confirm, count_unheard, leave, pending, read, resend, settle, unheard
+from ecshop.events.tracing import sent
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
+from ecshop.kernel.telemetry.spans import Span
 
 log = structlog.get_logger("events")
 
@@ -74,7 +78,8 @@ class Relay:
         while due:
             self._busy = time.monotonic()
             readable = read(due)
-            published = await self._bus.publish(self.name, readable)
+            with _sending(readable) as outgoing:
+                published = await self._bus.publish(self.name, outgoing)
             self.published += len(published.taken) + len(published.heard)
             self._wake.clear()
             left = {one.seq for one in due} - {one.seq for one in readable}
@@ -105,6 +110,28 @@ class Relay:
             found = await self._database.read(count_unheard)
             if found:
                 log.warning("published, not heard", context=self.name, events=found.events, since=found.since)
+
+
+@contextmanager
+def _sending(events: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
+    """Those that are part of a trace are sent as part of a span each."""
+    spans: list[Span] = []
+    outgoing: list[Outgoing] = []
+    for event in events:
+        if isinstance(event.message, Envelope) and event.message.traceparent:
+            envelope, span = sent(event.message)
+            spans.append(span)
+            outgoing.append(event._replace(message=envelope))
+        else:
+            outgoing.append(event)
+    try:
+        yield outgoing
+    except Exception as error:
+        for span in spans:
+            span.end_with(error)
+        raise
+    for span in spans:
+        span.end()
 
 
 def _settle(session: Session, published: Published, left: Sequence[int]) -> list[Due]:

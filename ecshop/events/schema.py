@@ -22,6 +22,7 @@ def create_event_tables() -> None:
         sa.Column("type", sa.String(80), nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.Column("request_id", CompactId),
+        sa.Column("traceparent", sa.String(55)),
         sa.Column("recorded_at", Instant, nullable=False),
         sa.Column("attempts", sa.BigInteger, nullable=False),
         sa.Column("due_at", Instant),

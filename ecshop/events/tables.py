@@ -52,6 +52,7 @@ class Outbox(Base):
     type: Mapped[str] = mapped_column(Coded(TYPE_CODES, 80))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     request_id: Mapped[str | None] = mapped_column(CompactId)
+    traceparent: Mapped[str | None] = mapped_column(String(55))
     recorded_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None]

@@ -17,7 +17,7 @@ from ecshop.events.backoff import repeat
 from ecshop.events.catalog import ReservationExpired
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Aborted, EcshopError, Unavailable
-from ecshop.kernel.telemetry.logs import request_id
+from ecshop.kernel.telemetry.cause import Cause, cause
 from ecshop.order import records
 from ecshop.order.contract import Order
 from ecshop.stock.contract import Line, StockClient
@@ -31,7 +31,7 @@ class Hold(NamedTuple):
 
     order_id: UUID
     attempt: int
-    request_id: str
+    cause: Cause
 
 
 class Holds:
@@ -44,7 +44,7 @@ class Holds:
 
     async def reserve(self, order_id: UUID, lines: Sequence[Line]) -> Hold:
         """Raises what stock raises; of what it did not answer the units are given back."""
-        hold = Hold(order_id, next(self._attempts), request_id.get())
+        hold = Hold(order_id, next(self._attempts), cause())
         try:
             await self._stock.reserve(order_id, lines, hold.attempt)
         except Aborted:
@@ -98,7 +98,7 @@ class Holds:
             _forget(self._unused, some)
         while self._doubtful:
             some = list(islice(self._doubtful, _AT_ONCE))
-            questions = [ReservationExpired(hold.order_id, request_id=hold.request_id) for hold in some]
+            questions = [ReservationExpired(hold.order_id, cause=hold.cause) for hold in some]
             await self._db.write(records.give_up, questions)
             _forget(self._doubtful, some)
 

@@ -20,6 +20,7 @@ from ecshop.kernel.db.many import KEYS, execute_many, select_many
 from ecshop.kernel.db.mapping import assign, given, struct_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.telemetry.cause import UNKNOWN, Cause
 from ecshop.kernel.values import Page
 from ecshop.order.contract import (
     Cancellation,
@@ -57,7 +58,7 @@ class Placement(NamedTuple):
 
     order: Order
     fingerprint: bytes | None
-    request_id: str = ""
+    cause: Cause = UNKNOWN
 
 
 def find_repeated(session: Session, attempts: Sequence[Attempt]) -> list[Order | EcshopError | None]:
@@ -124,7 +125,7 @@ def give_up(session: Session, events: Sequence[ReservationExpired]) -> list[str]
         else:
             outcomes.append(f"recorded again: {row.status}")
         again = _cancelled(row) if row.status == CANCELLED else _confirmed(_order(row))
-        record_events(session, [replace(again, request_id=event.request_id)])
+        record_events(session, [replace(again, cause=event.cause)])
     return outcomes
 
 
@@ -153,7 +154,7 @@ def _add(session: Session, placements: Sequence[Placement]) -> None:
         for line in one.order.lines
     ]
     execute_many(session, _ADD_PRODUCTS, products)
-    record_events(session, (_confirmed(one.order, one.request_id) for one in placements))
+    record_events(session, (_confirmed(one.order, one.cause) for one in placements))
 
 
 def _order_values(placement: Placement) -> dict[str, Any]:
@@ -178,12 +179,10 @@ def _tombstone(order_id: UUID) -> OrderRow:
     return OrderRow(id=order_id, placed_at=moment, ended_at=moment, cancelled_by=SHOP, restock=True, **fields)
 
 
-def _confirmed(order: Order, request_id: str = "") -> OrderConfirmed:
+def _confirmed(order: Order, cause: Cause = UNKNOWN) -> OrderConfirmed:
     units = tuple([OrderedUnits(line.product_id, line.quantity) for line in order.lines])
     total, currency, placed_at = order.total, order.currency, order.placed_at
-    return OrderConfirmed(
-        order.id, 1, order.user_id, units, total, currency, request_id=request_id, happened_at=placed_at
-    )
+    return OrderConfirmed(order.id, 1, order.user_id, units, total, currency, cause=cause, happened_at=placed_at)
 
 
 def _cancelled(row: OrderRow) -> OrderCancelled:

@@ -119,7 +119,7 @@ class OrderService:
         if time.monotonic() - quoted_at > self._quote_seconds:
             with self._holds.checking(hold):
                 order = await self._draft(order_id, actor, new)
-        return await self._holds.record(hold, records.Placement(order, fingerprint, hold.request_id))
+        return await self._holds.record(hold, records.Placement(order, fingerprint, hold.cause))
 
     async def _draft(self, order_id: UUID, actor: Actor, new: NewOrder) -> Order:
         quotes = await self._product.quote([line.product_id for line in new.lines])

@@ -151,7 +151,7 @@ class ProductInternal(Controller):
     )
     async def quote(self, product: NamedDependency[ProductService], data: JSONBody[Wishes]) -> list[Outcome]:
         """Each comes to quotes, or to a problem of its own; the codes of `product` are told of an item only."""
-        return await serve_each(data, lambda wish: product.quote(wish.product_ids))
+        return await serve_each("quote", data, lambda wish: product.quote(wish.product_ids))
 
 
 class HttpProductClient:

@@ -161,7 +161,7 @@ class StockInternal(Controller):
     )
     async def reserve(self, stock: NamedDependency[StockService], data: JSONBody[Wishes]) -> list[Outcome]:
         """Each comes to a reservation, or to a problem of its own; the codes of `stock` are told of an item only."""
-        return await serve_each(data, lambda wish: stock.reserve(wish.order_id, wish.lines, wish.attempt))
+        return await serve_each("reserve", data, lambda wish: stock.reserve(wish.order_id, wish.lines, wish.attempt))
 
     @delete("/internal/reservations/{order_id:uuid}", **operation("Give back what an attempt holds", scope=RESERVE))
     async def withdraw(self, stock: NamedDependency[StockService], order_id: FromPath[UUID], attempt: Attempt) -> None:

@@ -16,6 +16,7 @@ from ecshop.events.tables import Shop
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.db.many import KEYS, execute_many, next_keys, select_many
+from ecshop.kernel.telemetry.cause import UNKNOWN, Cause
 from ecshop.stock.models import ItemRow, MovementRow
 
 OPEN: Final = "open"
@@ -53,8 +54,8 @@ class Level:
     last_movement: int | None
     before: int
     """What was on hand when the transaction began."""
-    request_id: str = ""
-    """The request that last moved it, where the transaction serves several."""
+    cause: Cause = UNKNOWN
+    """Of its last move, where the transaction serves several."""
 
     @property
     def available(self) -> int:
@@ -89,12 +90,12 @@ class Levels:
         self._change(product_id).reserved += units
 
     def move(
-        self, product_id: int, delta: int, reason: str, reference: UUID | None = None, request_id: str = ""
+        self, product_id: int, delta: int, reason: str, reference: UUID | None = None, cause: Cause = UNKNOWN
     ) -> None:
         """Bring units in, or take them out, with a line in the ledger."""
         level = self._change(product_id)
         level.on_hand += delta
-        level.request_id = request_id
+        level.cause = cause
         self._movements.append(
             {
                 "product_id": product_id,
@@ -152,7 +153,7 @@ def _news(level: Level) -> Event | None:
     if level.state != OPEN:
         return None
     if level.before > 0 and level.on_hand == 0:
-        return StockDepleted(level.product_id, level.version, request_id=level.request_id)
+        return StockDepleted(level.product_id, level.version, cause=level.cause)
     if level.before == 0 and level.on_hand > 0:
-        return StockReplenished(level.product_id, level.version, request_id=level.request_id)
+        return StockReplenished(level.product_id, level.version, cause=level.cause)
     return None

@@ -64,11 +64,11 @@ def commit(session: Session, events: Sequence[OrderConfirmed]) -> list[str]:
         raise LookupError(f"confirmed, but never reserved: {', '.join(missing)}")
     held = {order_id: one.units for order_id, one in known.items() if one.state == HELD}
     levels = Levels(session, (product for units in held.values() for product in units))
-    requests = {event.order_id: event.request_id for event in events}
+    causes = {event.order_id: event.cause for event in events}
     for order_id, units in held.items():
         for product, quantity in units.items():
             levels.hold(product, -quantity)
-            levels.move(product, -quantity, ORDERED, order_id, requests[order_id])
+            levels.move(product, -quantity, ORDERED, order_id, causes[order_id])
     _set_state(session, list(held), COMMITTED)
     levels.save()
     return ["committed" if states[event.order_id] == HELD else f"ignored: {states[event.order_id]}" for event in events]
@@ -86,13 +86,13 @@ def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
     unknown = list(dict.fromkeys(event.order_id for event in events if event.order_id not in states))
     lines = {order_id: known[order_id].units for order_id in ends}
     levels = Levels(session, (product for units in lines.values() for product in units))
-    requests = {event.order_id: event.request_id for event in events}
+    causes = {event.order_id: event.cause for event in events}
     for order_id, units in lines.items():
         for product, quantity in units.items():
             if states[order_id] == HELD:
                 levels.hold(product, -quantity)
             for sign, reason in ends[order_id].moves:
-                levels.move(product, sign * quantity, reason, order_id, requests[order_id])
+                levels.move(product, sign * quantity, reason, order_id, causes[order_id])
     for state in (RELEASED, RETURNED, WRITTEN_OFF):
         _set_state(session, [order_id for order_id, end in ends.items() if end.state == state], state)
     execute_many(session, ADD, [_tombstone(order_id) for order_id in unknown])

@@ -20,6 +20,7 @@ from ecshop.events.outbox import record
 from ecshop.events.relay import Relay
 from ecshop.events.tables import DeadLetter, Outbox
 from ecshop.kernel.errors import Unavailable
+from ecshop.kernel.telemetry.cause import Cause
 from tests.contract.wires import Wire, count_rows
 from tests.events import seal
 from tests.waiting import eventually_async
@@ -88,7 +89,7 @@ async def test_a_replayed_dead_letter_is_done_with_when_it_is_applied(wire: Wire
 )
 async def test_what_fits_no_table_becomes_a_dead_letter_and_holds_nobody_up(wire: Wire, body: bytes) -> None:
     order, field = uuid4(), body.partition(b":")[0]
-    forged = OrderCancelled(uuid4(), 1, request_id="1")
+    forged = OrderCancelled(uuid4(), 1, cause=Cause("1"))
 
     def forge(session: Session) -> None:
         record(session, [forged])

@@ -38,7 +38,7 @@ def applied(shop: RunningShop, request_id: str) -> list[dict[str, Any]]:
 def recorded(shop: RunningShop, context: str, request_id: str) -> list[str]:
     """The types of the events in a context's outbox that name the request."""
     found = beside_the_shop(shop.settings, context, events.recorded)
-    return [event.type for event in found if event.request_id == request_id]
+    return [event.type for event in found if event.cause.request_id == request_id]
 
 
 def test_the_line_of_a_request_names_the_order_that_it_placed(shop: RunningShop) -> None:

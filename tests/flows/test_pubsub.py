@@ -11,14 +11,18 @@ from uuid import uuid4
 
 import pytest
 
-from tests.shops import RunningShop, sell_out, shop_apart
+from bench.collector import Collector
+from tests.flows.tracing import AS_SERVICES, new_trace, sell_the_last_units, shape_of, spans_of
+from tests.shops import RunningShop, sell_out, sends_traces_to, shop_apart
 from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-def over_pubsub(pubsub_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    folder = tmp_path_factory.mktemp("over-pubsub")
-    with shop_apart(folder, PUBSUB_EMULATOR_HOST=pubsub_host, GOOGLE_CLOUD_PROJECT="flows") as running:
+def over_pubsub(
+    pubsub_host: str, collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningShop]:
+    environment = {"PUBSUB_EMULATOR_HOST": pubsub_host, "GOOGLE_CLOUD_PROJECT": "flows", **sends_traces_to(collector)}
+    with shop_apart(tmp_path_factory.mktemp("over-pubsub"), **environment) as running:
         yield running
 
 
@@ -32,6 +36,12 @@ def test_an_order_of_all_units_takes_the_product_off_sale_and_its_cancellation_b
     over_pubsub.call("POST", f"/orders/{order['id']}/cancel", over_pubsub.customer).raise_for_status()
     eventually(lambda: over_pubsub.units(product), (5, 0))
     eventually(lambda: over_pubsub.product(product)["status"], True)
+
+
+def test_one_trace_goes_from_the_click_to_sold_out(over_pubsub: RunningShop, collector: Collector) -> None:
+    trace = new_trace()
+    sell_the_last_units(over_pubsub, trace)
+    eventually(lambda: shape_of(spans_of(collector, trace)), AS_SERVICES)
 
 
 @pytest.mark.parametrize("_round", range(3))

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from ecshop.kernel.telemetry.cloud_logging import cloud_logging
-from ecshop.kernel.telemetry.trace import trace_fields
+from ecshop.kernel.telemetry.trace import context_in
 
 ID, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACED = {"trace_id": ID, "span_id": SPAN, "sampled": True}
@@ -115,4 +115,5 @@ def test_without_a_trace_or_a_project_there_is_none(project: str) -> None:
     ],
 )
 def test_a_trace_is_read_as_w3c_and_as_google_write_it(headers: dict[str, str], fields: dict[str, Any]) -> None:
-    assert trace_fields([(name.encode(), value.encode()) for name, value in headers.items()]) == fields
+    context = context_in([(name.encode(), value.encode()) for name, value in headers.items()])
+    assert (context.fields if context else {}) == fields

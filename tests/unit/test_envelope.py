@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from ecshop.events.catalog import (
@@ -18,13 +19,14 @@ from ecshop.events.catalog import (
     OrderFulfilled,
     StockDepleted,
 )
-from ecshop.events.envelope import from_bytes, to_bytes
+from ecshop.events.envelope import from_bytes, opened, to_bytes
+from ecshop.kernel.telemetry.cause import UNKNOWN, Cause
 from tests.events import EXAMPLES, seal
 
 
 def test_a_fact_that_is_told_again_has_its_id_again() -> None:
     order, moment = uuid7(), datetime.now(UTC)
-    told = [seal(OrderCancelled(order, 2, happened_at=moment, request_id=by)) for by in ("one", "another")]
+    told = [seal(OrderCancelled(order, 2, happened_at=moment, cause=Cause(by))) for by in ("one", "another")]
     assert told[0].id == told[1].id
     assert (UUID(told[0].id).version, told[0].time) == (8, moment)
 
@@ -80,10 +82,28 @@ def test_an_event_is_the_same_after_its_travel(event: Event) -> None:
     assert msgspec.json.decode(envelope.data, type=CATALOG[envelope.type]) == event
 
 
+TRACE = f"00-{'a1' * 16}-{'b2' * 8}-01"
+
+
+@pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.type)
+def test_what_has_caused_an_event_travels_in_its_envelope(event: Event) -> None:
+    caused = replace(event, cause=Cause("r-1", TRACE))
+    told = to_bytes(seal(caused))
+    assert (json.loads(told)["requestid"], json.loads(told)["traceparent"]) == ("r-1", TRACE)
+    assert "cause" not in json.loads(told)["data"]
+    assert opened(from_bytes(told)).cause == caused.cause
+
+
+@pytest.mark.parametrize("nonsense", ["", "00-1-1-00", "x" * 10_000, f"ff{TRACE[2:]}"])
+def test_a_trace_that_is_none_is_no_reason_to_refuse_an_event(nonsense: str) -> None:
+    told = json.loads(to_bytes(seal(StockDepleted(7, 12)))) | {"traceparent": nonsense}
+    assert opened(from_bytes(json.dumps(told).encode())).cause == UNKNOWN
+
+
 def test_no_two_events_have_the_same_id() -> None:
     assert len({seal(EXAMPLES[0]).id for _ in range(100)}) == 100
 
 
 def test_an_envelope_may_say_more_than_is_known_here() -> None:
-    told = json.loads(to_bytes(seal(StockDepleted(7, 12)))) | {"traceparent": "00-1-1-00"}
+    told = json.loads(to_bytes(seal(StockDepleted(7, 12)))) | {"tracestate": "a=1"}
     assert from_bytes(json.dumps(told).encode()).subject == "7"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 
+from ecshop.kernel.telemetry.log_file import LogFile, before
 from ecshop.kernel.telemetry.log_writer import LogWriter
 from ecshop.kernel.telemetry.logs import configure_logging
 from tests.waiting import eventually
@@ -76,6 +79,34 @@ def test_an_output_that_stands_still_holds_nobody_up_and_what_is_dropped_is_coun
 
     eventually(told, 120_000)
     assert b"log lines were dropped: nobody took them" in disk.written
+
+
+def test_a_kept_log_is_bounded_and_the_one_before_stays(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "order.log"
+    with LogFile(path, most=100) as file:
+        for number in range(40):
+            file.write(f"line {number:02}\n".encode())
+    assert path.stat().st_size + before(path).stat().st_size <= 200
+    kept = (before(path).read_text() + path.read_text()).split("\n")
+    assert kept[-2] == "line 39"
+    assert len(list(path.parent.iterdir())) == 2
+    assert {stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_lines_are_kept_as_json_whatever_is_shown(tmp_path: Path, form: str) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from ecshop.kernel.telemetry.logs import configure_logging, request_id\n"
+        "import structlog\n"
+        f"configure_logging({form!r}, kept_in=Path({str(tmp_path / 'kept.log')!r}))\n"
+        "request_id.set('r-1')\n"
+        "structlog.get_logger('test').warning('line', n=1)\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30).stdout
+    kept = json.loads((tmp_path / "kept.log").read_text())
+    assert (kept["event"], kept["level"], kept["n"], kept["request_id"]) == ("line", "warning", 1, "r-1")
+    assert (b"{" in shown) == (form == "json")
 
 
 def test_what_was_logged_last_is_written_before_the_process_ends() -> None:

@@ -15,14 +15,16 @@ from ecshop.events.catalog import CATALOG, Event, OrderCancelled, OrderConfirmed
 from ecshop.events.envelope import opened, to_bytes
 from ecshop.events.packing import Packed, Unreadable, pack, unpack
 from ecshop.events.tables import TYPE_CODES
+from ecshop.kernel.telemetry.cause import UNKNOWN, Cause
 from tests.events import EXAMPLES, seal
 
 RECORDED, HAPPENED = datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC), datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 ORDER, BUYER = UUID("01a216c4-5d61-7000-8000-000000000001"), UUID("9e107d9d-3721-4d82-8000-000000000002")
 
 
-def packed(event: Event, *, body: bytes = b"", request_id: str | None = None) -> Packed:
-    return Packed("e-1", event.type, body or pack(event), request_id, RECORDED)
+def packed(event: Event, *, body: bytes = b"", cause: Cause = UNKNOWN) -> Packed:
+    return Packed("e-1", event.type, body or pack(event), cause.request_id or None, cause.traceparent or None, RECORDED)
 
 
 def unpacked(one: Packed) -> Event:
@@ -34,8 +36,8 @@ def unpacked(one: Packed) -> Event:
 
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.type)
 def test_an_event_is_the_same_after_it_has_lain(event: Event) -> None:
-    told = replace(event, request_id="r-1", happened_at=HAPPENED)
-    assert unpacked(packed(told, request_id="r-1")) == told
+    told = replace(event, cause=Cause("r-1", TRACE), happened_at=HAPPENED)
+    assert unpacked(packed(told, cause=told.cause)) == told
 
 
 def test_an_event_that_does_not_say_when_it_happened_did_when_it_was_recorded() -> None:
@@ -48,7 +50,7 @@ def test_each_type_has_a_code_of_its_own() -> None:
 
 
 def test_an_order_lies_in_a_sixth_of_its_envelope() -> None:
-    event = OrderConfirmed(uuid7(), 1, uuid7(), (OrderedUnits(7, 2),), 2400, "JPY", request_id=str(uuid7()))
+    event = OrderConfirmed(uuid7(), 1, uuid7(), (OrderedUnits(7, 2),), 2400, "JPY", cause=Cause(str(uuid7())))
     assert len(pack(event)) * 6 < len(to_bytes(seal(event)))
 
 

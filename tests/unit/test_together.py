@@ -52,7 +52,7 @@ class Neighbour:
         async def halve(data: JSONBody[Numbers]) -> list[Outcome]:
             self.sizes.append(len(data))
             await self.answers.wait()
-            return await serve_each(data, self._halve)
+            return await serve_each("halve", data, self._halve)
 
         self.app: Any = create_app([halve], {}, _nothing, _no_metrics, verifier, title="t", tags={}, request_seconds=10)
 

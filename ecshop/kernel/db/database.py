@@ -29,8 +29,9 @@ from ecshop.kernel.db.file_guard import FileGuard
 from ecshop.kernel.db.lane import Lane
 from ecshop.kernel.db.lead import Lead
 from ecshop.kernel.db.migration import migrate
-from ecshop.kernel.db.transaction import AWAY
+from ecshop.kernel.db.transaction import AWAY, Run
 from ecshop.kernel.errors import Aborted, EcshopError
+from ecshop.kernel.telemetry.spans import span
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -113,22 +114,22 @@ class Database:
 
     async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = _Call(copy_context(), fn, args, kwargs)
-        return cast(T, _only(await self._readers.submit(_run_call, [call], shared=False)))
+        return cast(T, await _outcome(self._readers, fn, _run_call, call))
 
     async def read_apart(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Raises `TookTooLong`."""
         call = _Call(copy_context(), fn, args, kwargs)
-        return cast(T, _only(await self._apart.submit(_run_within, [call], shared=False)))
+        return cast(T, await _outcome(self._apart, fn, _run_within, call))
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = _Call(copy_context(), fn, args, kwargs)
-        return cast(T, _only(await self._writers.submit(_run_call, [call], shared=False)))
+        return cast(T, await _outcome(self._writers, fn, _run_call, call))
 
     async def read_many(self, fn: SetWise[Item, Outcome], item: Item) -> Outcome:
-        return cast(Outcome, _only(await self._readers.submit(fn, [item], shared=True)))
+        return cast(Outcome, await _outcome(self._readers, fn, fn, item, shared=True))
 
     async def write_many(self, fn: SetWise[Item, Outcome], item: Item) -> Outcome:
-        return cast(Outcome, _only(await self._writers.submit(fn, [item], shared=True)))
+        return cast(Outcome, await _outcome(self._writers, fn, fn, item, shared=True))
 
     async def write_each(self, fn: SetWise[Item, Outcome], items: Sequence[Item]) -> Sequence[Outcome | Exception]:
         """`write_many` for items that come together; an error is an outcome here, whichever it is."""
@@ -179,11 +180,12 @@ class _Call(NamedTuple):
     kwargs: dict[str, Any]
 
 
-def _only(outcomes: Sequence[Any]) -> Any:
-    [outcome] = outcomes
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+async def _outcome(lane: Lane, fn: Callable[..., Any], run: Run, item: Any, *, shared: bool = False) -> Any:
+    with span(fn.__name__, "client", lane.attributes):
+        [outcome] = await lane.submit(run, [item], shared=shared)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
 
 def _run_call(session: Session, calls: Sequence[_Call]) -> list[Any]:

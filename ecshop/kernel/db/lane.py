@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -54,6 +55,12 @@ class Lane:
     ) -> None:
         """`upkeep` is done now and then, between two transactions; `committed` hears of a commit, and if it is news."""
         self._name, self._engine = name, engine
+        self.attributes: Final = {
+            "db.system.name": engine.dialect.name,
+            "db.namespace": Path(engine.url.database or "").stem,
+            "db.operation.name": name.split(" of ", maxsplit=1)[0],
+        }
+        """Of the spans of what is done here, under OpenTelemetry's names."""
         self._check, self._probe, self._committed, self._upkeep = check, probe, committed, upkeep
         self._kept_up = time.monotonic()
         self._gathered: list[Work] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 import msgspec
@@ -19,7 +19,8 @@ from ecshop.kernel.http.headers import header
 from ecshop.kernel.http.problems import FAILED, MEDIA_TYPE, RETRY_AFTER, to_problem
 from ecshop.kernel.http.request_log import log_request, request_id_of
 from ecshop.kernel.telemetry.logs import annotate, request_fields, request_id
-from ecshop.kernel.telemetry.trace import trace_fields
+from ecshop.kernel.telemetry.spans import SERVER_ERROR, Span, served_span
+from ecshop.kernel.telemetry.trace import context_in, trace
 
 log = structlog.get_logger("http")
 
@@ -61,11 +62,13 @@ class Edge:
         is_head = scope["method"] == _HEAD
         inside: Any = {**scope, "method": "GET"} if is_head else scope
         own_id = request_id_of(scope)
-        own_fields = trace_fields(scope["headers"])
+        span = served_span(caller := context_in(scope["headers"]))
+        own_trace = span.context or caller
+        own_fields: dict[str, Any] = own_trace.fields if own_trace else {}
         until = cast(Any, scope)[DEADLINE] = Deadline(self._patience(scope))
         task = self._watch(until)
-        id_before, fields_before = request_id.set(own_id), request_fields.set(own_fields)
-        deadline_before = deadline.set(until)
+        own: Any = {request_id: own_id, request_fields: own_fields, deadline: until, trace: own_trace}
+        variables = [(variable, variable.set(value)) for variable, value in own.items()]
 
         async def hear() -> ReceiveMessage:
             nonlocal complete
@@ -96,14 +99,14 @@ class Edge:
             await _send_problem(Internal(), own_id, answer)
         finally:
             self._served.pop(task, None)
-            deadline.reset(deadline_before)
-            request_id.reset(id_before)
-            request_fields.reset(fields_before)
-            seconds = time.perf_counter() - started
+            for variable, before in variables:
+                variable.reset(before)
+            seconds, route = time.perf_counter() - started, inside.get("path_template", _NO_ROUTE)
             log_request(scope, status, seconds, own_id, own_fields)
+            if span.context:
+                _end(span, scope, route, status or ClientGone.status, own_id, own_fields)
             if self._observe:
-                trace_id = own_fields.get("trace_id") if own_fields.get("sampled") else None
-                route = inside.get("path_template", _NO_ROUTE)
+                trace_id = own_trace.trace_id if own_trace and own_trace.is_sampled else None
                 self._observe(scope["method"], route, status or ClientGone.status, seconds, trace_id)
 
     def _patience(self, scope: Scope) -> float:
@@ -136,6 +139,15 @@ class Edge:
             return "the shop is stopping; try again"
         most = f"at most {self._request_seconds:g} s"
         return f"it did not end in its time, {most}; try again, an order with its Idempotency-Key"
+
+
+def _end(span: Span, scope: Any, route: str, status: int, own_id: str, fields: Mapping[str, Any]) -> None:
+    """Under the names of OpenTelemetry's semantic conventions, where these have one."""
+    span.name(f"{scope['method']} {route}".rstrip())
+    told = {f"ecshop.{name}": str(fields[name]) for name in ("order_id", "code") if name in fields}
+    of_http = {"http.request.method": scope["method"], "http.response.status_code": status, "url.path": scope["path"]}
+    span.note({**of_http, "http.route": route, "ecshop.request_id": own_id, **told})
+    span.end(str(status) if status >= SERVER_ERROR else "")
 
 
 async def _send_problem(error: EcshopError, request_id: str, send: Send) -> None:

@@ -22,6 +22,7 @@ from ecshop.kernel.errors import (
 from ecshop.kernel.http.edge import PATIENCE
 from ecshop.kernel.http.problems import from_problem
 from ecshop.kernel.telemetry.logs import request_id
+from ecshop.kernel.telemetry.spans import outgoing_traceparent, span
 
 T = TypeVar("T")
 
@@ -117,7 +118,12 @@ class Remote:
         self._waiting += 1
         self.requests += 1
         try:
-            return await self._send_in_time(request)
+            with span(request.method, "client") as own:
+                if traceparent := outgoing_traceparent():
+                    request.headers["traceparent"] = traceparent
+                reply = await self._send_in_time(request)
+                own.note({"url.full": str(request.url), "http.response.status_code": reply.status_code})
+                return reply
         finally:
             self._waiting -= 1
 

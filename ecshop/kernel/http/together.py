@@ -18,7 +18,10 @@ from ecshop.kernel.deadline import Deadline, deadline
 from ecshop.kernel.errors import Aborted, EcshopError, Internal, Unavailable
 from ecshop.kernel.http.problems import FAILED, from_problem, to_problem
 from ecshop.kernel.http.remote import Remote
+from ecshop.kernel.telemetry.cause import cause
 from ecshop.kernel.telemetry.logs import annotate, request_id
+from ecshop.kernel.telemetry.spans import Span, shared_span, span, span_of
+from ecshop.kernel.telemetry.trace import TraceContext, context_of, trace
 
 log = structlog.get_logger("http")
 
@@ -32,9 +35,10 @@ T = TypeVar("T")
 
 
 class Item(Struct, forbid_unknown_fields=True, kw_only=True):
-    """What is asked for, in the name of a request of its own; `Together` sets its id."""
+    """What is asked for, in the name of a request of its own, whose id and trace `Together` sets."""
 
     request_id: Annotated[str, Meta(max_length=64, pattern="^[A-Za-z0-9._-]*$")] = ""
+    traceparent: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Outcome(Struct, frozen=True):
@@ -53,6 +57,7 @@ class _Waiting(NamedTuple):
     item: Item
     deadline: Deadline
     answer: asyncio.Future[Any]
+    span: Span
 
 
 Asked = TypeVar("Asked", bound=Item)
@@ -76,12 +81,13 @@ class Together(Generic[T]):
             raise Aborted("too much waits for another service; try again in a moment")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-        item.request_id = request_id.get()
-        self._waiting.append(_Waiting(item, deadline.get(), answer))
-        if not self._is_woken:
-            self._is_woken = True
-            loop.call_soon(self._go)
-        return await answer
+        with span(f"call {self._path}", "client") as own:
+            item.request_id, item.traceparent = cause()
+            self._waiting.append(_Waiting(item, deadline.get(), answer, own))
+            if not self._is_woken:
+                self._is_woken = True
+                loop.call_soon(self._go)
+            return await answer
 
     def _go(self) -> None:
         """Once a turn of the event loop, for all that came up in it, and when a request is answered."""
@@ -116,9 +122,13 @@ class Together(Generic[T]):
     async def _send(self, some: Sequence[_Waiting], items: Sequence[msgspec.Raw]) -> None:
         deadline.set(max((one.deadline for one in some), key=lambda one: one.ends))
         request_id.set(some[0].item.request_id)
+        trace.set(None)
         self._remote.calls += len(some) - 1
         try:
-            told = await self._remote.call("POST", self._path, list[_Told], items, repeatable=True)
+            with shared_span(f"together {self._path}", "internal", [one.span.context for one in some]) as shared:
+                for one in some:
+                    one.span.link(shared.context)
+                told = await self._remote.call("POST", self._path, list[_Told], items, repeatable=True)
             if len(told) != len(some):
                 raise Unavailable(f"{self._path} answered {len(told)} items of {len(some)}")
             for one, outcome in zip(some, told, strict=True):
@@ -153,16 +163,23 @@ class Together(Generic[T]):
                     one.answer.set_exception(Aborted(error.detail))
 
 
-async def serve_each(items: Sequence[Asked], serve: Callable[[Asked], Awaitable[Any]]) -> list[Outcome]:
-    """The other side: the items are served side by side, and fail apart."""
+async def serve_each(what: str, items: Sequence[Asked], serve: Callable[[Asked], Awaitable[Any]]) -> list[Outcome]:
+    """The other side: the items are served side by side, and fail apart; `what` is done, as traces have it."""
     annotate(request_ids=[item.request_id for item in items])
-    return await asyncio.gather(*(_outcome(item, serve) for item in items))
+    shared = trace.get()
+    return await asyncio.gather(*(_outcome(what, item, serve, shared) for item in items))
 
 
-async def _outcome(item: Asked, serve: Callable[[Asked], Awaitable[Any]]) -> Outcome:
+async def _outcome(
+    what: str, item: Asked, serve: Callable[[Asked], Awaitable[Any]], shared: TraceContext | None
+) -> Outcome:
+    """Each is part of the trace of its own request, and not of the one that it came in."""
     request_id.set(item.request_id)
+    caller = context_of(item.traceparent)
+    trace.set(caller)
     try:
-        return Outcome(await serve(item))
+        with span_of(caller, f"serve {what}", "server", links=[shared]):
+            return Outcome(await serve(item))
     except EcshopError as error:
         return Outcome(problem=to_problem(error, item.request_id))
     except Exception as error:

@@ -6,6 +6,7 @@ import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, Literal, TextIO, cast
 from uuid import UUID
 
@@ -13,7 +14,9 @@ import msgspec
 import structlog
 
 from ecshop.kernel.telemetry.cloud_logging import cloud_logging
+from ecshop.kernel.telemetry.log_file import LogFile
 from ecshop.kernel.telemetry.log_writer import LogWriter
+from ecshop.kernel.telemetry.trace import trace
 
 LogForm = Literal["auto", "console", "json", "google"]
 """`auto` is JSON unless on a terminal, `google` JSON as Cloud Logging reads it."""
@@ -32,13 +35,17 @@ def annotate(**fields: Any) -> None:
         known.update(fields)
 
 
-def configure_logging(form: LogForm = "auto", *, project: str = "") -> None:
-    """Log to standard output; `project` is the one on Google Cloud whose traces the lines are of."""
+def configure_logging(form: LogForm = "auto", *, project: str = "", kept_in: Path | None = None) -> None:
+    """Log to standard output; `project` is the one on Google Cloud whose traces the lines are of.
+
+    They are `kept_in` a file besides, as JSON.
+    """
     if form == "auto":
         form = "console" if sys.stdout.isatty() else "json"
     writer = LogWriter(getattr(sys.stdout.buffer, "raw", sys.stdout.buffer))
+    file = LogWriter(LogFile(kept_in)) if kept_in else None
     structlog.configure(
-        processors=_processors(form, project),
+        processors=_processors(form, project, file),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, writer))
         if form == "console"
@@ -48,9 +55,11 @@ def configure_logging(form: LogForm = "auto", *, project: str = "") -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[_Forwarding()])
 
 
-def _processors(form: LogForm, project: str) -> list[structlog.typing.Processor]:
+def _processors(form: LogForm, project: str, file: LogWriter | None) -> list[structlog.typing.Processor]:
+    kept = [_kept_in(file)] if file else []
     if form == "console":
         return [
+            *kept,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper("%H:%M:%S.%f", utc=False),
             _readable,
@@ -58,7 +67,15 @@ def _processors(form: LogForm, project: str) -> list[structlog.typing.Processor]
                 pad_event_to=8, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
             ),
         ]
-    return [cloud_logging(project, request_fields.get) if form == "google" else _as_json]
+    return [*kept, cloud_logging(project, request_fields.get) if form == "google" else _as_json]
+
+
+def _kept_in(file: LogWriter) -> structlog.typing.Processor:
+    def keep(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        file.write(_as_json(logger, method, {**event}) + b"\n")
+        return event
+
+    return keep
 
 
 class _Lines:
@@ -77,9 +94,18 @@ def _as_json(_: Any, method: str, event: structlog.typing.EventDict) -> bytes:
     """What structlog's own processors would make in four steps: half the time. The time is as RFC 3339 has it."""
     event["level"] = method
     event["timestamp"] = datetime.now(UTC)
+    _name_its_cause(event)
     if "exc_info" in event:
         event = structlog.processors.format_exc_info(_, method, event)
     return msgspec.json.encode(event, enc_hook=str)
+
+
+def _name_its_cause(event: structlog.typing.EventDict) -> None:
+    """The request and the trace that a line is about, where it does not say so itself."""
+    if "request_id" not in event and (own := request_id.get()):
+        event["request_id"] = own
+    if "trace_id" not in event and (context := trace.get()):
+        event.update(context.fields)
 
 
 def _readable(_: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
