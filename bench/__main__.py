@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from bench import growth, shapes
+from bench import against, growth, shapes
 from bench.fill import NoRoom
 from bench.postgres import VARIABLE
 from bench.table import show_pairs, show_sections
@@ -30,6 +30,12 @@ def main() -> None:
             except (NoRoom, FileExistsError) as reason:
                 sys.exit(f"bench: {reason}")
             show_pairs(pairs, notes)
+        elif wanted.against:
+            try:
+                pairs = against.measure(wanted.against, Path(folder), wanted.pairs)
+            except against.NoSuchCommit as reason:
+                sys.exit(f"bench: {reason}")
+            show_pairs(pairs, [], of=("first", "second"))
         else:
             show_sections([*shapes.measure(Path(folder), postgres)])
 
@@ -42,6 +48,8 @@ def _arguments() -> growth.Wanted:
     large.add_argument("--products", type=_count, default=100_000, help="of the large shop [%(default)s]")
     large.add_argument("--minutes", type=float, default=1, help="of constant load on each [%(default)s]")
     large.add_argument("--folder", type=Path, help="keep the large shop here, and take the one that is there already")
+    parser.add_argument("--against", metavar="COMMIT", help="the orders of this version and another one, by turns")
+    parser.add_argument("--pairs", type=int, default=6, help="with --against: how many turns [%(default)s]")
     return parser.parse_args(namespace=growth.Wanted())
 
 

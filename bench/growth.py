@@ -43,6 +43,8 @@ _PURGE_GOAL: Final = 0.05
 
 class Wanted(argparse.Namespace):
     growth: bool
+    against: str | None
+    pairs: int
     orders: int
     products: int
     minutes: float

@@ -50,10 +50,10 @@ def show_sections(sections: Sequence[Section]) -> None:
             print(f"{row.what:<{width}}  {row.figure:>12}  {share:>6}  {row.goal}".rstrip())
 
 
-def show_pairs(pairs: Sequence[Pair], notes: Sequence[str]) -> None:
+def show_pairs(pairs: Sequence[Pair], notes: Sequence[str], of: tuple[str, str] = ("small", "large")) -> None:
     _show_machine()
     width = max(len(pair.what) for pair in pairs)
-    print(f"{'':<{width}}  {'small':>14}  {'large':>14}  {'ratio':>6}  goal")
+    print(f"{'':<{width}}  {of[0]:>14}  {of[1]:>14}  {'ratio':>6}  goal")
     for pair in pairs:
         ratio = f"{pair.ratio:.2f}" if pair.ratio is not None else ""
         goal = f"{pair.goal}{', missed' if pair.missed else ''}"

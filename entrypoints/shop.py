@@ -90,18 +90,11 @@ class Shop:
         if self._push:
             routes.append(self._push[0])
         names = [context.name for context in self.contexts]
-        return create_app(
-            routes,
-            {f"{context.name} database": context.probe for context in self.contexts},
-            self._report,
-            self._measuring.written,
-            self._verifier,
-            title=f"ecshop: {names[0]}" if len(names) == 1 else "ecshop",
-            tags={entry.name: entry.about for entry in CONTEXTS if entry.name in names},
-            request_seconds=self._request_seconds,
-            with_services=self._with_internal,
-            observe=self._measuring.metrics.request,
-        )
+        return self._served(routes, f"ecshop: {names[0]}" if len(names) == 1 else "ecshop", names)
+
+    def app_of_worker(self) -> ASGIApp:
+        """Health and metrics alone."""
+        return self._served([], "ecshop: worker", [])
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -127,6 +120,20 @@ class Shop:
         """Relays and neighbours always, other background work when it waits for something."""
         relays = {f"the relay of {context.name}": OK for context in self.contexts if self._with_events}
         return {**relays, **await self._neighbours.report(), **troubles}
+
+    def _served(self, routes: Sequence[ControllerRouterHandler], title: str, names: Sequence[str]) -> ASGIApp:
+        return create_app(
+            routes,
+            {f"{context.name} database": context.probe for context in self.contexts},
+            self._report,
+            self._measuring.written,
+            self._verifier,
+            title=title,
+            tags={entry.name: entry.about for entry in CONTEXTS if entry.name in names},
+            request_seconds=self._request_seconds,
+            with_services=self._with_internal,
+            observe=self._measuring.metrics.request,
+        )
 
     async def _close_databases(self) -> None:
         await asyncio.gather(*(context.database.close() for context in self.contexts))

@@ -1,11 +1,14 @@
-"""Relays and consumers without HTTP, for databases that admit several processes."""
+"""Relays and consumers without the shop's HTTP, for databases that admit several processes."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
+
+import structlog
 
 from ecshop.events.consumer import Outcome
 from ecshop.kernel.errors import Unavailable
@@ -14,10 +17,14 @@ from entrypoints.buses import workers_bus
 from entrypoints.compose import compose
 from entrypoints.contexts import NAMES
 from entrypoints.identity import Identity
-from entrypoints.serve import uvloop_runner
+from entrypoints.listening import address_of, listening_socket
+from entrypoints.serve import serve_app, uvloop_runner
 from entrypoints.settings import BadSetting, Settings
 from entrypoints.shop import Shop
 from entrypoints.stopping import LAST_STOP, stop_signal
+from entrypoints.tracing import tracing
+
+log = structlog.get_logger("shop")
 
 _LOOK_EVERY: Final = 0.2  # seconds
 
@@ -42,14 +49,33 @@ def run_worker(settings: Settings, until_idle: float | None = None) -> Did:
 async def _work(settings: Settings, until_idle: float | None) -> Did:
     stop = stop_signal(within=LAST_STOP)
     shop = compose(settings, bus=workers_bus(settings, Identity(settings).id), with_events=True)
-    async with shop.running():
-        ends: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
-        if until_idle is not None:
-            ends.append(asyncio.create_task(_idle(shop, until_idle)))
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        for end in ends:
-            end.cancel()
+    with tracing(settings, "worker"):
+        async with shop.running(), _telling(settings, shop):
+            ends: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
+            if until_idle is not None:
+                ends.append(asyncio.create_task(_idle(shop, until_idle)))
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.cancel()
     return {consumer.name: consumer.outcomes for consumer in shop.consumers}
+
+
+@asynccontextmanager
+async def _telling(settings: Settings, shop: Shop) -> AsyncIterator[None]:
+    """Its health and metrics, where a port is given for them."""
+    if not settings.worker_port:
+        yield
+        return
+    with listening_socket(settings.host, settings.worker_port, option="ECSHOP_WORKER_PORT") as listening:
+        done, address = asyncio.Event(), address_of(settings.host, settings.worker_port)
+        serving = asyncio.create_task(
+            serve_app(shop.app_of_worker(), listening, lambda: log.info("health and metrics", at=address), done)
+        )
+        try:
+            yield
+        finally:
+            done.set()
+            await serving
 
 
 async def _idle(shop: Shop, seconds: float) -> None:

@@ -11,6 +11,7 @@ from entrypoints.cli.dlq import dlq
 from entrypoints.cli.doctor import doctor
 from entrypoints.cli.gateway import docs, gateway
 from entrypoints.cli.keys import keys
+from entrypoints.cli.logs import logs
 from entrypoints.cli.migrate import migrate
 from entrypoints.cli.run import serve, up, worker
 from entrypoints.cli.smoke import smoke
@@ -30,5 +31,7 @@ def main(context: click.Context) -> None:
         context.invoke(up)
 
 
-for _command in (up, serve, worker, stop, migrate, token, user, keys, data, bus, dlq, doctor, smoke, gateway, docs):
+_RUNNING = (up, serve, worker, stop)
+_LOOKING_AFTER = (migrate, token, user, keys, data, bus, dlq, logs, doctor, smoke, gateway, docs)
+for _command in (*_RUNNING, *_LOOKING_AFTER):
     main.add_command(_command)

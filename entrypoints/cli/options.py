@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any, Final, NoReturn, ParamSpec
 
 import rich_click as click
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.telemetry.logs import configure_logging
-from entrypoints.settings import Settings, read_settings
+from entrypoints.settings import LOG_SUFFIX, Settings, read_settings
 
 P = ParamSpec("P")
 
@@ -41,10 +42,14 @@ def _fail(reason: str) -> NoReturn:
     sys.exit(1)
 
 
-def settings_of(**options: Any) -> Settings:
-    """The settings of this command; from here on the log is as they say. Raises `BadSetting`."""
+def settings_of(process: str = "", **options: Any) -> Settings:
+    """The settings of this command; from here on the log is as they say, and kept under the name of a `process`.
+
+    Raises `BadSetting`.
+    """
     settings = read_settings(os.environ, **options)
-    configure_logging(settings.log_form, project=settings.google_cloud_project)
+    kept_in = Path(settings.log_folder) / f"{process}{LOG_SUFFIX}" if process and settings.log_folder else None
+    configure_logging(settings.log_form, project=settings.google_cloud_project, kept_in=kept_in)
     return settings
 
 

@@ -40,7 +40,7 @@ def up(
 
         run_split(settings, (gateway_port or 8080) if gateway or gateway_port is not None else None)
         return
-    settings = settings_of(host=host, port=port, data_dir=data_dir)
+    settings = settings_of("shop", host=host, port=port, data_dir=data_dir)
     from entrypoints.local.banner import one_process
     from entrypoints.serve import serve as run
 
@@ -55,7 +55,7 @@ def up(
 @report_errors
 def serve(contexts: tuple[str, ...], host: str | None, port: int | None, data_dir: str | None) -> None:
     """Serve one context as a service of its own (or some together)."""
-    settings = settings_of(host=host, port=port, data_dir=data_dir)
+    settings = settings_of("+".join(contexts), host=host, port=port, data_dir=data_dir)
     from entrypoints.listening import READY
     from entrypoints.serve import serve as run
 
@@ -75,10 +75,10 @@ def serve(contexts: tuple[str, ...], host: str | None, port: int | None, data_di
 )
 @report_errors
 def worker(data_dir: str | None, until_idle: float | None) -> None:
-    """Relay and consume events without HTTP, beside servers on the same PostgreSQL."""
+    """Relay and consume events, beside servers on the same PostgreSQL."""
     from entrypoints.worker import run_worker
 
-    did = run_worker(settings_of(data_dir=data_dir), until_idle)
+    did = run_worker(settings_of("worker", data_dir=data_dir), until_idle)
     for listener, outcomes in did.items():
         for outcome, times in sorted(outcomes.items()):
             print(f"{listener:<8}  {times:>7,}  {outcome.type}  {outcome.did}")

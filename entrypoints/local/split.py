@@ -125,6 +125,7 @@ def _environment(settings: Settings, addresses: Mapping[str, str], broker: Broke
         "ECSHOP_HOST": settings.host,
         "ECSHOP_DATA_DIR": settings.data_dir,
         "ECSHOP_LOG": log,
+        "ECSHOP_LOG_FOLDER": str(settings.logs),
         "ECSHOP_TRUSTED_PROXIES": settings.trusted_proxies,
         **broker.environment,
         "PYTHONUNBUFFERED": "1",

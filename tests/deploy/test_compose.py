@@ -6,6 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from sqlalchemy import make_url
 
 from entrypoints.contexts import NAMES
@@ -18,7 +19,7 @@ ONCE = ["migrate", "gateway-files"]
 """They do their work and end."""
 ROOTS = ["alloy"]
 """Who is root, since the engine's socket is."""
-UNASKED = [*ONCE, "worker", "alloy"]
+UNASKED = [*ONCE, "alloy"]
 """Who has nothing that a health check could ask with."""
 RESERVED = 3  # connections that PostgreSQL keeps for superusers
 WORKERS = 7
@@ -93,6 +94,18 @@ def test_a_server_is_healthy_when_it_is_ready(name: str) -> None:
     [path] = re.findall(r"(/health/\w+)", " ".join(SERVICES[name]["healthcheck"]["test"]))
     assert path in READY
     assert "{os.environ['ECSHOP_PORT']}" in SERVICES[name]["healthcheck"]["test"][-1]
+
+
+def test_a_worker_is_healthy_when_it_is_ready() -> None:
+    [port, path] = re.findall(r":(\d+)(/health/\w+)", " ".join(SERVICES["worker"]["healthcheck"]["test"]))[0]
+    assert (int(port), path in READY) == (from_compose().roles["worker"].settings.worker_port, True)
+
+
+def test_whatever_runs_sends_its_traces_where_they_are_taken() -> None:
+    taken = yaml.safe_load((ROOT / "deploy/monitoring/tempo.yaml").read_text())
+    port = taken["distributor"]["receivers"]["otlp"]["protocols"]["http"]["endpoint"].split(":")[1]
+    sent = {name: role.settings.otlp_endpoint for name, role in from_compose().roles.items()}
+    assert sent == {name: f"http://tempo:{port}" if name in (*NAMES, "worker") else "" for name in sent}
 
 
 def test_databases_are_migrated_before_anybody_uses_them() -> None:

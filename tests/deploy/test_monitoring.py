@@ -11,7 +11,7 @@ import yaml
 from ecshop.kernel.http.health import metrics
 from entrypoints.contexts import CONTEXTS
 from tests.architecture.tools import ROOT
-from tests.deploy.roles import compose_file
+from tests.deploy.roles import compose_file, from_compose
 from tests.promtool import promtool
 
 MONITORING = ROOT / "deploy/monitoring"
@@ -39,9 +39,11 @@ def looked_up(job: dict[str, object]) -> tuple[str, int]:
     return name, told["port"]
 
 
-def test_prometheus_asks_every_service_at_its_port() -> None:
+def test_prometheus_asks_every_role_at_its_port() -> None:
+    worker = from_compose().roles["worker"].settings.worker_port
     assert [(job["job_name"], looked_up(job)) for job in JOBS] == [
-        (context.name, (context.name, context.port)) for context in CONTEXTS
+        *((context.name, (context.name, context.port)) for context in CONTEXTS),
+        ("worker", ("worker", worker)),
     ]
 
 

@@ -45,6 +45,7 @@ class Run:
     def told(self, role: str) -> dict[str, str]:
         told = self.deployed.roles[role].environment
         here = self._here | ({"ECSHOP_PORT": str(self._ports[role])} if role in NAMES else {})
+        here |= {"ECSHOP_WORKER_PORT": str(free_port())}
         return {"PATH": os.environ["PATH"], **told, **{name: value for name, value in here.items() if name in told}}
 
     def do(self, role: str, *arguments: str, told: str | None = None) -> str:

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from ecshop.events.catalog import OrderConfirmed
+from entrypoints.listening import listening_socket
+from entrypoints.local.redis_server import free_port
 from tests.databases import OnPostgres, PostgresServer, for_a_shop
 from tests.shops import RunningShop, sell_out, shop_apart, shop_together
 from tests.waiting import eventually
@@ -62,10 +65,23 @@ def _job(environment: Mapping[str, str], folder: Path) -> subprocess.CompletedPr
 def test_services_that_leave_the_events_to_a_worker_sell_fifty_units(
     on_server: dict[str, str], bus: dict[str, str], tmp_path: Path
 ) -> None:
-    shape = shop_apart if bus else shop_together
-    with worker(tmp_path, on_server | bus) as logged, shape(tmp_path, **on_server, **bus, **WITHOUT_EVENTS) as shop:
+    shape, told = shop_apart if bus else shop_together, {"ECSHOP_WORKER_PORT": str(free_port())}
+    environment = on_server | bus
+    with worker(tmp_path, environment | told) as logged, shape(tmp_path, **environment, **WITHOUT_EVENTS) as shop:
         sell_out(shop)
         assert "event received" in logged()
+        address = f"http://127.0.0.1:{told['ECSHOP_WORKER_PORT']}"
+        assert httpx.get(f"{address}/health/ready").json()["checks"]["the relay of order"] == "ok"
+        counted = httpx.get(f"{address}/metrics").text
+        assert 'consumer="stock",outcome="committed",type="ecshop.order.confirmed.v1"} 50.0' in counted
+
+
+def test_a_worker_that_cannot_have_its_port_says_so(on_server: dict[str, str], tmp_path: Path) -> None:
+    with listening_socket("127.0.0.1", 0) as taken:
+        told = {"ECSHOP_WORKER_PORT": str(taken.getsockname()[1])}
+        ended = _job(on_server | told, tmp_path)
+    assert ended.returncode == 1
+    assert "choose another with ECSHOP_WORKER_PORT" in ended.stderr
 
 
 @pytest.fixture
