@@ -68,7 +68,10 @@ def as_written(kept: Kept) -> str:
 
 
 def readable(kept: Kept) -> str:
-    """When, where, what; and besides what the line says of it, but for the ids by which it was found."""
+    """When, where, what; and besides what the line says of it, but for the ids by which it was found.
+
+    A path is what a client has sent: nothing in it reaches a terminal as a command.
+    """
     line = {name: value for name, value in kept.line.items() if name not in _JOINS}
     if line.get("consumer") == kept.process:
         del line["consumer"]
@@ -77,7 +80,8 @@ def readable(kept: Kept) -> str:
     if form and line.keys() >= form.names:
         event = form.text.format(**{name: line.pop(name) for name in form.names})
     rest = "".join(f"  {name}={value}" for name, value in line.items() if (name, value) != ("level", "info"))
-    return f"{moment}  {kept.process:<8}  {event}{rest}"
+    text = f"{moment}  {kept.process:<8}  {event}{rest}"
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)
 
 
 def _read(folder: Path, ids: Iterable[str]) -> Iterator[Kept]:

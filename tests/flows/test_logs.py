@@ -57,7 +57,7 @@ def test_what_no_line_is_about_is_said(apart: RunningShop) -> None:
     assert "no line is about the order" in told.stderr
 
 
-@pytest.mark.parametrize("options", [(), ("--order", "1", "--event", "2")])
+@pytest.mark.parametrize("options", [(), ("--request", "1", "--event", "2")])
 def test_one_thing_is_followed(tmp_path: Path, options: tuple[str, ...]) -> None:
     told = logs(tmp_path, *options)
     assert told.returncode == 1
@@ -65,6 +65,6 @@ def test_one_thing_is_followed(tmp_path: Path, options: tuple[str, ...]) -> None
 
 
 def test_where_no_log_is_kept_it_says_how_it_would_be(tmp_path: Path) -> None:
-    told = logs(tmp_path, "--order", "1")
+    told = logs(tmp_path, "--order", str(uuid4()))
     assert told.returncode == 1
     assert "ECSHOP_LOG_FOLDER" in told.stderr
