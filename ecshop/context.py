@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.catalog import Event
 from ecshop.events.consumer import Handler
 from ecshop.kernel.db.database import Database
-from ecshop.kernel.db.migration import newest_version, runs_on, schema_version
+from ecshop.kernel.db.schema_version import newest_version, runs_on, schema_version
 from ecshop.kernel.http.health import NotReady
 
 C = TypeVar("C")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, LiteralString, Protocol
 from uuid import uuid4
 
@@ -183,6 +185,22 @@ def for_a_shop(databases: Databases, *, migrated: bool) -> str:
     for context in CONTEXTS:
         databases.url(context.name, context.module.MIGRATIONS if migrated else None)
     return databases.setting
+
+
+def put_migrated_files(folder: Path) -> None:
+    """Those of a shop that was started here once, where there are none: hundreds would else migrate, one by one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in _migrated_files().items():
+        with suppress(FileExistsError), (folder / f"{name}.db").open("xb") as file:
+            file.write(content)
+
+
+@cache
+def _migrated_files() -> dict[str, bytes]:
+    with TemporaryDirectory() as folder:
+        for context in CONTEXTS:
+            _migrated(URL.create("sqlite", database=f"{folder}/{context.name}.db"), context.module.MIGRATIONS)
+        return {context.name: Path(f"{folder}/{context.name}.db").read_bytes() for context in CONTEXTS}
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from entrypoints.local.nginx import NoNginx, nginx_executable
 from entrypoints.local.redis_server import NoRedis, free_port, redis_executable
 from entrypoints.settings import Settings
 from entrypoints.signing_keys import key_of
+from tests.databases import put_migrated_files
 from tests.invariants import all_is_well
 from tests.waiting import eventually
 
@@ -183,6 +184,8 @@ def shop_behind_gateway(folder: Path, **environment: str) -> Iterator[RunningSho
 def _shop(
     folder: Path, command: tuple[str, ...], environment: dict[str, str], gateway: str = ""
 ) -> Iterator[RunningShop]:
+    if "ECSHOP_DATABASE_URL" not in environment:
+        put_migrated_files(folder)
     with running(folder, *command, contexts=NAMES, **environment) as server:
         shop = RunningShop(server, environment.get("ECSHOP_DATABASE_URL", ""), gateway)
         try:

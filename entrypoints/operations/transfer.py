@@ -21,7 +21,8 @@ from ecshop.events import tables
 from ecshop.events.outbox import resend_published
 from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.db.engine import DatabaseUnusable, open_engine, ownership, shown, writing
-from ecshop.kernel.db.migration import migrate, require_own
+from ecshop.kernel.db.migration import migrate
+from ecshop.kernel.db.schema_version import require_own
 from ecshop.kernel.errors import EcshopError
 from entrypoints.contexts import CONTEXTS, ContextEntry
 from entrypoints.databases import url_of

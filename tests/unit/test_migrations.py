@@ -12,7 +12,8 @@ from sqlalchemy import MetaData, create_engine, text
 
 from ecshop.events import tables
 from ecshop.kernel.db.engine import open_engine
-from ecshop.kernel.db.migration import migrate, newest_version, schema_version
+from ecshop.kernel.db.migration import migrate
+from ecshop.kernel.db.schema_version import newest_version, schema_version
 from entrypoints.contexts import NAMES
 from tests.unit.schema import MigratedEngine, assert_same_schema, is_an_index, schema, versions
 

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import URL, text
 
 from ecshop.kernel.db.engine import open_engine
-from ecshop.kernel.db.migration import migrate, newest_version, schema_version
+from ecshop.kernel.db.migration import migrate
+from ecshop.kernel.db.schema_version import newest_version, schema_version
 from entrypoints.contexts import NAMES
 from tests.databases import OnPostgres, PostgresServer
 from tests.unit.schema import versions

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from ecshop.kernel.db.migration import schema_version
+from ecshop.kernel.db.schema_version import schema_version
 from ecshop.kernel.file_lock import FileInUse
 from tests.unit.notes import OpenDatabase, add, texts
 from tests.waiting import DEADLINE, eventually_async

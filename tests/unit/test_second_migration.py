@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Engine, MetaData, Table, select, text
 from sqlalchemy.exc import IntegrityError
 
 from ecshop.kernel.db.engine import open_engine, writing
-from ecshop.kernel.db.migration import migrate, newest_version, schema_version
+from ecshop.kernel.db.migration import migrate
+from ecshop.kernel.db.schema_version import newest_version, schema_version
 from entrypoints.contexts import NAMES
 from tests.next_schema import TABLES, add_next
 from tests.unit.schema import is_an_index, schema, versions

@@ -6,18 +6,15 @@ a database can be migrated before its servers are replaced, and they can be put 
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
-from typing import Final
 
 import structlog
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
@@ -26,11 +23,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
 from ecshop.kernel.db.engine import DatabaseUnusable, is_held_up, own_schema, shown, wait_for_turn, writing
+from ecshop.kernel.db.schema_version import is_migrated, newest_version, runs_on, schema_version, understood
 
 log = structlog.get_logger("database")
 
 _TRIES, _PAUSE = 10, 1.0  # seconds, in which those go on who wait behind a migration that waits for a lock
-_VERSION: Final = re.compile(r"([a-z_]+)_(\d{4})(?:_since_(\d{4}))?")
 
 
 def migrate(engine: Engine, versions: Path) -> bool:
@@ -48,24 +45,6 @@ def migrate(engine: Engine, versions: Path) -> bool:
                     raise
                 time.sleep(_PAUSE)
         return _migrate(engine, versions)
-
-
-def runs_on(own: str | None, found: str | None) -> bool:
-    """Whether code whose newest version is its `own` runs on a schema of the version that was `found`."""
-    if own == found:
-        return True
-    mine, theirs = _VERSION.fullmatch(own or ""), _VERSION.fullmatch(found or "")
-    if mine is None or theirs is None or mine[1] != theirs[1]:
-        return False
-    return int(theirs[2]) > int(mine[2]) >= int(theirs[3] or theirs[2])
-
-
-def require_own(engine: Engine, versions: Path) -> None:
-    """Raises `DatabaseUnusable` unless the schema is just the one that the code knows; a later one may have more."""
-    with _understood(engine), engine.connect() as connection:
-        found, own = schema_version(connection), newest_version(versions)
-    if found != own:
-        raise DatabaseUnusable(f"the database {shown(engine.url)} is at version {found}, and this ecshop knows {own}")
 
 
 def outstanding(engine: Engine, versions: Path) -> list[str]:
@@ -107,11 +86,7 @@ def _preamble(engine: Engine, schema: str | None) -> str:
 
 
 def _migrate(engine: Engine, versions: Path) -> bool:
-    with engine.connect() as connection:
-        found, own = schema_version(connection), newest_version(versions)
-    if runs_on(own, found):
-        if found != own:
-            log.warning("the schema is newer than this code, which runs on it", found=found, expected=own)
+    if is_migrated(engine, versions):
         return False
     with writing(engine).connect() as connection:
         return (_migrate_file if engine.dialect.name == "sqlite" else _migrate_server)(connection, versions)
@@ -143,22 +118,11 @@ def _upgrade(connection: Connection, versions: Path) -> None:
     connection.commit()
 
 
-def schema_version(connection: Connection) -> str | None:
-    """The version that the database is at; None for an empty one."""
-    where = {"version_table_schema": own_schema(connection)}
-    return MigrationContext.configure(connection, opts=where).get_current_revision()
-
-
-def newest_version(versions: Path) -> str | None:
-    return ScriptDirectory.from_config(_config(versions)).get_current_head()
-
-
 @contextmanager
 def _understood(engine: Engine) -> Iterator[None]:
     try:
-        yield
-    except DBAPIError as cause:
-        raise DatabaseUnusable.by(cause, engine.url) from cause
+        with understood(engine):
+            yield
     except (CommandError, RevisionError) as cause:
         raise DatabaseUnusable(
             f"the database {shown(engine.url)} is at a version that this ecshop does not know ({cause}): "
