@@ -70,6 +70,13 @@ SETTINGS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     "a neighbour without a name": (UP, {"ECSHOP_STOCK_URL": "http:///stock"}, ("ECSHOP_STOCK_URL", "http://")),
     "a neighbour with a space": (UP, {"ECSHOP_STOCK_URL": "http://st ock"}, ("ECSHOP_STOCK_URL", "http://")),
     "a neighbour with a query": (UP, {"ECSHOP_STOCK_URL": "http://stock?x#y"}, ("ECSHOP_STOCK_URL", "http://")),
+    "a collector without a scheme": (
+        UP,
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "tempo:4318"},
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"),
+    ),
+    "more traces than there are": (UP, {"OTEL_TRACES_SAMPLER_ARG": "2"}, ("OTEL_TRACES_SAMPLER_ARG", "from 0 to 1")),
+    "a folder for logs that is a file": (UP, {"ECSHOP_LOG_FOLDER": "/etc/hostname"}, ("/etc/hostname",)),
     "one database for all": (UP, {"ECSHOP_DATABASE_URL": "postgresql+psycopg://h/shop"}, ("{context}",)),
     "a database that is none": (
         UP,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -27,6 +28,8 @@ from ecshop.kernel.telemetry.spans import (
 )
 from ecshop.kernel.telemetry.trace import TraceContext, context_of, sampled_traceparent, trace
 from entrypoints.local.redis_server import free_port
+from entrypoints.settings import BadSetting, Settings
+from entrypoints.tracing import tracing
 from tests.events import seal
 
 pytestmark = pytest.mark.anyio
@@ -147,6 +150,13 @@ def test_a_collector_that_is_away_holds_up_nobody() -> None:
         served_span(None).end()
     recorder.close()
     assert time.monotonic() - began < 5
+
+
+def test_without_the_sdk_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ecshop.kernel.telemetry.otlp", None)
+    collected = Settings(otlp_endpoint="http://127.0.0.1:4318")
+    with pytest.raises(BadSetting, match=r"ecshop\[otel\]"), tracing(collected, "shop"):
+        raise AssertionError("it must not come so far")
 
 
 async def test_each_try_of_an_event_is_a_span_of_its_own(recording: Recording, database: Database) -> None:
