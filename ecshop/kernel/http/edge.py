@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -20,7 +20,7 @@ from ecshop.kernel.http.problems import FAILED, MEDIA_TYPE, RETRY_AFTER, to_prob
 from ecshop.kernel.http.request_log import log_request, request_id_of
 from ecshop.kernel.telemetry.logs import annotate, request_fields, request_id
 from ecshop.kernel.telemetry.spans import SERVER_ERROR, Span, served_span
-from ecshop.kernel.telemetry.trace import context_in, trace
+from ecshop.kernel.telemetry.trace import TraceContext, context_in, trace
 
 log = structlog.get_logger("http")
 
@@ -62,13 +62,11 @@ class Edge:
         is_head = scope["method"] == _HEAD
         inside: Any = {**scope, "method": "GET"} if is_head else scope
         own_id = request_id_of(scope)
-        span = served_span(caller := context_in(scope["headers"]))
-        own_trace = span.context or caller
+        span, own_trace = _traced(scope)
         own_fields: dict[str, Any] = own_trace.fields if own_trace else {}
-        until = cast(Any, scope)[DEADLINE] = Deadline(self._patience(scope))
-        task = self._watch(until)
-        own: Any = {request_id: own_id, request_fields: own_fields, deadline: until, trace: own_trace}
-        variables = [(variable, variable.set(value)) for variable, value in own.items()]
+        task, until = self._watch(scope)
+        id_before, fields_before = request_id.set(own_id), request_fields.set(own_fields)
+        deadline_before, trace_before = deadline.set(until), trace.set(own_trace)
 
         async def hear() -> ReceiveMessage:
             nonlocal complete
@@ -99,15 +97,17 @@ class Edge:
             await _send_problem(Internal(), own_id, answer)
         finally:
             self._served.pop(task, None)
-            for variable, before in variables:
-                variable.reset(before)
+            deadline.reset(deadline_before)
+            trace.reset(trace_before)
+            request_id.reset(id_before)
+            request_fields.reset(fields_before)
             seconds, route = time.perf_counter() - started, inside.get("path_template", _NO_ROUTE)
             log_request(scope, status, seconds, own_id, own_fields)
             if span.context:
                 _end(span, scope, route, status or ClientGone.status, own_id, own_fields)
             if self._observe:
-                trace_id = own_trace.trace_id if own_trace and own_trace.is_sampled else None
-                self._observe(scope["method"], route, status or ClientGone.status, seconds, trace_id)
+                sampled = own_fields.get("trace_id") if own_fields.get("sampled") else None
+                self._observe(scope["method"], route, status or ClientGone.status, seconds, sampled)
 
     def _patience(self, scope: Scope) -> float:
         given = header(scope, _PATIENCE)
@@ -115,14 +115,16 @@ class Edge:
             return min(self._request_seconds, int(given) / 1000)
         return self._request_seconds
 
-    def _watch(self, until: Deadline) -> asyncio.Task[object]:
+    def _watch(self, scope: Any) -> tuple[asyncio.Task[object], Deadline]:
+        """The request's own task, and how long it has."""
+        until = scope[DEADLINE] = Deadline(self._patience(scope))
         task = asyncio.current_task()
         assert task is not None
         if not self._is_looking:
             self._is_looking = True
             asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
         self._served[task] = until
-        return task
+        return task, until
 
     def _look(self) -> None:
         moment = time.monotonic()
@@ -139,6 +141,13 @@ class Edge:
             return "the shop is stopping; try again"
         most = f"at most {self._request_seconds:g} s"
         return f"it did not end in its time, {most}; try again, an order with its Idempotency-Key"
+
+
+def _traced(scope: Scope) -> tuple[Span, TraceContext | None]:
+    """The span of a request, and what that is done for it is part of: where it is not sampled, its caller's."""
+    caller = context_in(scope["headers"])
+    span = served_span(caller)
+    return span, span.context or caller
 
 
 def _end(span: Span, scope: Any, route: str, status: int, own_id: str, fields: Mapping[str, Any]) -> None:

@@ -34,7 +34,7 @@ _MOST_WAITING: Final = 1000
 T = TypeVar("T")
 
 
-class Item(Struct, forbid_unknown_fields=True, kw_only=True):
+class Item(Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What is asked for, in the name of a request of its own, whose id and trace `Together` sets."""
 
     request_id: Annotated[str, Meta(max_length=64, pattern="^[A-Za-z0-9._-]*$")] = ""

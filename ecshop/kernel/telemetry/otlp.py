@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -58,7 +57,6 @@ class OtlpRecorder:
         parent: TraceContext | None,
         links: Sequence[TraceContext],
         attributes: Attributes,
-        since: datetime | None,
     ) -> _Recorded:
         began = self._tracer.start_span(
             name,
@@ -66,7 +64,6 @@ class OtlpRecorder:
             _KINDS[kind],
             dict(attributes),
             [Link(_remote(one)) for one in links],
-            int(since.timestamp() * 1e9) if since else None,
         )
         return _Recorded(began)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextvars import Token
-from datetime import datetime
 from random import getrandbits, random
 from types import TracebackType
 from typing import Final, Literal, Protocol
@@ -52,7 +51,6 @@ class Recorder(Protocol):
         parent: TraceContext | None,
         links: Sequence[TraceContext],
         attributes: Attributes,
-        since: datetime | None,
     ) -> Recorded: ...
 
 
@@ -130,19 +128,18 @@ def span_of(
     *,
     links: Sequence[TraceContext | None] = (),
     attributes: Attributes = NOTHING,
-    since: datetime | None = None,
 ) -> Span:
-    """A part of the `parent`, which may be over; `since` it began, where that is not now."""
+    """A part of the `parent`, which may be over."""
     recorder = _InUse.recorder
     if recorder is None or parent is None or not (parent.is_sampled and parent.span_id):
         return _NONE
-    return Span(recorder.begin(name, kind, parent, _sampled(links), attributes, since))
+    return Span(recorder.begin(name, kind, parent, _sampled(links), attributes))
 
 
 def shared_span(name: str, kind: Kind, links: Sequence[TraceContext | None]) -> Span:
     """Of what is done for several at once: a trace of its own, linked with each of theirs that is sampled."""
     recorder, sampled = _InUse.recorder, _sampled(links)
-    return Span(recorder.begin(name, kind, None, sampled, NOTHING, None)) if recorder and sampled else _NONE
+    return Span(recorder.begin(name, kind, None, sampled, NOTHING)) if recorder and sampled else _NONE
 
 
 def served_span(caller: TraceContext | None) -> Span:
@@ -154,7 +151,7 @@ def served_span(caller: TraceContext | None) -> Span:
         return span_of(caller, "", "server")
     if random() >= recorder.ratio:  # noqa: S311 - a share of them, no secret
         return _NONE
-    return Span(recorder.begin("", "server", None, (), NOTHING, None))
+    return Span(recorder.begin("", "server", None, (), NOTHING))
 
 
 def outgoing_traceparent() -> str:
