@@ -45,12 +45,6 @@ class Delivery(NamedTuple):
     """How often this event was tried before."""
 
 
-class _Received(NamedTuple):
-    place: int
-    envelope: AnyEnvelope
-    span: Span
-
-
 def _envelope_in(message: Envelope[Event] | bytes) -> AnyEnvelope:
     return from_bytes(message) if isinstance(message, bytes) else message
 
@@ -82,7 +76,8 @@ class Consumer:
         Raises `Unavailable` when the database is away: that is nobody's failed attempt.
         """
         verdicts: list[timedelta | None] = [None] * len(deliveries)
-        known: list[_Received] = []
+        known: list[tuple[int, AnyEnvelope]] = []
+        spans: dict[int, Span] = {}
         for place, delivery in enumerate(deliveries):
             try:
                 envelope = _envelope_in(delivery.message)
@@ -90,16 +85,18 @@ class Consumer:
                 await self._give_up(delivery, None, cause)
                 continue
             if envelope.type in self._handlers:
-                known.append(_Received(place, *received(envelope, self.name)))
+                if envelope.traceparent:
+                    envelope, spans[place] = received(envelope, self.name)
+                known.append((place, envelope))
             else:
                 self._log(envelope, "ignored: not listened to")
-        outcomes = await self._database.write_each(self._apply, [one.envelope for one in known])
-        for (_, _, span), outcome in zip(known, outcomes, strict=True):
-            _end(span, outcome)
+        outcomes = await self._database.write_each(self._apply, [envelope for _, envelope in known])
+        if spans:
+            _end(spans, {place: outcome for (place, _), outcome in zip(known, outcomes, strict=True)})
         for outcome in outcomes:
             if isinstance(outcome, Unavailable):
                 raise outcome
-        for (place, envelope, _), outcome in zip(known, outcomes, strict=True):
+        for (place, envelope), outcome in zip(known, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 verdicts[place] = await self._failed(deliveries[place], envelope, outcome)
             else:
@@ -160,7 +157,7 @@ class Consumer:
             did=did,
             event_id=envelope.id,
             request_id=envelope.requestid or "",
-            **_trace_fields(envelope),
+            **(_trace_fields(envelope) if envelope.traceparent else {}),
         )
 
     def _warn(self, did: str, envelope: AnyEnvelope | None, cause: Exception, **fields: Any) -> None:
@@ -180,12 +177,14 @@ class Consumer:
         )
 
 
-def _end(span: Span, outcome: str | Exception) -> None:
-    if isinstance(outcome, Exception):
-        span.end_with(outcome)
-    else:
-        span.note({"ecshop.outcome": outcome})
-        span.end()
+def _end(spans: Mapping[int, Span], outcomes: Mapping[int, str | Exception]) -> None:
+    for place, span in spans.items():
+        outcome = outcomes[place]
+        if isinstance(outcome, Exception):
+            span.end_with(outcome)
+        else:
+            span.note({"ecshop.outcome": outcome})
+            span.end()
 
 
 def _trace_fields(envelope: AnyEnvelope) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from contextvars import Context, copy_context
+from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar, cast
 
@@ -32,7 +33,8 @@ from ecshop.kernel.db.lead import Lead
 from ecshop.kernel.db.schema_version import is_migrated
 from ecshop.kernel.db.transaction import AWAY, Run
 from ecshop.kernel.errors import Aborted, EcshopError
-from ecshop.kernel.telemetry.spans import span
+from ecshop.kernel.telemetry.spans import Span, span
+from ecshop.kernel.telemetry.trace import trace
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -115,22 +117,22 @@ class Database:
 
     async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = _Call(copy_context(), fn, args, kwargs)
-        return cast(T, await _outcome(self._readers, fn, _run_call, call))
+        return cast(T, _only(await _submitted(self._readers, fn, _run_call, call)))
 
     async def read_apart(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Raises `TookTooLong`."""
         call = _Call(copy_context(), fn, args, kwargs)
-        return cast(T, await _outcome(self._apart, fn, _run_within, call))
+        return cast(T, _only(await _submitted(self._apart, fn, _run_within, call)))
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = _Call(copy_context(), fn, args, kwargs)
-        return cast(T, await _outcome(self._writers, fn, _run_call, call))
+        return cast(T, _only(await _submitted(self._writers, fn, _run_call, call)))
 
     async def read_many(self, fn: SetWise[Item, Outcome], item: Item) -> Outcome:
-        return cast(Outcome, await _outcome(self._readers, fn, fn, item, shared=True))
+        return cast(Outcome, _only(await _submitted(self._readers, fn, fn, item, shared=True)))
 
     async def write_many(self, fn: SetWise[Item, Outcome], item: Item) -> Outcome:
-        return cast(Outcome, await _outcome(self._writers, fn, fn, item, shared=True))
+        return cast(Outcome, _only(await _submitted(self._writers, fn, fn, item, shared=True)))
 
     async def write_each(self, fn: SetWise[Item, Outcome], items: Sequence[Item]) -> Sequence[Outcome | Exception]:
         """`write_many` for items that come together; an error is an outcome here, whichever it is."""
@@ -189,12 +191,32 @@ class _Call(NamedTuple):
     kwargs: dict[str, Any]
 
 
-async def _outcome(lane: Lane, fn: Callable[..., Any], run: Run, item: Any, *, shared: bool = False) -> Any:
-    with span(getattr(fn, "__name__", "call"), "client", lane.attributes):
-        [outcome] = await lane.submit(run, [item], shared=shared)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+def _submitted(
+    lane: Lane, fn: Callable[..., Any], run: Run, item: Any, *, shared: bool = False
+) -> asyncio.Future[Sequence[Any]]:
+    answer = lane.submit(run, [item], shared=shared)
+    if trace.get() is not None:
+        answer.add_done_callback(partial(_end, span(getattr(fn, "__name__", "call"), "client", lane.attributes)))
+    return answer
+
+
+def _end(own: Span, answer: asyncio.Future[Sequence[Any]]) -> None:
+    """Those of a group wait for the same transaction: each span is as long as its own caller has waited."""
+    if answer.cancelled():
+        own.end("nobody waits for it any more")
+        return
+    [outcome] = answer.result()
+    if isinstance(outcome, Exception):
+        own.end_with(outcome)
+    else:
+        own.end()
+
+
+def _only(outcomes: Sequence[Any]) -> Any:
+    [outcome] = outcomes
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _run_call(session: Session, calls: Sequence[_Call]) -> list[Any]:

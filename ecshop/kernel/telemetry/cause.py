@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ecshop.kernel.telemetry.logs import request_id
-from ecshop.kernel.telemetry.trace import sampled_traceparent
+from ecshop.kernel.telemetry.trace import sampled_traceparent, trace
 
 
 class Cause(NamedTuple):
@@ -20,4 +20,4 @@ UNKNOWN: Final = Cause()
 
 def cause() -> Cause:
     """Of what is being done."""
-    return Cause(request_id.get(), sampled_traceparent())
+    return Cause(request_id.get(), sampled_traceparent() if trace.get() else "")
