@@ -85,7 +85,7 @@ def caused_by(envelope: Some, context: TraceContext) -> Some:
     """The same event as a part of this span."""
     data: msgspec.Raw | Event = envelope.data
     if isinstance(data, Event):
-        data = replace(data, cause=data.cause._replace(traceparent=context.traceparent))
+        data = replace(data, cause=replace(data.cause, traceparent=context.traceparent))
     return replace(envelope, traceparent=context.traceparent, data=data)
 
 

@@ -117,22 +117,22 @@ class Database:
 
     async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = _Call(copy_context(), fn, args, kwargs)
-        return cast(T, _only(await _submitted(self._readers, fn, _run_call, call)))
+        return cast(T, _only(await _submitted(self._readers, fn, _run_call, call, False)))
 
     async def read_apart(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Raises `TookTooLong`."""
         call = _Call(copy_context(), fn, args, kwargs)
-        return cast(T, _only(await _submitted(self._apart, fn, _run_within, call)))
+        return cast(T, _only(await _submitted(self._apart, fn, _run_within, call, False)))
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = _Call(copy_context(), fn, args, kwargs)
-        return cast(T, _only(await _submitted(self._writers, fn, _run_call, call)))
+        return cast(T, _only(await _submitted(self._writers, fn, _run_call, call, False)))
 
     async def read_many(self, fn: SetWise[Item, Outcome], item: Item) -> Outcome:
-        return cast(Outcome, _only(await _submitted(self._readers, fn, fn, item, shared=True)))
+        return cast(Outcome, _only(await _submitted(self._readers, fn, fn, item, True)))
 
     async def write_many(self, fn: SetWise[Item, Outcome], item: Item) -> Outcome:
-        return cast(Outcome, _only(await _submitted(self._writers, fn, fn, item, shared=True)))
+        return cast(Outcome, _only(await _submitted(self._writers, fn, fn, item, True)))
 
     async def write_each(self, fn: SetWise[Item, Outcome], items: Sequence[Item]) -> Sequence[Outcome | Exception]:
         """`write_many` for items that come together; an error is an outcome here, whichever it is."""
@@ -191,9 +191,7 @@ class _Call(NamedTuple):
     kwargs: dict[str, Any]
 
 
-def _submitted(
-    lane: Lane, fn: Callable[..., Any], run: Run, item: Any, *, shared: bool = False
-) -> asyncio.Future[Sequence[Any]]:
+def _submitted(lane: Lane, fn: Callable[..., Any], run: Run, item: Any, shared: bool) -> asyncio.Future[Sequence[Any]]:
     answer = lane.submit(run, [item], shared=shared)
     if trace.get() is not None:
         answer.add_done_callback(partial(_end, span(getattr(fn, "__name__", "call"), "client", lane.attributes)))

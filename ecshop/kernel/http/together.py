@@ -82,7 +82,8 @@ class Together(Generic[T]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
         with span(f"call {self._path}", "client") as own:
-            item.request_id, item.traceparent = cause()
+            own_cause = cause()
+            item.request_id, item.traceparent = own_cause.request_id, own_cause.traceparent
             self._waiting.append(_Waiting(item, deadline.get(), answer, own))
             if not self._is_woken:
                 self._is_woken = True

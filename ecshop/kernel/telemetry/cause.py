@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from ecshop.kernel.telemetry.logs import request_id
 from ecshop.kernel.telemetry.trace import sampled_traceparent, trace
 
 
-class Cause(NamedTuple):
+class Cause(Struct, frozen=True):
     """A request, and the span of a trace that is sampled, as its `traceparent`; both may be empty."""
 
     request_id: str = ""
