@@ -61,15 +61,12 @@ class _InUse:
 class Span:
     """What is done in its context is part of it. Of a trace that is not sampled it does nothing."""
 
-    __slots__ = ("_recorded", "_token")
+    __slots__ = ("_recorded", "_token", "context")
 
     def __init__(self, recorded: Recorded | None) -> None:
         self._recorded = recorded
+        self.context = recorded.context if recorded else None
         self._token: Token[TraceContext | None] | None = None
-
-    @property
-    def context(self) -> TraceContext | None:
-        return self._recorded.context if self._recorded else None
 
     def name(self, name: str) -> None:
         if self._recorded:
