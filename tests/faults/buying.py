@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from bench.persistent import buy_for_certain, with_stock
 from ecshop.auth.keys import SigningKey
+from ecshop.kernel.db.engine import DatabaseUnusable
 from ecshop.order.models import OrderRow
 from entrypoints.operations.doctor import examine
 from entrypoints.operations.shop_data import beside_the_shop
@@ -38,7 +39,15 @@ def no_order_is_lost_or_doubled(address: str, key: SigningKey, settings: Setting
 
 
 def all_books_agree(settings: Settings) -> None:
-    eventually(lambda: [str(finding) for finding in examine(settings)], [], seconds=SETTLED_WITHIN)
+    eventually(lambda: _found(settings), [], seconds=SETTLED_WITHIN)
+
+
+def _found(settings: Settings) -> list[str]:
+    """A server that recovers can be asked in a moment."""
+    try:
+        return [str(finding) for finding in examine(settings)]
+    except DatabaseUnusable as error:
+        return [error.detail]
 
 
 def _orders(settings: Settings) -> set[str]:
