@@ -24,7 +24,8 @@ from ecshop.kernel.telemetry.spans import Span
 log = structlog.get_logger("events")
 
 _AT_ONCE: Final = 500
-_POLL, _POLL_BESIDE_OTHERS = 0.5, 0.1  # seconds
+_POLL, _POLL_BESIDE_OTHERS = 0.5, 0.1  # seconds, while something happens
+_POLL_QUIETLY, _POLL_QUIETLY_BESIDE_OTHERS = 1.0, 0.5
 _QUIET: Final = 5.0  # seconds without an event, after which others are not expected to have one at any moment
 _TRY_TO_LEAD: Final = 1.0
 _SAY_EVERY: Final = 60.0
@@ -65,9 +66,13 @@ class Relay:
         await self._woken()
 
     async def _woken(self) -> None:
-        others = self._database.admits_others and time.monotonic() < self._busy + _QUIET
+        is_quiet, others = time.monotonic() > self._busy + _QUIET, self._database.admits_others
+        if is_quiet:
+            pause = _POLL_QUIETLY_BESIDE_OTHERS if others else _POLL_QUIETLY
+        else:
+            pause = _POLL_BESIDE_OTHERS if others else _POLL
         try:
-            async with asyncio.timeout(_POLL_BESIDE_OTHERS if others else _POLL):
+            async with asyncio.timeout(pause):
                 await self._wake.wait()
         except TimeoutError:
             pass
