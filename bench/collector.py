@@ -6,6 +6,7 @@ import gzip
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple
 
@@ -39,8 +40,8 @@ class Collected(NamedTuple):
 
 
 class Collector:
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self) -> None:
+        self.url = ""
         self.spans: list[Collected] = []
 
     def trace_with(self, name: str, value: str) -> list[Collected]:
@@ -52,12 +53,13 @@ class Collector:
 @contextmanager
 def collecting() -> Iterator[Collector]:
     """At a free port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.collector = Collector(server.server_address[1])  # type: ignore[attr-defined]
+    collector = Collector()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, collector))
+    collector.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield server.collector  # type: ignore[attr-defined]
+        yield collector
     finally:
         server.shutdown()
         server.server_close()
@@ -82,12 +84,15 @@ def _branch(trace: Sequence[Collected], span: Collected, began: int, indent: str
 
 
 class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, collector: Collector, *request: Any) -> None:
+        self._collector = collector
+        super().__init__(*request)
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
-        collector: Collector = self.server.collector  # type: ignore[attr-defined]
-        collector.spans += _spans_in(body)
+        self._collector.spans += _spans_in(body)
         self.send_response(200)
         self.send_header("content-type", "application/x-protobuf")
         self.send_header("content-length", "0")

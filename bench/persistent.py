@@ -35,26 +35,18 @@ def with_stock(address: str, key: SigningKey, products: int, units: int) -> list
     return ids
 
 
-def buy_for_certain(
-    address: str, key: SigningKey, products: Sequence[int], buyers: int, within: float = 0
-) -> list[httpx.Response]:
-    """One unit each, each buyer under an idempotency key of his own; the answers that are final.
-
-    They come all at once, or one after the other `within` some seconds.
-    """
-    return asyncio.run(_buy(address, key, products, buyers, within))
+def buy_for_certain(address: str, key: SigningKey, products: Sequence[int], buyers: int) -> list[httpx.Response]:
+    """One unit each, each buyer under an idempotency key of his own; the answers that are final."""
+    return asyncio.run(_buy(address, key, products, buyers))
 
 
-async def _buy(
-    address: str, key: SigningKey, products: Sequence[int], buyers: int, within: float
-) -> list[httpx.Response]:
+async def _buy(address: str, key: SigningKey, products: Sequence[int], buyers: int) -> list[httpx.Response]:
     turns = asyncio.Semaphore(_AT_A_TIME)
 
     async def buy(http: httpx.AsyncClient) -> httpx.Response:
         token = key.token_for_user(uuid4(), Role.CUSTOMER, _TOKEN)
         headers = {"authorization": f"Bearer {token}", "idempotency-key": str(uuid4())}
         path = f"/order?product_id={random.choice(products)}&quantity=1"
-        await asyncio.sleep(random.uniform(0, within))
         async with turns:
             while True:
                 try:

@@ -19,8 +19,6 @@ from tests.waiting import eventually
 
 BUYERS = 500
 _UNITS: Final = 1_000_000  # more than they can buy
-_COMING, _COME_WITHIN = 200, 1.5
-"""Buyers and seconds: all that the machine can take is what `./dev scale` has them order beside its kills."""
 SETTLED_WITHIN = 100
 """Seconds: on Pub/Sub receipts that a dead relay had taken come again after their lease."""
 
@@ -30,7 +28,7 @@ def no_order_is_lost_or_doubled(address: str, key: SigningKey, settings: Setting
     products, before = with_stock(address, key, 10, _UNITS), _orders(settings)
     told: list[str] = []
     while not faults.done():
-        answers = buy_for_certain(address, key, products, _COMING, within=_COME_WITHIN)
+        answers = buy_for_certain(address, key, products, BUYERS)
         assert [answer.text for answer in answers if answer.is_error] == []
         told += [answer.json()["id"] for answer in answers]
     all_books_agree(settings)
