@@ -55,6 +55,8 @@ async def test_a_server_that_refuses_one_more_goes_on_with_those_that_it_has(
     with postgres.admitting(str(url.database), connections=3) as name:
         database = Database(url.set(username=name), connections=12)
         database.open(MIGRATIONS)
+        for way in (database.read, database.read_apart, database.write):
+            await way(_work)  # each has one before anybody wants more
         assert max(await asyncio.gather(*await _asked_in_turn(database, 40))) <= 3
         await database.close()
 
