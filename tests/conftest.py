@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 
 from bench.collector import Collector, collecting
 from entrypoints.local.pubsub_emulator import NoPubSub, pubsub_emulator
 from entrypoints.local.redis_server import redis_server
 from tests.databases import Databases, OnPostgres, PostgresServer, databases_on, for_a_shop, postgres_server
+from tests.scheduling import ByWhatTheyShare, group
 from tests.shops import (
     RunningShop,
     need_nginx,
@@ -25,6 +27,17 @@ from tests.shops import (
 def pytest_xdist_auto_num_workers() -> int:
     """Twice the cores: much of what the tests do is wait for other processes."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByWhatTheyShare:
+    return ByWhatTheyShare(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function):
+            group(item)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
-import os
 from collections.abc import Mapping
 from typing import Final
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -29,6 +25,7 @@ from ecshop.auth.contract import (
 )
 from ecshop.auth.keys import KeyInUse
 from ecshop.auth.models import Account
+from ecshop.auth.passwords import Passwords
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.db.mapping import struct_of
@@ -50,7 +47,7 @@ class AuthService:
     ) -> None:
         self._db, self._keys, self._token_seconds = db, keys, token_seconds
         self._secrets, self._grants = secrets, grants
-        self._passwords = _Passwords()
+        self._passwords = Passwords()
 
     async def sign_up(self, new: NewUser, role: Role = Role.CUSTOMER) -> User:
         """Raises `UserExists`."""
@@ -87,33 +84,6 @@ class AuthService:
         key = await self._keys.current()
         token = key.token_for_service(request.client_id, audience, scope, SERVICE_TOKEN_SECONDS)
         return Token(token, SERVICE_TOKEN_SECONDS, scope=scope)
-
-
-class _Passwords:
-    """Argon2id with 19 MiB, two passes and one lane, as OWASP's password storage cheat sheet has it.
-
-    It takes about 20 ms of a core, so it runs in threads, as many at a time as there are cores.
-    """
-
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._turns = asyncio.Semaphore(os.cpu_count() or 1)
-        self._nobodys = self._hasher.hash(os.urandom(16))
-
-    async def hash(self, password: str) -> str:
-        async with self._turns:
-            return await asyncio.to_thread(self._hasher.hash, password)
-
-    async def match(self, stored: str | None, password: str) -> bool:
-        """Without a stored hash the answer is no, but takes as long."""
-        async with self._turns:
-            return await asyncio.to_thread(self._verify, stored or self._nobodys, password)
-
-    def _verify(self, stored: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(stored, password)
-        except VerificationError:
-            return False
 
 
 def _add(session: Session, name: str, password_hash: str, role: Role) -> User:
