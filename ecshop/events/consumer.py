@@ -96,13 +96,14 @@ class Consumer:
         for outcome in outcomes:
             if isinstance(outcome, Unavailable):
                 raise outcome
+        applied_at = now()
         for (place, envelope), outcome in zip(known, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 verdicts[place] = await self._failed(deliveries[place], envelope, outcome)
             else:
                 self._log(envelope, outcome)
                 if self.observe_lag:
-                    self.observe_lag((now() - envelope.time).total_seconds())
+                    self.observe_lag((applied_at - envelope.time).total_seconds())
         return verdicts
 
     async def reject(self, delivery: Delivery) -> None:

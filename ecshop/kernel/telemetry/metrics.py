@@ -12,6 +12,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ecshop.kernel.telemetry.histogram import LoopHistogram, Series
+
 Look = Callable[[], Mapping[tuple[str, ...], float]]
 """Asked at each scrape: by the values of its labels, what there is."""
 Observe = Callable[[int, float], None]
@@ -33,18 +35,21 @@ class Metrics:
     def __init__(self, version: str) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more of each, of which nobody asks
         self._registry = CollectorRegistry()
-        self._requests = self._histogram(
+        self._requests = LoopHistogram(
             "http_server_request_duration",
             "How long requests took that were answered, or that nobody waited for any more",
             ["http_request_method", "http_route", "http_response_status_code"],
+            "seconds",
             _SECONDS,
         )
-        self._answered: dict[tuple[str, str, int], Histogram] = {}
-        self._transactions = self._histogram(
+        self._answered: dict[tuple[str, str, int], Series] = {}
+        self._transactions = Histogram(
             "db_client_operation_duration",
             "How long transactions took, by what the threads are for that they ran on",
             ["db_namespace", "db_operation_name"],
-            _SHORT_SECONDS,
+            unit="seconds",
+            buckets=_SHORT_SECONDS,
+            registry=self._registry,
         )
         self._items = Histogram(
             "ecshop_database_batch_items",
@@ -53,9 +58,11 @@ class Metrics:
             buckets=_ITEMS,
             registry=self._registry,
         )
-        self._lags = self._histogram(
-            "ecshop_event_lag", "From an event's beginning until it was applied", ["consumer"], _LAGS
+        self._lags = LoopHistogram(
+            "ecshop_event_lag", "From an event's beginning until it was applied", ["consumer"], "seconds", _LAGS
         )
+        for histogram in (self._requests, self._lags):
+            self._registry.register(histogram)
         build = Gauge("ecshop_build_info", "What runs here", ["version", "python"], registry=self._registry)
         build.labels(version, platform.python_version()).set(1)
 
@@ -66,7 +73,7 @@ class Metrics:
         if answered is None:
             known = method if method in _METHODS else _OTHER
             answered = self._answered[key] = self._requests.labels(known, route, str(status))
-        answered.observe(seconds, {"trace_id": trace_id} if trace_id else None)
+        answered.observe(seconds, trace_id)
 
     def transactions(self, context: str, lane: str) -> Observe:
         seconds_of, items_of = self._transactions.labels(context, lane), self._items.labels(context, lane)
@@ -91,9 +98,6 @@ class Metrics:
         """As a scraper `accept`s it, and of which media type that is: exemplars are OpenMetrics' alone."""
         encode, media_type = choose_encoder(accept)
         return encode(self._registry), media_type
-
-    def _histogram(self, name: str, about: str, labels: Sequence[str], buckets: Sequence[float]) -> Histogram:
-        return Histogram(name, about, labels, unit="seconds", buckets=buckets, registry=self._registry)
 
 
 class _Watched(Collector):
