@@ -55,7 +55,9 @@ def edge(verifier: Verifier) -> ASGIApp:
         return b"", "text/plain"
 
     configure_logging("json")
-    return create_app([place], {}, report, measure, verifier, title="edge", tags={}, request_seconds=10)
+    return create_app(
+        [place], {}, report, measure, verifier, title="edge", tags={}, request_seconds=10, max_requests=1000
+    )
 
 
 def _answer(actor: Actor, wanted: NewOrder) -> Order:

@@ -23,11 +23,12 @@ from bench.load import Load, Request, Result
 from bench.server import cpu_seconds_of, run_load
 from ecshop.auth.keys import SigningKey, new_key, read_key
 from entrypoints.contexts import NAMES
+from entrypoints.environment import read_settings
 from entrypoints.gateway import Gateway
 from entrypoints.grants import GRANTS
 from entrypoints.local.nginx import nginx_command
 from entrypoints.local.redis_server import free_port
-from entrypoints.settings import Settings, read_settings
+from entrypoints.settings import Settings
 
 _START: Final = 60.0  # seconds
 _STOP: Final = 30.0

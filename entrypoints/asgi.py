@@ -9,7 +9,7 @@ from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.telemetry.logs import configure_logging
 from entrypoints.compose import compose
 from entrypoints.contexts import ALL
-from entrypoints.settings import read_settings
+from entrypoints.environment import read_settings
 from entrypoints.shop import Shop
 from entrypoints.tracing import name_of, tracing
 

@@ -102,6 +102,7 @@ def compose(
         neighbours,
         identity.admit,
         request_seconds=settings.request_seconds,
+        max_requests=settings.max_requests,
         retention=timedelta(hours=settings.retention_hours),
         with_internal=here != ALL,
         with_events=with_events if with_events is not None else settings.background == "on",

@@ -16,7 +16,8 @@ from typing import Final
 
 import uvicorn
 
-from entrypoints.protocol import Connections, ProblemProtocol
+from entrypoints.connections import Bounds, Connections
+from entrypoints.protocol import ProblemProtocol
 
 _HANDSHAKE: Final = 0.1  # seconds that a connection takes to come into the queue whose first packet has been let in
 _LINGER: Final = 1.0  # seconds in which a client may send another request on a connection that it kept
@@ -35,9 +36,9 @@ class DrainingServer(uvicorn.Server):
 
     server_state: Connections
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, bounds: Bounds) -> None:
         super().__init__(config)
-        self.server_state = Connections()
+        self.server_state = Connections(bounds)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

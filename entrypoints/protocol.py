@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from enum import Enum
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 import structlog
 from uuid_utils import uuid7
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
 
-from ecshop.kernel.errors import MalformedRequest
+from ecshop.kernel.errors import Aborted, EcshopError, HeadTooLarge, MalformedRequest, RequestTooSlow
 from ecshop.kernel.http.edge import DEADLINE
-from ecshop.kernel.http.problems import MEDIA_TYPE, to_problem
+from ecshop.kernel.http.problems import MEDIA_TYPE, RETRY_AFTER, to_problem
+from entrypoints.connections import Connections
 
 log = structlog.get_logger("http")
 
+_LARGEST_HEAD: Final = 16 * 1024  # bytes
+_MOST_HEADERS: Final = 100
+_LINGER: Final = 1.0  # seconds in which whoever is refused can read why, before its connection is reset
 
-class Connections(ServerState):
-    """All that are open; while they are drained, each of them ends with the answer to its last request."""
 
-    is_draining = False
+class Phase(Enum):
+    """What a connection waits for."""
+
+    HEAD = "head"
+    BODY = "body"
+    ANSWER = "answer"
+    IDLE = "idle"
 
 
 class OneWrite:
@@ -47,6 +55,10 @@ class OneWrite:
         self._let_go()
         self._transport.close()
 
+    def write_eof(self) -> None:
+        self._let_go()
+        self._transport.write_eof()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
@@ -66,10 +78,27 @@ class ProblemProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._all = server_state
         self._last: RequestResponseCycle | None = None
+        self._phase, self._since = Phase.HEAD, self.loop.time()
+        self._unparsed = 0
+        self._is_refused = False
+        self._stalled_since: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         one_write = OneWrite(cast(asyncio.Transport, transport), self.loop)
         super().connection_made(cast(asyncio.Transport, one_write))
+        if not self._all.admit(self):
+            self._refuse(Aborted("as many are connected as can be served; try again"))
+
+    def data_received(self, data: bytes) -> None:
+        """A head, and whatever else is no body, is parsed up to its bound: what follows is not even looked at."""
+        for start in range(0, len(data), _LARGEST_HEAD):
+            if self._is_refused or self.transport.is_closing():
+                return
+            some = data[start : start + _LARGEST_HEAD] if len(data) > _LARGEST_HEAD else data
+            self._unparsed += len(some)
+            super().data_received(some)
+            if self._unparsed >= _LARGEST_HEAD:
+                self._refuse(HeadTooLarge())
 
     @property
     def is_idle(self) -> bool:
@@ -78,6 +107,26 @@ class ProblemProtocol(HttpToolsProtocol):
             return self.scope is None and not self.transport.is_closing()
         is_reading = self.scope is not self.cycle.scope
         return self.cycle.response_complete and not is_reading and not self.transport.is_closing()
+
+    def waited(self, moment: float) -> float:
+        return 0.0 if self._phase is Phase.ANSWER else moment - self._since
+
+    def look(self, moment: float) -> None:
+        if self._is_paused:
+            self._since = moment
+        bounds, waited = self._all.bounds, self.waited(moment)
+        if self._is_stalled(moment):
+            self.transport.abort()
+        elif self._phase is Phase.HEAD and waited > bounds.head_seconds:
+            self._refuse(RequestTooSlow(f"the head of a request comes within {bounds.head_seconds:g} s"))
+        elif self._phase is Phase.BODY and waited > bounds.body_seconds:
+            self._refuse(RequestTooSlow(f"the body of a request comes within {bounds.body_seconds:g} s"))
+        elif self._phase is Phase.IDLE and waited > bounds.idle_seconds:
+            self.transport.close()
+
+    def drop(self) -> None:
+        self.connections.discard(self)
+        self.transport.abort()
 
     def shutdown(self) -> None:
         """Whoever waits for an answer gets it, and reads in its head that it is the last one."""
@@ -89,16 +138,59 @@ class ProblemProtocol(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete and DEADLINE in self.cycle.scope:
             cast(Any, self.cycle.scope)[DEADLINE].shorten(0)
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._enter(Phase.HEAD)
+
     def on_headers_complete(self) -> None:
+        self._unparsed = 0
+        if len(self.headers) > _MOST_HEADERS:
+            self._refuse(HeadTooLarge())
+        if self._is_refused:
+            return
+        self._enter(Phase.BODY)
         super().on_headers_complete()
         if self._all.is_draining:
             self._end_with(self.cycle)
 
+    def on_body(self, body: bytes) -> None:
+        self._unparsed = 0
+        if not self._is_refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._is_refused:
+            return
+        super().on_message_complete()
+        self._enter(Phase.IDLE if self.cycle.response_complete else Phase.ANSWER)
+
+    def on_response_complete(self) -> None:
+        if self._phase is Phase.ANSWER and not self.pipeline:
+            self._enter(Phase.IDLE)
+        super().on_response_complete()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete and DEADLINE in cycle.scope:
-            cast(Any, cycle.scope)[DEADLINE].give_up()
+        self._give_up()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(MalformedRequest("the request is not HTTP as RFC 9112 has it"))
+
+    @property
+    def _is_paused(self) -> bool:
+        """Whether it is us who do not read."""
+        return self.flow is not None and self.flow.read_paused
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase, self._since = phase, self.loop.time()
+
+    def _is_stalled(self, moment: float) -> bool:
+        """Whether the client has not read what it was sent for as long as it might take to send a body."""
+        if not self.transport.get_write_buffer_size():
+            self._stalled_since = None
+        elif self._stalled_since is None:
+            self._stalled_since = moment
+        return self._stalled_since is not None and moment - self._stalled_since > self._all.bounds.body_seconds
 
     def _end_with(self, cycle: RequestResponseCycle) -> None:
         """A pipelined request that comes in before the answer of the one that was to be the last takes its place."""
@@ -107,17 +199,44 @@ class ProblemProtocol(HttpToolsProtocol):
         self._last = cycle if cycle.keep_alive else None
         cycle.keep_alive = False
 
-    def send_400_response(self, msg: str) -> None:
+    def _refuse(self, error: EcshopError) -> None:
+        """Nothing more is read. What was asked for before on the same connection is answered, and it ends with that."""
+        if self._is_refused or self.transport.is_closing():
+            return
+        self._is_refused = True
+        client = self.client[0] if self.client else None
         request_id = str(uuid7())
-        error = MalformedRequest("the request is not HTTP as RFC 9112 has it")
-        body = msgspec.json.encode(to_problem(error, request_id))
-        head = (
-            f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n"
-            f"content-type: {MEDIA_TYPE}\r\n"
-            f"content-length: {len(body)}\r\n"
-            f"x-request-id: {request_id}\r\n"
-            "connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
-        log.info("request", status=error.status, code=error.code, request_id=request_id)
+        log.info("request", status=error.status, code=error.code, request_id=request_id, client=client)
+        is_own = self.cycle is not None and self.scope is self.cycle.scope
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if not is_answered and (not is_own or self.pipeline):
+            self._end_with(self.cycle)
+        elif is_own and self.cycle.response_started:
+            self.transport.abort()
+        else:
+            self._give_up()
+            self.transport.write(_answer(error, request_id))
+            self.transport.write_eof()
+            self.loop.call_later(_LINGER, self.transport.abort)
+
+    def _give_up(self) -> None:
+        """Nobody waits any more for what was asked for last."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            if DEADLINE in self.cycle.scope:
+                cast(Any, self.cycle.scope)[DEADLINE].give_up()
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
+
+def _answer(error: EcshopError, request_id: str) -> bytes:
+    body = msgspec.json.encode(to_problem(error, request_id))
+    retry = f"retry-after: {RETRY_AFTER}\r\n" if isinstance(error, Aborted) else ""
+    head = (
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n"
+        f"content-type: {MEDIA_TYPE}\r\n"
+        f"content-length: {len(body)}\r\n"
+        f"x-request-id: {request_id}\r\n"
+        f"{retry}"
+        "connection: close\r\n\r\n"
+    )
+    return head.encode() + body

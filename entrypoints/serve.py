@@ -13,6 +13,7 @@ import uvloop
 from litestar.types import ASGIApp
 
 from entrypoints.compose import compose
+from entrypoints.connections import Bounds
 from entrypoints.drain import DrainingServer
 from entrypoints.listening import address_of, listening_socket
 from entrypoints.protocol import ProblemProtocol
@@ -20,7 +21,7 @@ from entrypoints.settings import Settings
 from entrypoints.stopping import LAST_STOP, stop_signal
 from entrypoints.tracing import name_of, tracing
 
-_KEEP_ALIVE = 75  # seconds; longer than our own clients keep a connection, so that none is closed under a request
+_DEFAULT_BOUNDS = Bounds()
 
 
 def serve(settings: Settings, here: frozenset[str], *, ready: Callable[[str], None]) -> None:
@@ -39,6 +40,7 @@ async def serve_app(
     ready: Callable[[], None],
     stop: asyncio.Event,
     proxies: Sequence[str] = (),
+    bounds: Bounds = _DEFAULT_BOUNDS,
 ) -> None:
     """Serve on a listening socket until `stop` is set, or until the server fails.
 
@@ -56,9 +58,9 @@ async def serve_app(
         server_header=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
-        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_keep_alive=int(bounds.idle_seconds),
     )
-    server = DrainingServer(config)
+    server = DrainingServer(config, bounds)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     stopping = asyncio.create_task(stop.wait())
     tune_gc()
@@ -71,11 +73,12 @@ async def serve_app(
 
 async def _serve(settings: Settings, here: frozenset[str], ready: Callable[[str], None]) -> None:
     stop = stop_signal(within=LAST_STOP)
+    bounds = Bounds(settings.max_connections, settings.head_seconds, settings.body_seconds).within_files()
     shop = compose(settings, here)
     with listening_socket(settings.host, settings.port) as listening, tracing(settings, name_of(here)):
         address = address_of(settings.host, listening.getsockname()[1])
         async with shop.running():
-            await serve_app(shop.app(), listening, lambda: ready(address), stop, settings.proxies)
+            await serve_app(shop.app(), listening, lambda: ready(address), stop, settings.proxies, bounds)
 
 
 def tune_gc() -> None:

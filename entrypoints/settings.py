@@ -1,48 +1,26 @@
-"""Everything that can be set from outside, read once and checked at the start."""
+"""Everything that can be set from outside; `environment` reads it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, field
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.telemetry.logs import LogForm
-from ecshop.kernel.validation import invalid, rule
+from ecshop.kernel.tokens import LONGEST_LIFE
+from ecshop.kernel.validation import rule
 from entrypoints.contexts import CONTEXTS, NAMES
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(ge=0.1, le=86_400)]
 Given = Annotated[str, Meta(min_length=1)]
 
-_DEFAULT_URLS: Final = {context.name: f"http://127.0.0.1:{context.port}" for context in CONTEXTS}
-_PREFIX: Final = "ECSHOP_"
-_REDIS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+DEFAULT_URLS: Final = {context.name: f"http://127.0.0.1:{context.port}" for context in CONTEXTS}
 LOG_SUFFIX: Final = ".log"
-ALIASES: Final = {
-    "PORT": "port",
-    "REDIS_URL": "redis_url",
-    "GOOGLE_CLOUD_PROJECT": "google_cloud_project",
-    "PUBSUB_EMULATOR_HOST": "pubsub_emulator_host",
-    "OTEL_EXPORTER_OTLP_ENDPOINT": "otlp_endpoint",
-    "OTEL_TRACES_SAMPLER_ARG": "trace_ratio",
-    "K_SERVICE": "cloud_run",
-    "CLOUD_RUN_JOB": "cloud_run",
-    "CLOUD_RUN_WORKER_POOL": "cloud_run",
-}
-"""Names of some fields that other programs know too."""
-_OPTIONS: Final = {"base_port": "port"}
-"""Options that set a field of another name."""
-_HOST: Final = r"([\w.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
-_URL: Final = re.compile(rf"https?://{_HOST}(/[\w./~-]*)?", re.IGNORECASE)
-_ORIGIN: Final = re.compile(rf"https?://{_HOST}", re.IGNORECASE)
-_REDIS_URL: Final = re.compile(rf"rediss?://([^@/?#\s]*@)?{_HOST}(/\d*)?(\?\S*)?|unix://\S+", re.IGNORECASE)
 _SHOP_ID: Final = rule(r"^[a-z0-9-]{0,40}$", "of at most 40 small letters, digits and hyphens")
 _PROJECT: Final = rule(r"^([a-z][a-z0-9.:-]{0,60}[a-z0-9])?$", "the id of a Google Cloud project")
 _PUBSUB_PREFIX: Final = rule(
@@ -98,11 +76,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long stock holds units for an order that is not recorded before it asks what became of it."""
     request_seconds: Seconds = 10
     """How long a request may take, calls to other services included."""
+    max_requests: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+    """At a time, of each process; what comes on top of them is refused before it is begun."""
+    max_connections: Annotated[int, Meta(ge=16, le=100_000)] = 2000
+    """Of each process; each is a file to the system. Where all are taken the idlest makes room for a new one."""
+    head_seconds: Seconds = 10
+    """How long a client may take for the head of a request, from when it connects."""
+    body_seconds: Seconds = 20
+    """How long for its body, and to read what it was sent."""
     quote_seconds: Annotated[float, Meta(ge=0, le=60)] = 1
     """How long a quoted price holds while an order is placed; an older one is asked for again before it is recorded."""
     retention_hours: Annotated[float, Meta(ge=0.01, le=10_000)] = 72
     """How long an event is kept that every listener has applied; the listeners remember it for twice as long."""
-    token_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 3600
+    token_seconds: Annotated[int, Meta(ge=1, le=LONGEST_LIFE)] = 3600
     log: LogForm = "auto"
     log_folder: str = ""
     """Where each process keeps its lines as JSON besides, for `ecshop logs`; the split mode keeps them in its data."""
@@ -124,7 +110,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a service of its own proves itself with at auth."""
     client_secrets: str = ""
     """At auth: the services' secrets, as `stock:...,order:...`."""
-    urls: dict[str, str] = field(default_factory=_DEFAULT_URLS.copy)
+    urls: dict[str, str] = field(default_factory=DEFAULT_URLS.copy)
     """Where the services are, by context: ECSHOP_AUTH_URL and so on."""
 
     @property
@@ -173,92 +159,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"of {', '.join(NAMES)}; {len(pairs) - len(found)} of its {len(pairs)} entries cannot be used"
             )
         return found
-
-
-def variables() -> list[str]:
-    """The names of all variables of the shop itself; some have a second name that they share with other programs."""
-    fields = [name for name in Settings.__struct_fields__ if name not in ("urls", "database_urls")]
-    of_contexts = [f"{name}_{what}" for what in ("url", "database_url") for name in NAMES]
-    return [f"{_PREFIX}{name.upper()}" for name in [*fields, *of_contexts]]
-
-
-def read_settings(environment: Mapping[str, str], **options: Any) -> Settings:
-    """Options win over variables; those that are None were not given. Raises `BadSetting`."""
-    given = {name: value for name, value in environment.items() if name.startswith(_PREFIX)}
-    unknown = sorted(set(given) - set(variables()))
-    if unknown:
-        raise BadSetting(f"unknown variable {', '.join(unknown)}; known are: {', '.join(variables())}")
-    values = {target: _Value(name, environment[name]) for name, target in ALIASES.items() if environment.get(name)}
-    values |= {name.removeprefix(_PREFIX).lower(): _Value(name, value) for name, value in given.items()}
-    for option, value in options.items():
-        if value is not None:
-            values[_OPTIONS.get(option, option)] = _Value(f"--{option.replace('_', '-')}", value)
-    urls = {name: values.pop(f"{name}_url", _Value("", default)).value for name, default in _DEFAULT_URLS.items()}
-    own = {name: values.pop(f"{name}_database_url", _Value("", "")).value for name in NAMES}
-    databases = {name: url for name, url in own.items() if url}
-    for name, value in values.items():
-        _check(name, value)
-    plain = {name: value.value for name, value in values.items()}
-    settings = msgspec.convert(plain | {"urls": urls, "database_urls": databases}, Settings, strict=False)
-    _check_addresses(settings)
-    return settings
-
-
-class _Value(NamedTuple):
-    """A value, and the name of the option or variable that it came from."""
-
-    name: str
-    value: Any
-
-
-def _check(name: str, given: _Value) -> None:
-    try:
-        msgspec.convert({name: given.value}, Settings, strict=False)
-    except msgspec.ValidationError as cause:
-        [error] = invalid(cause, Settings).fields["errors"]
-        raise BadSetting(f"{given.name} is {given.value!r}: it {error['message']}") from None
-
-
-def _check_addresses(settings: Settings) -> None:
-    if settings.database_url and "{context}" not in settings.database_url:
-        raise BadSetting("ECSHOP_DATABASE_URL needs {context} in it: each context has a database of its own")
-    if settings.redis_url and not _REDIS_URL.fullmatch(settings.redis_url):
-        raise BadSetting("REDIS_URL is no address of a Redis; write it like redis://127.0.0.1:6379/0")
-    if settings.background == "off" and not all(map(settings.server_of, NAMES)):
-        raise BadSetting(
-            "ECSHOP_BACKGROUND=off leaves the events to a worker, which SQLite does not admit beside the shop: "
-            "set ECSHOP_DATABASE_URL to a PostgreSQL"
-        )
-    if settings.push_audience and not (settings.push_email and settings.broker == "pubsub"):
-        raise BadSetting(
-            "ECSHOP_PUSH_AUDIENCE has Pub/Sub push events here: that needs ECSHOP_BUS=pubsub, and in ECSHOP_PUSH_EMAIL "
-            "the service account that pushes"
-        )
-    for name, value in parse_qsl(urlsplit(settings.redis_url).query):
-        if name in _REDIS_FILES and not Path(value).is_file():
-            raise BadSetting(f"REDIS_URL names {value} as its {name}, and there is no such file")
-    for name, url in settings.urls.items():
-        if not _URL.fullmatch(url):
-            raise BadSetting(f"{_PREFIX}{name.upper()}_URL is {url!r}: write it like {_DEFAULT_URLS[name]}")
-    if settings.otlp_endpoint and not _URL.fullmatch(settings.otlp_endpoint):
-        raise BadSetting(
-            "OTEL_EXPORTER_OTLP_ENDPOINT is no address of a collector; write it like http://127.0.0.1:4318"
-        )
-    for origin in settings.allowed_origins:
-        if not _ORIGIN.fullmatch(origin):
-            raise BadSetting(f"ECSHOP_CORS_ORIGINS has {origin!r}: write them like https://shop.example, with commas")
-    for proxy in settings.proxies:
-        _check_network(proxy)
-    settings.secrets()
-
-
-def _check_network(given: str) -> None:
-    try:
-        ip_network(given)
-    except ValueError as cause:
-        raise BadSetting(
-            f"ECSHOP_TRUSTED_PROXIES has {given!r}: write addresses and networks like 10.0.0.7, 10.1.0.0/16 ({cause})"
-        ) from None
 
 
 def _listed(text: str) -> list[str]:

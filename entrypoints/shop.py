@@ -57,6 +57,7 @@ class Shop:
         admit: Callable[[Mapping[str, Database]], Awaitable[None]],
         *,
         request_seconds: float,
+        max_requests: int,
         retention: timedelta,
         with_internal: bool,
         with_events: bool,
@@ -70,7 +71,8 @@ class Shop:
         self._bus, self._verifier, self._neighbours = bus, verifier, neighbours
         self._admit = admit
         self._retention = retention
-        self._request_seconds, self._with_internal, self._with_events = request_seconds, with_internal, with_events
+        self._request_seconds, self._max_requests = request_seconds, max_requests
+        self._with_internal, self._with_events = with_internal, with_events
         self.consumers = [
             Consumer(context.name, context.database, context.subscriptions)
             for context in contexts
@@ -131,6 +133,7 @@ class Shop:
             title=title,
             tags={entry.name: entry.about for entry in CONTEXTS if entry.name in names},
             request_seconds=self._request_seconds,
+            max_requests=self._max_requests,
             with_services=self._with_internal,
             observe=self._measuring.metrics.request,
         )

@@ -66,6 +66,14 @@ class MalformedRequest(EcshopError, code="http.malformed", status=400):
     """What came is no HTTP request."""
 
 
+class HeadTooLarge(EcshopError, code="http.head_too_large", status=431):
+    """The head of the request is larger than 16 KiB, or has more than 100 headers."""
+
+
+class RequestTooSlow(EcshopError, code="http.too_slow", status=408):
+    """The request did not come in its time: its head within seconds after the connection, then its body."""
+
+
 class MalformedBody(EcshopError, code="request.malformed", status=400):
     """The body is not the JSON that it says it is."""
 

@@ -28,6 +28,12 @@ ALGORITHM: Final = "EdDSA"
 _CHECK_EVERY: Final = 2.0  # seconds until a key that was withdrawn is noticed; unknown key ids ask no more often
 _FIRST_PAUSE: Final = 1.0
 _CLOCK_SKEW: Final = 30  # seconds by which auth's clock may be ahead of ours
+_LONGEST: Final = 4096
+"""Characters of a token; ours have 500."""
+LONGEST_LIFE: Final = 3600
+"""Seconds for which a token may be good, whoever has signed it."""
+_TYPES: Final = {"iss": str, "aud": str, "sub": str, "jti": str, "exp": int, "iat": int}
+"""Of the claims that every token has: RFC 7519 would also take a list of audiences, and numbers with a fraction."""
 
 Audience = tuple[str, ...]
 Claims = Mapping[str, Any]
@@ -115,6 +121,8 @@ class Verifier:
 
     async def _verify(self, token: str, audience: Audience) -> tuple[str, Claims]:
         try:
+            if len(token) > _LONGEST:
+                raise jwt.InvalidTokenError(f"it is longer than {_LONGEST} characters")
             header = jwt.get_unverified_header(token)
             if header.get("typ") != TOKEN_TYPE:
                 raise jwt.InvalidTokenError("not an access token")
@@ -126,8 +134,9 @@ class Verifier:
                 audience=audience,
                 issuer=ISSUER,
                 leeway=_CLOCK_SKEW,
-                options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
+                options={"require": [*_TYPES]},
             )
+            _check(claims)
             return kid, claims
         except jwt.ImmatureSignatureError as cause:
             raise Unauthenticated(
@@ -135,7 +144,7 @@ class Verifier:
             ) from cause
         except jwt.ExpiredSignatureError as cause:
             raise Unauthenticated("the token has expired; log in again") from cause
-        except (jwt.InvalidTokenError, ValueError) as cause:
+        except (jwt.InvalidTokenError, ValueError, RecursionError) as cause:
             raise Unauthenticated(f"the token is not valid: {cause}") from cause
 
     async def _key(self, kid: str) -> jwt.PyJWK:
@@ -151,6 +160,15 @@ class Verifier:
         return Fresh(
             {key.kid: jwt.PyJWK(msgspec.to_builtins(key)) for key in found.keys}, renew_after=self._check_every
         )
+
+
+def _check(claims: Claims) -> None:
+    """What the library leaves to whoever uses it (RFC 8725, sections 3.8 to 3.10)."""
+    for name, type_ in _TYPES.items():
+        if type(claims[name]) is not type_:
+            raise jwt.InvalidTokenError(f"its {name} is of another type than ours")
+    if claims["exp"] - claims["iat"] > LONGEST_LIFE:
+        raise jwt.InvalidTokenError(f"it is good for longer than {LONGEST_LIFE} s")
 
 
 def _actor(claims: Claims, token: str) -> Actor:

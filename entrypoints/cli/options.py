@@ -13,7 +13,8 @@ import rich_click as click
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.telemetry.logs import configure_logging
-from entrypoints.settings import LOG_SUFFIX, Settings, read_settings
+from entrypoints.environment import read_settings
+from entrypoints.settings import LOG_SUFFIX, Settings
 
 P = ParamSpec("P")
 

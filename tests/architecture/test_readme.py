@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 import pytest
 
 from entrypoints.contexts import NAMES
-from entrypoints.settings import ALIASES, Settings, variables
+from entrypoints.environment import ALIASES, variables
+from entrypoints.settings import Settings
 from tests.architecture.tools import ROOT
 
 READMES: Final = ("README.md", "README.ja.md")

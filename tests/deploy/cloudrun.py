@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 from entrypoints.contexts import NAMES
-from entrypoints.settings import read_settings
+from entrypoints.environment import read_settings
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "cloudrun"
 SECRETS: Final = {

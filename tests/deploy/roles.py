@@ -14,7 +14,8 @@ import yaml
 
 from ecshop.kernel.http.health import health, live, readiness
 from entrypoints.contexts import NAMES
-from entrypoints.settings import Settings, read_settings
+from entrypoints.environment import read_settings
+from entrypoints.settings import Settings
 from tests.architecture.tools import ROOT
 
 Manifest = dict[str, Any]

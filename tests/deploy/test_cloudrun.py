@@ -11,8 +11,9 @@ import yaml
 from ecshop.kernel.http.health import live, readiness
 from entrypoints.cli import main as cli
 from entrypoints.contexts import CONTEXTS, NAMES, ContextEntry
+from entrypoints.environment import read_settings
 from entrypoints.grants import GRANTS
-from entrypoints.settings import Settings, read_settings
+from entrypoints.settings import Settings
 from tests.deploy.cloudrun import ALL, FOLDER, PLACEHOLDERS, RESERVED, SECRETS, Deployed, connections_at_most, deployed
 from tests.deploy.gcloud import refusal
 from tests.deploy.terraform import Terraform

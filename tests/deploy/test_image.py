@@ -11,7 +11,7 @@ from typing import Final
 
 from ecshop.kernel.http.health import live
 from entrypoints.cli import main as cli
-from entrypoints.settings import read_settings, variables
+from entrypoints.environment import read_settings, variables
 from tests.architecture.tools import ROOT
 
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text()

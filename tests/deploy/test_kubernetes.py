@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from entrypoints.contexts import NAMES
-from entrypoints.settings import read_settings
+from entrypoints.environment import read_settings
 from tests.architecture.tools import ROOT, tool
 from tests.deploy.roles import (
     BASE,

@@ -11,7 +11,7 @@ import pytest
 
 from entrypoints.cli import main as cli
 from entrypoints.contexts import NAMES
-from entrypoints.settings import read_settings
+from entrypoints.environment import read_settings
 from tests.architecture.tools import ROOT, tool
 from tests.deploy.cloudrun import PLACEHOLDERS, deployed
 from tests.deploy.gcloud import refusal, unknown

@@ -11,9 +11,10 @@ import pytest
 
 from entrypoints.contexts import CONTEXTS, NAMES
 from entrypoints.databases import url_of
+from entrypoints.environment import read_settings, variables
 from entrypoints.grants import GRANTS
 from entrypoints.operations.docs import FILES
-from entrypoints.settings import Settings, read_settings, variables
+from entrypoints.settings import Settings
 from tests.architecture.tools import ROOT
 from tests.deploy.cloudrun import RESERVED, connections_at_most
 from tests.deploy.terraform import FOLDER, Block, Terraform

@@ -10,8 +10,8 @@ import pytest
 from ecshop.events.buses.pubsub_names import Names
 from ecshop.events.buses.pubsub_project import KEPT, LEASE, MOST_DELIVERIES, RECEIPT_LEASE
 from entrypoints.buses import listeners
+from entrypoints.environment import read_settings
 from entrypoints.push import PATH
-from entrypoints.settings import read_settings
 from tests.deploy.terraform import Block, Terraform
 
 NAMES = Names("", listeners())

@@ -32,13 +32,13 @@ class Exchange:
     def __init__(self, method: str = "GET", received: Sequence[dict[str, Any]] = ()) -> None:
         self._received = [*received]
         self.sent: list[Any] = []
-        self.seconds = 10.0
+        self.seconds, self.most = 10.0, 1
         self.scope: Any = {"type": "http", "method": method, "path": "/tea", "headers": [(b"x-request-id", b"r-1")]}
 
     async def through(self, app: Any) -> list[Any]:
         """Returns what was logged."""
         with capture_logs() as logs:
-            await Edge(app, self.seconds)(self.scope, self._receive, self._send)
+            await Edge(app, self.seconds, self.most)(self.scope, self._receive, self._send)
         return logs
 
     async def _receive(self) -> Any:

@@ -14,7 +14,8 @@ from ecshop.auth.key_file import FILE
 from ecshop.auth.key_table import KeyOfDatabase, replace_signing_key_of
 from ecshop.auth.keys import SigningKeyUnusable, new_key, read_key
 from ecshop.kernel.db.database import Database
-from entrypoints.settings import Settings, read_settings
+from entrypoints.environment import read_settings
+from entrypoints.settings import Settings
 from entrypoints.signing_keys import key_in_use, key_of, replace_key
 from tests.databases import Databases
 from tests.unit.schema import versions

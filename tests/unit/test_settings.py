@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import make_url
 
 from entrypoints.databases import url_of
-from entrypoints.settings import BadSetting, Settings, read_settings, variables
+from entrypoints.environment import read_settings, variables
+from entrypoints.settings import BadSetting, Settings
 
 
 def test_nothing_has_to_be_set() -> None:

@@ -54,7 +54,9 @@ class Neighbour:
             await self.answers.wait()
             return await serve_each("halve", data, self._halve)
 
-        self.app: Any = create_app([halve], {}, _nothing, _no_metrics, verifier, title="t", tags={}, request_seconds=10)
+        self.app: Any = create_app(
+            [halve], {}, _nothing, _no_metrics, verifier, title="t", tags={}, request_seconds=10, max_requests=1000
+        )
 
     async def requests(self) -> int:
         return len(self.sizes)

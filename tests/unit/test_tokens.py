@@ -42,6 +42,20 @@ async def test_what_this_test_forges_with_the_right_key_is_good(issuer: Issuer, 
         {"typ": "JWT"},
         {"role": "root"},
         {"sub": "nobody"},
+        {"sub": 7},
+        {"jti": 7},
+        {"exp": 2**32},
+        {"exp": str(2**31)},
+        {"exp": 2.0**31},
+        {"exp": True},
+        {"exp": 2**70},
+        {"iat": "0"},
+        {"iat": -1},
+        {"aud": ["ecshop"]},
+        {"aud": ["ecshop", "ecshop.stock"]},
+        {"role": ["admin"]},
+        {"role": 7},
+        {"note": "a" * 4000},
         *({"without": claim} for claim in ("exp", "iat", "iss", "aud", "sub", "jti", "role")),
     ],
     ids=str,
@@ -51,6 +65,15 @@ async def test_a_token_with_a_wrong_or_missing_part_is_refused(
 ) -> None:
     with pytest.raises(Unauthenticated):
         await verifier.actor(issuer.forged(**wrong))
+
+
+@pytest.mark.parametrize("size", [5_000, 2**20, 16 * 2**20])
+async def test_a_token_that_is_too_long_is_not_even_parsed(size: int, issuer: Issuer, verifier: Verifier) -> None:
+    token = issuer.forged(note="a" * size)
+    begun = time.process_time()
+    with pytest.raises(Unauthenticated, match="longer"):
+        await verifier.actor(token)
+    assert time.process_time() - begun < 0.005 + size * 1e-9
 
 
 async def test_an_expired_token_is_refused_as_such(issuer: Issuer, verifier: Verifier) -> None:

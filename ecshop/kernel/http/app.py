@@ -44,6 +44,7 @@ def create_app(
     title: str,
     tags: Mapping[str, str],
     request_seconds: float,
+    max_requests: int,
     with_services: bool = False,
     observe: Observe | None = None,
 ) -> ASGIApp:
@@ -51,7 +52,8 @@ def create_app(
 
     `measure` is asked at `/metrics`.
 
-    No request takes longer than `request_seconds`. `observe` is told of each.
+    No request takes longer than `request_seconds`, and no more than `max_requests` are served at a time. `observe` is
+    told of each.
 
     `with_services` documents how services prove themselves, for an app whose routes ask them to.
     """
@@ -67,7 +69,7 @@ def create_app(
         openapi_config=openapi(title, _ABOUT, tags, with_services),
         request_max_body_size=MAX_BODY,
     )
-    return Edge(app, request_seconds, observe)
+    return Edge(app, request_seconds, max_requests, observe)
 
 
 def _gate(verifier: Verifier) -> Callable[[AnyRequest], Awaitable[Response[None] | None]]:

@@ -14,7 +14,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
 from ecshop.kernel.deadline import Deadline, deadline
-from ecshop.kernel.errors import EcshopError, Internal, Unavailable
+from ecshop.kernel.errors import Aborted, EcshopError, Internal, Unavailable
 from ecshop.kernel.http.headers import header
 from ecshop.kernel.http.problems import FAILED, MEDIA_TYPE, RETRY_AFTER, to_problem
 from ecshop.kernel.http.request_log import log_request, request_id_of
@@ -31,6 +31,7 @@ PATIENCE: Final = "x-request-timeout-ms"
 _PATIENCE: Final = PATIENCE.encode()
 _MILLISECONDS: Final = re.compile(r"[0-9]{1,9}")
 _HEAD: Final = "HEAD"
+_HEALTH: Final = "/health/"
 _LOOK_EVERY: Final = 0.25  # seconds
 _NO_ROUTE: Final = ""
 """Of a request that no route takes: its path is the client's own word."""
@@ -49,8 +50,9 @@ class Edge:
     What waits keeps the deadline by itself; whatever does not is cancelled soon after it, and answered all the same.
     """
 
-    def __init__(self, app: ASGIApp, request_seconds: float, observe: Observe | None = None) -> None:
+    def __init__(self, app: ASGIApp, request_seconds: float, max_requests: int, observe: Observe | None = None) -> None:
         self._app, self._request_seconds, self._observe = app, request_seconds, observe
+        self._max_requests = max_requests
         self._served: dict[asyncio.Task[object], Deadline] = {}
         self._is_looking = False
 
@@ -86,7 +88,7 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(inside, hear, answer)
+            await self._app_for(scope)(inside, hear, answer)
         except asyncio.CancelledError:
             if not status:
                 await _send_problem(Unavailable(self._why_cancelled(until)), own_id, answer)
@@ -108,6 +110,11 @@ class Edge:
             if self._observe:
                 sampled = own_fields.get("trace_id") if own_fields.get("sampled") else None
                 self._observe(scope["method"], route, status or ClientGone.status, seconds, sampled)
+
+    def _app_for(self, scope: Scope) -> ASGIApp:
+        """Under too much load what is new is refused, and what has begun goes on; who asks for health gets it."""
+        is_full = len(self._served) > self._max_requests and not scope["path"].startswith(_HEALTH)
+        return _refuse if is_full else self._app
 
     def _patience(self, scope: Scope) -> float:
         given = header(scope, _PATIENCE)
@@ -141,6 +148,10 @@ class Edge:
             return "the shop is stopping; try again"
         most = f"at most {self._request_seconds:g} s"
         return f"it did not end in its time, {most}; try again, an order with its Idempotency-Key"
+
+
+async def _refuse(_: Scope, _receive: Receive, send: Send) -> None:
+    await _send_problem(Aborted("too much is being done already; try again"), request_id.get(), send)
 
 
 def _traced(scope: Scope) -> tuple[Span, TraceContext | None]:

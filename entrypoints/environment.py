@@ -1,0 +1,123 @@
+"""From the environment and the options of a command to its settings: all of them are checked at the start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from ecshop.kernel.validation import invalid
+from entrypoints.contexts import NAMES
+from entrypoints.settings import DEFAULT_URLS, BadSetting, Settings
+
+_PREFIX: Final = "ECSHOP_"
+_REDIS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+ALIASES: Final = {
+    "PORT": "port",
+    "REDIS_URL": "redis_url",
+    "GOOGLE_CLOUD_PROJECT": "google_cloud_project",
+    "PUBSUB_EMULATOR_HOST": "pubsub_emulator_host",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "otlp_endpoint",
+    "OTEL_TRACES_SAMPLER_ARG": "trace_ratio",
+    "K_SERVICE": "cloud_run",
+    "CLOUD_RUN_JOB": "cloud_run",
+    "CLOUD_RUN_WORKER_POOL": "cloud_run",
+}
+"""Names of some fields that other programs know too."""
+_OPTIONS: Final = {"base_port": "port"}
+"""Options that set a field of another name."""
+_HOST: Final = r"([\w.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
+_URL: Final = re.compile(rf"https?://{_HOST}(/[\w./~-]*)?", re.IGNORECASE)
+_ORIGIN: Final = re.compile(rf"https?://{_HOST}", re.IGNORECASE)
+_REDIS_URL: Final = re.compile(rf"rediss?://([^@/?#\s]*@)?{_HOST}(/\d*)?(\?\S*)?|unix://\S+", re.IGNORECASE)
+
+
+def variables() -> list[str]:
+    """The names of all variables of the shop itself; some have a second name that they share with other programs."""
+    fields = [name for name in Settings.__struct_fields__ if name not in ("urls", "database_urls")]
+    of_contexts = [f"{name}_{what}" for what in ("url", "database_url") for name in NAMES]
+    return [f"{_PREFIX}{name.upper()}" for name in [*fields, *of_contexts]]
+
+
+def read_settings(environment: Mapping[str, str], **options: Any) -> Settings:
+    """Options win over variables; those that are None were not given. Raises `BadSetting`."""
+    given = {name: value for name, value in environment.items() if name.startswith(_PREFIX)}
+    unknown = sorted(set(given) - set(variables()))
+    if unknown:
+        raise BadSetting(f"unknown variable {', '.join(unknown)}; known are: {', '.join(variables())}")
+    values = {target: _Value(name, environment[name]) for name, target in ALIASES.items() if environment.get(name)}
+    values |= {name.removeprefix(_PREFIX).lower(): _Value(name, value) for name, value in given.items()}
+    for option, value in options.items():
+        if value is not None:
+            values[_OPTIONS.get(option, option)] = _Value(f"--{option.replace('_', '-')}", value)
+    urls = {name: values.pop(f"{name}_url", _Value("", default)).value for name, default in DEFAULT_URLS.items()}
+    own = {name: values.pop(f"{name}_database_url", _Value("", "")).value for name in NAMES}
+    databases = {name: url for name, url in own.items() if url}
+    for name, value in values.items():
+        _check(name, value)
+    plain = {name: value.value for name, value in values.items()}
+    settings = msgspec.convert(plain | {"urls": urls, "database_urls": databases}, Settings, strict=False)
+    _check_addresses(settings)
+    return settings
+
+
+class _Value(NamedTuple):
+    """A value, and the name of the option or variable that it came from."""
+
+    name: str
+    value: Any
+
+
+def _check(name: str, given: _Value) -> None:
+    try:
+        msgspec.convert({name: given.value}, Settings, strict=False)
+    except msgspec.ValidationError as cause:
+        [error] = invalid(cause, Settings).fields["errors"]
+        raise BadSetting(f"{given.name} is {given.value!r}: it {error['message']}") from None
+
+
+def _check_addresses(settings: Settings) -> None:
+    if settings.database_url and "{context}" not in settings.database_url:
+        raise BadSetting("ECSHOP_DATABASE_URL needs {context} in it: each context has a database of its own")
+    if settings.redis_url and not _REDIS_URL.fullmatch(settings.redis_url):
+        raise BadSetting("REDIS_URL is no address of a Redis; write it like redis://127.0.0.1:6379/0")
+    if settings.background == "off" and not all(map(settings.server_of, NAMES)):
+        raise BadSetting(
+            "ECSHOP_BACKGROUND=off leaves the events to a worker, which SQLite does not admit beside the shop: "
+            "set ECSHOP_DATABASE_URL to a PostgreSQL"
+        )
+    if settings.push_audience and not (settings.push_email and settings.broker == "pubsub"):
+        raise BadSetting(
+            "ECSHOP_PUSH_AUDIENCE has Pub/Sub push events here: that needs ECSHOP_BUS=pubsub, and in ECSHOP_PUSH_EMAIL "
+            "the service account that pushes"
+        )
+    for name, value in parse_qsl(urlsplit(settings.redis_url).query):
+        if name in _REDIS_FILES and not Path(value).is_file():
+            raise BadSetting(f"REDIS_URL names {value} as its {name}, and there is no such file")
+    for name, url in settings.urls.items():
+        if not _URL.fullmatch(url):
+            raise BadSetting(f"{_PREFIX}{name.upper()}_URL is {url!r}: write it like {DEFAULT_URLS[name]}")
+    if settings.otlp_endpoint and not _URL.fullmatch(settings.otlp_endpoint):
+        raise BadSetting(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is no address of a collector; write it like http://127.0.0.1:4318"
+        )
+    for origin in settings.allowed_origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise BadSetting(f"ECSHOP_CORS_ORIGINS has {origin!r}: write them like https://shop.example, with commas")
+    for proxy in settings.proxies:
+        _check_network(proxy)
+    settings.secrets()
+
+
+def _check_network(given: str) -> None:
+    try:
+        ip_network(given)
+    except ValueError as cause:
+        raise BadSetting(
+            f"ECSHOP_TRUSTED_PROXIES has {given!r}: write addresses and networks like 10.0.0.7, 10.1.0.0/16 ({cause})"
+        ) from None
