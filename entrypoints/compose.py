@@ -65,6 +65,7 @@ def compose(
                 databases["auth"],
                 key_in_use(settings, databases["auth"]),
                 token_seconds=settings.token_seconds,
+                free_guesses=settings.free_guesses,
                 secrets=settings.secrets(),
                 grants=GRANTS,
             ),

@@ -13,7 +13,7 @@ import msgspec
 
 from ecshop.kernel.validation import invalid
 from entrypoints.contexts import NAMES
-from entrypoints.settings import DEFAULT_URLS, BadSetting, Settings
+from entrypoints.settings import DEFAULT_URLS, BadSetting, Settings, check_secret
 
 _PREFIX: Final = "ECSHOP_"
 _REDIS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
@@ -63,6 +63,9 @@ def read_settings(environment: Mapping[str, str], **options: Any) -> Settings:
     plain = {name: value.value for name, value in values.items()}
     settings = msgspec.convert(plain | {"urls": urls, "database_urls": databases}, Settings, strict=False)
     _check_addresses(settings)
+    settings.secrets()
+    if settings.client_secret:
+        check_secret(settings.client_secret, "ECSHOP_CLIENT_SECRET")
     return settings
 
 
@@ -111,7 +114,6 @@ def _check_addresses(settings: Settings) -> None:
             raise BadSetting(f"ECSHOP_CORS_ORIGINS has {origin!r}: write them like https://shop.example, with commas")
     for proxy in settings.proxies:
         _check_network(proxy)
-    settings.secrets()
 
 
 def _check_network(given: str) -> None:

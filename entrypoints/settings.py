@@ -26,7 +26,9 @@ _PROJECT: Final = rule(r"^([a-z][a-z0-9.:-]{0,60}[a-z0-9])?$", "the id of a Goog
 _PUBSUB_PREFIX: Final = rule(
     r"^([a-z][a-z0-9-]{0,60})?$", "of at most 61 small letters, digits and hyphens, with a letter first"
 )
-_SECRET: Final = re.compile(r"([a-z_]+):(\S+)")
+_SECRET: Final = re.compile(r"([a-z_]+):(\S*)")
+_SHORTEST_SECRET: Final = 32  # bytes
+_MOST_SECRETS: Final = 2
 
 
 class BadSetting(EcshopError, code="settings.invalid", status=500):
@@ -89,6 +91,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention_hours: Annotated[float, Meta(ge=0.01, le=10_000)] = 72
     """How long an event is kept that every listener has applied; the listeners remember it for twice as long."""
     token_seconds: Annotated[int, Meta(ge=1, le=LONGEST_LIFE)] = 3600
+    free_guesses: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
+    """Wrong passwords of an account before the next attempt has to wait; of an address ten times as many."""
     log: LogForm = "auto"
     log_folder: str = ""
     """Where each process keeps its lines as JSON besides, for `ecshop logs`; the split mode keeps them in its data."""
@@ -109,7 +113,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_secret: str = ""
     """What a service of its own proves itself with at auth."""
     client_secrets: str = ""
-    """At auth: the services' secrets, as `stock:...,order:...`."""
+    """At auth: the services' secrets, as `stock:...,order:...`; two of a service while one replaces the other."""
     urls: dict[str, str] = field(default_factory=DEFAULT_URLS.copy)
     """Where the services are, by context: ECSHOP_AUTH_URL and so on."""
 
@@ -149,16 +153,29 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def proxies(self) -> list[str]:
         return _listed(self.trusted_proxies)
 
-    def secrets(self) -> dict[str, str]:
-        """Raises `BadSetting`."""
-        pairs = _listed(self.client_secrets)
-        found = {match[1]: match[2] for pair in pairs if (match := _SECRET.fullmatch(pair)) and match[1] in NAMES}
-        if len(found) < len(pairs):
-            raise BadSetting(
-                "ECSHOP_CLIENT_SECRETS is a list of service:secret with commas between them, each service once and one "
-                f"of {', '.join(NAMES)}; {len(pairs) - len(found)} of its {len(pairs)} entries cannot be used"
-            )
+    def secrets(self) -> dict[str, list[str]]:
+        """By service. Raises `BadSetting`."""
+        found: dict[str, list[str]] = {}
+        for pair in _listed(self.client_secrets):
+            match = _SECRET.fullmatch(pair)
+            if match is None or match[1] not in NAMES:
+                raise BadSetting(
+                    "ECSHOP_CLIENT_SECRETS is a list of service:secret with commas between them, each service one of "
+                    f"{', '.join(NAMES)}; an entry of it is not"
+                )
+            check_secret(match[2], f"ECSHOP_CLIENT_SECRETS for {match[1]}")
+            found.setdefault(match[1], []).append(match[2])
+            if len(found[match[1]]) > _MOST_SECRETS:
+                raise BadSetting(f"ECSHOP_CLIENT_SECRETS has more than {_MOST_SECRETS} secrets of {match[1]}")
         return found
+
+
+def check_secret(secret: str, name: str) -> None:
+    """Raises `BadSetting` for one that could be guessed."""
+    if len(secret.encode()) < _SHORTEST_SECRET:
+        raise BadSetting(
+            f"{name} is a secret of fewer than {_SHORTEST_SECRET} bytes: make one with `openssl rand -base64 32`"
+        )
 
 
 def _listed(text: str) -> list[str]:

@@ -82,6 +82,10 @@ class InvalidCredentials(EcshopError, code="auth.invalid_credentials", status=40
     """User name and password do not belong together."""
 
 
+class TooManyAttempts(EcshopError, code="auth.too_many_attempts", status=429, example={"retry_after": 8}):
+    """Too many wrong passwords or secrets, for an account or from an address; `retry_after` is in seconds."""
+
+
 class UserNotFound(EcshopError, code="auth.user_not_found", status=404):
     """The token's user is no longer there."""
 

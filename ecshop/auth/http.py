@@ -16,34 +16,41 @@ from ecshop.auth.contract import (
     NewUser,
     ServiceTokenRequest,
     Token,
+    TooManyAttempts,
     User,
     UserExists,
     UserNotFound,
 )
 from ecshop.auth.service import AuthService
+from ecshop.kernel.http.headers import client_of
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.http.strict import FORM, JSON
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet
 
+AnyRequest = Request[Any, Any, Any]
+
 
 class AuthController(Controller):
     tags = ("auth",)
 
-    @post("/auth/signup", **operation("Sign up", UserExists, *BODY_ERRORS, makes="/auth/me"))
-    async def sign_up(self, auth: NamedDependency[AuthService], data: JSONBody[NewUser]) -> User:
+    @post("/auth/signup", **operation("Sign up", UserExists, TooManyAttempts, *BODY_ERRORS, makes="/auth/me"))
+    async def sign_up(self, auth: NamedDependency[AuthService], request: AnyRequest, data: JSONBody[NewUser]) -> User:
         """Makes a customer; log in next."""
-        return await auth.sign_up(data)
+        return await auth.sign_up(data, address=client_of(request.scope))
 
     @post(
         "/auth/login",
         status_code=200,
-        **operation("Log in", InvalidCredentials, *BODY_ERRORS, accepts=(FORM, JSON)),
+        **operation("Log in", InvalidCredentials, TooManyAttempts, *BODY_ERRORS, accepts=(FORM, JSON)),
     )
-    async def log_in(self, auth: NamedDependency[AuthService], data: JSONBody[Login]) -> Token:
-        """Send the access token with each request: `Authorization: Bearer <access_token>`."""
-        return await auth.log_in(data)
+    async def log_in(self, auth: NamedDependency[AuthService], request: AnyRequest, data: JSONBody[Login]) -> Token:
+        """Send the access token with each request: `Authorization: Bearer <access_token>`.
+
+        After some wrong passwords each further attempt has to wait longer.
+        """
+        return await auth.log_in(data, address=client_of(request.scope))
 
     @get("/auth/me", **operation("Who am I?", UserNotFound, role=Role.CUSTOMER))
     async def me(self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any]) -> User:
@@ -61,11 +68,15 @@ class AuthInternal(Controller):
     @post(
         "/auth/token",
         status_code=200,
-        **operation("A token for a service", InvalidClient, GrantRefused, *BODY_ERRORS, accepts=(FORM,)),
+        **operation(
+            "A token for a service", InvalidClient, GrantRefused, TooManyAttempts, *BODY_ERRORS, accepts=(FORM,)
+        ),
     )
-    async def service_token(self, auth: NamedDependency[AuthService], data: JSONBody[ServiceTokenRequest]) -> Token:
+    async def service_token(
+        self, auth: NamedDependency[AuthService], request: AnyRequest, data: JSONBody[ServiceTokenRequest]
+    ) -> Token:
         """OAuth 2 client credentials (RFC 6749, section 4.4); `audience` names the service to be called."""
-        return await auth.service_token(data)
+        return await auth.service_token(data, address=client_of(request.scope))
 
 
 class HttpAuthClient:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +11,7 @@ from litestar.di import Provide
 from ecshop.auth.contract import AuthClient
 from ecshop.auth.http import AuthController, AuthInternal
 from ecshop.auth.keys import KeyInUse
-from ecshop.auth.service import AuthService, Grants
+from ecshop.auth.service import AuthService, Grants, Secrets
 from ecshop.context import Context
 from ecshop.kernel.db.database import Database
 
@@ -20,9 +19,11 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 def build(
-    db: Database, keys: KeyInUse, *, token_seconds: float, secrets: Mapping[str, str], grants: Grants
+    db: Database, keys: KeyInUse, *, token_seconds: float, free_guesses: int, secrets: Secrets, grants: Grants
 ) -> Context[AuthClient]:
-    service = AuthService(db, keys, token_seconds=token_seconds, secrets=secrets, grants=grants)
+    service = AuthService(
+        db, keys, token_seconds=token_seconds, free_guesses=free_guesses, secrets=secrets, grants=grants
+    )
     provide = {"auth": Provide(lambda: service, sync_to_thread=False)}
     return Context(
         "auth",

@@ -5,30 +5,54 @@ from __future__ import annotations
 import asyncio
 import os
 from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
+
+from ecshop.kernel.deadline import deadline
+from ecshop.kernel.errors import Aborted
+
+_QUEUE: Final = 16
+"""How many wait for each core, which is less than half a second."""
 
 
 class Passwords:
     """Argon2id with 19 MiB, two passes and one lane, as OWASP's password storage cheat sheet has it.
 
-    It takes about 20 ms of a core, so it runs in threads, as many at a time as there are cores.
+    It takes about 20 ms of a core, so it runs in threads, as many at a time as there are cores. Few wait for a turn,
+    and who has gone meanwhile gets none; the others are refused at once, by `Aborted`.
     """
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._turns = asyncio.Semaphore(os.cpu_count() or 1)
+        cores = os.cpu_count() or 1
+        self._turns, self._waiting, self._most = asyncio.Semaphore(cores), 0, cores * (1 + _QUEUE)
         self._nobodys = _nobodys(self._hasher)
 
     async def hash(self, password: str) -> str:
-        async with self._turns:
+        async with self._turn():
             return await asyncio.to_thread(self._hasher.hash, password)
 
     async def match(self, stored: str | None, password: str) -> bool:
         """Without a stored hash the answer is no, but takes as long."""
-        async with self._turns:
+        async with self._turn():
             return await asyncio.to_thread(self._verify, stored or self._nobodys, password)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._waiting >= self._most:
+            raise Aborted("more people log in than can be served; try again")
+        self._waiting += 1
+        try:
+            async with self._turns:
+                if deadline.get().left <= 0:
+                    raise Aborted("its time was over before it began; try again")
+                yield
+        finally:
+            self._waiting -= 1
 
     def _verify(self, stored: str, password: str) -> bool:
         try:

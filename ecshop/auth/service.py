@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import select
@@ -23,6 +23,7 @@ from ecshop.auth.contract import (
     UserExists,
     UserNotFound,
 )
+from ecshop.auth.guesses import Guesses
 from ecshop.auth.keys import KeyInUse
 from ecshop.auth.models import Account
 from ecshop.auth.passwords import Passwords
@@ -35,6 +36,8 @@ from ecshop.kernel.words import key_of
 
 SERVICE_TOKEN_SECONDS: Final = 300
 
+Secrets = Mapping[str, Sequence[str]]
+"""Of each service: one, or two while it is being replaced."""
 Grants = Mapping[str, Mapping[str, frozenset[str]]]
 """Which service may call which, and with which scopes: {"order": {"stock": {"stock.reserve"}}}."""
 
@@ -43,21 +46,33 @@ class AuthService:
     """Satisfies `AuthClient`: inside one process the service is the client."""
 
     def __init__(
-        self, db: Database, keys: KeyInUse, *, token_seconds: float, secrets: Mapping[str, str], grants: Grants
+        self,
+        db: Database,
+        keys: KeyInUse,
+        *,
+        token_seconds: float,
+        free_guesses: int,
+        secrets: Secrets,
+        grants: Grants,
     ) -> None:
         self._db, self._keys, self._token_seconds = db, keys, token_seconds
         self._secrets, self._grants = secrets, grants
-        self._passwords = Passwords()
+        self._passwords, self._guesses = Passwords(), Guesses(free_guesses)
 
-    async def sign_up(self, new: NewUser, role: Role = Role.CUSTOMER) -> User:
-        """Raises `UserExists`."""
+    async def sign_up(self, new: NewUser, role: Role = Role.CUSTOMER, *, address: str = "") -> User:
+        """Raises `UserExists`, or `TooManyAttempts` where an `address` makes too many."""
+        if address:
+            self._guesses.make_account(address)
         return await self._db.write(_add, new.user_name, await self._passwords.hash(new.password), role)
 
-    async def log_in(self, login: Login) -> Token:
-        """Raises `InvalidCredentials`, after the same time whether or not the user exists."""
+    async def log_in(self, login: Login, *, address: str = "") -> Token:
+        """Raises `InvalidCredentials`, after the same time whether or not the user exists, or `TooManyAttempts`."""
+        name = key_of(login.username)
+        self._guesses.begin(name, address)
         account = await self._db.read(_by_name, login.username)
         if not await self._passwords.match(account.password_hash if account else None, login.password) or not account:
             raise InvalidCredentials("user name and password do not belong together")
+        self._guesses.succeeded(name, address)
         key = await self._keys.current()
         token = key.token_for_user(account.id, Role(account.role), self._token_seconds)
         return Token(token, int(self._token_seconds))
@@ -68,12 +83,13 @@ class AuthService:
     async def jwks(self) -> JwkSet:
         return (await self._keys.current()).jwks
 
-    async def service_token(self, request: ServiceTokenRequest) -> Token:
+    async def service_token(self, request: ServiceTokenRequest, *, address: str = "") -> Token:
         if request.grant_type != "client_credentials":
             raise GrantRefused("the only grant is client_credentials", error="unsupported_grant_type")
-        secret = self._secrets.get(request.client_id)
-        if secret is None or not hmac.compare_digest(secret.encode(), request.client_secret.encode()):
+        self._guesses.begin_at(address)
+        if not self._is_secret_of(request.client_id, request.client_secret):
             raise InvalidClient("unknown service or wrong secret", error="invalid_client")
+        self._guesses.succeeded_at(address)
         granted = self._grants.get(request.client_id, {}).get(request.audience, frozenset())
         wanted = set(request.scope.split())
         if not wanted or not wanted <= granted:
@@ -84,6 +100,10 @@ class AuthService:
         key = await self._keys.current()
         token = key.token_for_service(request.client_id, audience, scope, SERVICE_TOKEN_SECONDS)
         return Token(token, SERVICE_TOKEN_SECONDS, scope=scope)
+
+    def _is_secret_of(self, service: str, presented: str) -> bool:
+        known = self._secrets.get(service, ())
+        return any(hmac.compare_digest(secret.encode(), presented.encode()) for secret in known)
 
 
 def _add(session: Session, name: str, password_hash: str, role: Role) -> User:

@@ -57,7 +57,12 @@ async def _add_user(settings: Settings, new: NewUser, role: Role) -> User:
     database.open(MIGRATIONS)
     try:
         service = AuthService(
-            database, key_in_use(settings, database), token_seconds=settings.token_seconds, secrets={}, grants={}
+            database,
+            key_in_use(settings, database),
+            token_seconds=settings.token_seconds,
+            free_guesses=settings.free_guesses,
+            secrets={},
+            grants={},
         )
         return await service.sign_up(new, role)
     finally:

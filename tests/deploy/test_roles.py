@@ -112,7 +112,7 @@ def test_all_have_the_same_databases_and_are_the_same_shop(deployed: Configurati
 
 def test_a_service_that_calls_others_has_the_secret_that_auth_knows_it_by(deployed: Configuration) -> None:
     known = deployed.roles["auth"].settings.secrets()
-    assert known == {caller: deployed.roles[caller].settings.client_secret for caller in GRANTS}
+    assert known == {caller: [deployed.roles[caller].settings.client_secret] for caller in GRANTS}
 
 
 @pytest.mark.parametrize("role", ROLES)

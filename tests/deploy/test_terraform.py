@@ -207,7 +207,7 @@ def test_the_shop_understands_what_is_in_the_secrets(terraform: Terraform) -> No
         url = url_of(settings, name)
         assert (url.drivername, url.username, url.database) == ("postgresql+psycopg", "filled", "filled")
         assert url.query == {"schema": name}
-    assert settings.secrets() == dict.fromkeys(GRANTS, settings.client_secret)
+    assert settings.secrets() == {caller: [settings.client_secret] for caller in GRANTS}
     assert all(block["special"] is False for block in terraform.resources("random_password").values())
 
 

@@ -20,7 +20,7 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.sqlite_only
 
-SECRET: Final = "a-secret-of-the-order-service"
+SECRET: Final = "a-secret-of-the-order-service-alone"
 GRANT: Final = {
     "grant_type": "client_credentials",
     "client_id": "order",

@@ -44,9 +44,19 @@ SETTINGS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     "a project that is none": (SERVE, {"GOOGLE_CLOUD_PROJECT": "My shop"}, ("GOOGLE_CLOUD_PROJECT", "the id of")),
     "a prefix that is none": (SERVE, {"ECSHOP_PUBSUB_PREFIX": "7-"}, ("ECSHOP_PUBSUB_PREFIX", "a letter first")),
     "secrets without a colon": (UP, {"ECSHOP_CLIENT_SECRETS": "order"}, ("ECSHOP_CLIENT_SECRETS", "service:secret")),
-    "secrets without a secret": (UP, {"ECSHOP_CLIENT_SECRETS": "order:"}, ("ECSHOP_CLIENT_SECRETS", "service:secret")),
+    "secrets without a secret": (UP, {"ECSHOP_CLIENT_SECRETS": "order:"}, ("ECSHOP_CLIENT_SECRETS", "32 bytes")),
+    "a secret that can be guessed": (
+        UP,
+        {"ECSHOP_CLIENT_SECRETS": f"order:{'s' * 31}"},
+        ("ECSHOP_CLIENT_SECRETS", "32 bytes", "openssl"),
+    ),
+    "an own secret that can be guessed": (UP, {"ECSHOP_CLIENT_SECRET": "s" * 31}, ("ECSHOP_CLIENT_SECRET", "32 bytes")),
     "secrets of nobody": (UP, {"ECSHOP_CLIENT_SECRETS": "oder:s3cret"}, ("ECSHOP_CLIENT_SECRETS", "auth, product")),
-    "two secrets of one service": (UP, {"ECSHOP_CLIENT_SECRETS": "order:a,order:b"}, ("ECSHOP_CLIENT_SECRETS", "once")),
+    "three secrets of one service": (
+        UP,
+        {"ECSHOP_CLIENT_SECRETS": ",".join(f"order:{letter * 32}" for letter in "abc")},
+        ("ECSHOP_CLIENT_SECRETS", "more than 2"),
+    ),
     "a time that is none": (
         UP,
         {"ECSHOP_RESERVATION_SECONDS": "0"},
@@ -159,7 +169,7 @@ def test_an_asgi_server_is_told_in_a_line_too(tmp_path: Path) -> None:
 def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
     garbage = tmp_path / "ca.pem"
     garbage.write_text("no certificate")
-    service = {"REDIS_URL": "redis://127.0.0.1:1/0", "ECSHOP_CLIENT_SECRET": "s3cret"}
+    service = {"REDIS_URL": "redis://127.0.0.1:1/0", "ECSHOP_CLIENT_SECRET": "s" * 32}
     for file in ("/nowhere/ca.pem", str(garbage)):
         environment = service | {"SSL_CERT_FILE": file, "ECSHOP_STOCK_URL": "https://stock.example"}
         done = ecshop("serve", "order", "--port", "0", folder=tmp_path / "data", **environment)

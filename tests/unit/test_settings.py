@@ -148,8 +148,9 @@ def test_each_context_has_an_address() -> None:
 
 
 def test_secrets_are_told_by_service() -> None:
-    settings = read_settings({"ECSHOP_CLIENT_SECRETS": "stock:s3cret,order:with:colons"})
-    assert settings.secrets() == {"stock": "s3cret", "order": "with:colons"}
+    one, other, old = "s3cret" * 6, "with:colons:" * 3, "of-before-" * 4
+    settings = read_settings({"ECSHOP_CLIENT_SECRETS": f"stock:{one},order:{other},order:{old}"})
+    assert settings.secrets() == {"stock": [one], "order": [other, old]}
 
 
 def test_without_secrets_no_service_is_known() -> None:

@@ -66,6 +66,8 @@ def render(_: Request[Any, Any, Any], error: EcshopError) -> Response[dict[str, 
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
+    elif "retry_after" in error.fields:
+        headers["retry-after"] = str(error.fields["retry_after"])
     elif isinstance(error, Unavailable):
         headers["retry-after"] = RETRY_AFTER
     return Response(

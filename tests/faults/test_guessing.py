@@ -1,0 +1,108 @@
+"""Logins by the thousand, and by guessing: who knows his password gets in, and whoever does not has to wait."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.shops import RunningShop, shop_together
+
+PASSWORD = "correct horse battery"
+FREE = 5
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+    bounds = {"ECSHOP_FREE_GUESSES": str(FREE), "ECSHOP_TRUSTED_PROXIES": "127.0.0.1"}
+    with shop_together(tmp_path_factory.mktemp("guessing"), **bounds) as running:
+        yield running
+
+
+@pytest.fixture
+def address() -> str:
+    """Of a client that no other test knows."""
+    return f"2001:db8::{uuid4().hex[:4]}:{uuid4().hex[:4]}"
+
+
+@pytest.fixture
+def owner(shop: RunningShop, address: str) -> str:
+    """Who has an account, and has never logged in."""
+    name = f"owner-{uuid4().hex[:8]}"
+    body = {"user_name": name, "password": PASSWORD}
+    assert shop.call("POST", "/auth/signup", json=body, headers=at(address)).status_code == 201
+    return name
+
+
+def at(address: str) -> dict[str, str]:
+    """As a proxy says where a request came from."""
+    return {"x-forwarded-for": address}
+
+
+def log_in(shop: RunningShop, name: str, password: str, address: str) -> httpx.Response:
+    return shop.call("POST", "/auth/login", json={"username": name, "password": password}, headers=at(address))
+
+
+def test_after_some_wrong_passwords_each_attempt_has_to_wait_and_says_how_long(
+    shop: RunningShop, owner: str, address: str
+) -> None:
+    answers = [log_in(shop, owner, "wrong password", address) for _ in range(FREE)]
+    assert [answer.status_code for answer in answers] == [401] * FREE
+    refused = log_in(shop, owner, PASSWORD, address)
+    assert (refused.status_code, refused.json()["code"]) == (429, "auth.too_many_attempts")
+    assert refused.headers["retry-after"] == str(refused.json()["retry_after"]) == "1"
+
+
+def test_nobody_is_locked_out_for_good(shop: RunningShop, owner: str, address: str) -> None:
+    for _ in range(3 * FREE):
+        log_in(shop, owner, "wrong password", address)
+    while (answer := log_in(shop, owner, PASSWORD, address)).status_code == 429:
+        time.sleep(0.2)
+    assert answer.status_code == 200
+
+
+def test_an_owner_is_not_kept_out_by_strangers(shop: RunningShop, owner: str, address: str) -> None:
+    assert log_in(shop, owner, PASSWORD, address).status_code == 200
+    for _ in range(3 * FREE):
+        log_in(shop, owner, "wrong password", "198.51.100.7")
+    assert log_in(shop, owner, PASSWORD, "198.51.100.7").status_code == 429
+    assert log_in(shop, owner, PASSWORD, address).status_code == 200
+
+
+def test_one_password_for_many_accounts_is_bounded_by_its_address(shop: RunningShop, address: str) -> None:
+    answers = Counter(log_in(shop, f"somebody{number}", PASSWORD, address).status_code for number in range(20 * FREE))
+    assert answers == {401: 10 * FREE, 429: 10 * FREE}
+
+
+def test_accounts_by_the_hundred_are_bounded_by_their_address(shop: RunningShop, address: str) -> None:
+    def sign_up(_: int) -> int:
+        body = {"user_name": f"one-of-{uuid4().hex}", "password": PASSWORD}
+        return shop.call("POST", "/auth/signup", json=body, headers=at(address)).status_code
+
+    assert Counter(map(sign_up, range(12 * FREE))) == {201: 10 * FREE, 429: 2 * FREE}
+
+
+def test_a_thousand_logins_at_once_hold_nobody_up(shop: RunningShop, owner: str, address: str) -> None:
+    product = shop.new_product()
+
+    def attempt(number: int) -> int:
+        with httpx.Client(timeout=30) as client:
+            body = {"username": f"nobody{number}", "password": "wrong password"}
+            return client.post(shop.url("/auth/login"), json=body, headers=at(f"2001:db8:1::{number:x}")).status_code
+
+    with ThreadPoolExecutor(64) as crowd:
+        attempts = [crowd.submit(attempt, number) for number in range(500)]
+        waited = []
+        while not all(one.done() for one in attempts):
+            begun = time.monotonic()
+            assert shop.call("GET", f"/products/{product}").status_code == 200
+            waited.append(time.monotonic() - begun)
+        answers = Counter(one.result() for one in attempts)
+    assert set(answers) <= {401, 503}
+    assert max(waited) < 1
+    assert log_in(shop, owner, PASSWORD, address).status_code == 200
