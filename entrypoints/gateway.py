@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from ecshop.kernel.http.safety import ALWAYS, NO_STORE, NOTHING, OWN_PAGE
 from entrypoints.contexts import CONTEXTS, NAMES
 from entrypoints.settings import BadSetting
 
@@ -22,7 +23,11 @@ _SHARED: Final = """\
 add_header Access-Control-Allow-Origin $allowed_origin always;
         add_header Access-Control-Expose-Headers $exposed_headers always;
         add_header Access-Control-Allow-Methods $allowed_methods always;
-        add_header Access-Control-Allow-Headers $allowed_headers always;"""
+        add_header Access-Control-Allow-Headers $allowed_headers always;
+        add_header X-Content-Type-Options $nosniff always;
+        add_header Referrer-Policy $referrer_policy always;
+        add_header Content-Security-Policy $content_policy always;
+        add_header Cache-Control $cache_control always;"""
 _UPSTREAM: Final = """\
     upstream {name} {{
         zone {name} 64k;
@@ -79,6 +84,11 @@ def nginx_conf(gateway: Gateway) -> str:
         patience=f"{gateway.request_seconds + _MARGIN:g}",
         front=_FRONT,
         shared=_SHARED,
+        nosniff=ALWAYS["x-content-type-options"],
+        referrer_policy=ALWAYS["referrer-policy"],
+        nothing=NOTHING,
+        own_page=OWN_PAGE,
+        no_store=NO_STORE,
         origins="\n".join(f'        "{origin}" $http_origin;' for origin in gateway.origins),
         upstreams="\n".join(_upstream(name, addresses) for name, addresses in gateway.upstreams.items()),
         inside="\n".join(_INSIDE.format(name=name, listen=listen) for name, listen in gateway.inside.items()),

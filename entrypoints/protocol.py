@@ -16,10 +16,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from ecshop.kernel.errors import Aborted, EcshopError, HeadTooLarge, MalformedRequest, RequestTooSlow
 from ecshop.kernel.http.edge import DEADLINE
 from ecshop.kernel.http.problems import MEDIA_TYPE, RETRY_AFTER, to_problem
+from ecshop.kernel.http.safety import ALWAYS, NO_STORE, NOTHING
 from entrypoints.connections import Connections
 
 log = structlog.get_logger("http")
 
+_SAFETY: Final = "".join(
+    f"{name}: {value}\r\n"
+    for name, value in {**ALWAYS, "content-security-policy": NOTHING, "cache-control": NO_STORE}.items()
+)
 _LARGEST_HEAD: Final = 16 * 1024  # bytes
 _MOST_HEADERS: Final = 100
 _LINGER: Final = 1.0  # seconds in which whoever is refused can read why, before its connection is reset
@@ -237,6 +242,7 @@ def _answer(error: EcshopError, request_id: str) -> bytes:
         f"content-length: {len(body)}\r\n"
         f"x-request-id: {request_id}\r\n"
         f"{retry}"
+        f"{_SAFETY}"
         "connection: close\r\n\r\n"
     )
     return head.encode() + body

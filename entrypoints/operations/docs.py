@@ -16,6 +16,7 @@ from entrypoints.settings import Settings
 FILES: Final = {
     "index.html": "/docs",
     "openapi.json": "/docs/openapi.json",
+    "assets/docs.js": "/docs/assets/docs.js",
     "assets/swagger-ui.css": "/docs/assets/swagger-ui.css",
     "assets/swagger-ui-bundle.js": "/docs/assets/swagger-ui-bundle.js",
     "favicon.svg": "/favicon.ico",

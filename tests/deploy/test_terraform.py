@@ -197,15 +197,18 @@ def test_each_secret_is_a_variable_of_the_shop_and_is_read_by_those_who_need_it(
     assert reads["member"] == "${google_service_account.of[each.value.reader].member}"
 
 
+FILLED = "as-long-as-a-password-that-was-made-here"
+
+
 def test_the_shop_understands_what_is_in_the_secrets(terraform: Terraform) -> None:
     environment = {
-        secret.upper().replace("-", "_"): re.sub(r"\$\{[^}]*\}", "filled", value)
+        secret.upper().replace("-", "_"): re.sub(r"\$\{[^}]*\}", FILLED, value)
         for secret, value in terraform.locals["secrets"].items()
     }
     settings = read_settings(environment)
     for name in NAMES:
         url = url_of(settings, name)
-        assert (url.drivername, url.username, url.database) == ("postgresql+psycopg", "filled", "filled")
+        assert (url.drivername, url.username, url.database) == ("postgresql+psycopg", FILLED, FILLED)
         assert url.query == {"schema": name}
     assert settings.secrets() == {caller: [settings.client_secret] for caller in GRANTS}
     assert all(block["special"] is False for block in terraform.resources("random_password").values())

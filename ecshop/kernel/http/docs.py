@@ -14,9 +14,15 @@ from litestar.types import ControllerRouterHandler
 from ecshop.kernel.errors import NoSuchPath
 
 DOCS: Final = "/docs"
-_ICON: Final = Path(__file__).parent / "assets" / "favicon.svg"
+_OWN: Final = Path(__file__).parent / "assets"
+_ICON: Final = _OWN / "favicon.svg"
 _SWAGGER_UI: Final = Path(__file__).parent / "vendor" / "swagger-ui"
-_ASSETS: Final = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+_ASSETS: Final = {
+    "docs.js": (_OWN, "text/javascript"),
+    "swagger-ui-bundle.js": (_SWAGGER_UI, "text/javascript"),
+    "swagger-ui.css": (_SWAGGER_UI, "text/css"),
+}
+_A_DAY: Final = {"cache-control": "public, max-age=86400"}
 _PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
@@ -29,12 +35,7 @@ _PAGE: Final = """<!doctype html>
 <body>
 <div id="swagger-ui"></div>
 <script src="{path}/assets/swagger-ui-bundle.js"></script>
-<script>
-SwaggerUIBundle({{
-  url: "{path}/openapi.json", dom_id: "#swagger-ui", deepLinking: true, persistAuthorization: true,
-  displayRequestDuration: true, validatorUrl: null,
-}});
-</script>
+<script src="{path}/assets/docs.js"></script>
 </body>
 </html>
 """
@@ -73,4 +74,5 @@ async def _icon() -> File:
 async def _asset(name: FromPath[str]) -> File:
     if name not in _ASSETS:
         raise NoSuchPath(f"nothing is served at {DOCS}/assets/{name}; see {DOCS}")
-    return File(_SWAGGER_UI / name, media_type=_ASSETS[name], content_disposition_type="inline")
+    folder, media_type = _ASSETS[name]
+    return File(folder / name, media_type=media_type, content_disposition_type="inline", headers=_A_DAY)

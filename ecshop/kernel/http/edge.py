@@ -18,6 +18,7 @@ from ecshop.kernel.errors import Aborted, EcshopError, Internal, Unavailable
 from ecshop.kernel.http.headers import header
 from ecshop.kernel.http.problems import FAILED, MEDIA_TYPE, RETRY_AFTER, to_problem
 from ecshop.kernel.http.request_log import log_request, request_id_of
+from ecshop.kernel.http.safety import with_safety
 from ecshop.kernel.telemetry.logs import annotate, request_fields, request_id
 from ecshop.kernel.telemetry.spans import SERVER_ERROR, Span, served_span
 from ecshop.kernel.telemetry.trace import TraceContext, context_in, trace
@@ -82,7 +83,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", own_id.encode())]
+                message["headers"] = with_safety(message["headers"], own_id, scope.get("scheme", ""))
             elif is_head and message["type"] == "http.response.body":
                 message["body"] = b""
             await send(message)

@@ -1,0 +1,45 @@
+"""What every answer tells a browser: run nothing that is not ours, guess no types, keep nothing.
+
+OWASP's Secure Headers project, for a REST API (cheatsheetseries.owasp.org, REST Security).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
+"""The policy for data: shown by mistake, it may load and run nothing (W3C, Content Security Policy 3)."""
+OWN_PAGE: Final = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+"""For a page of ours: Swagger UI writes styles into its elements, and has its pictures in them."""
+NO_STORE: Final = "no-store"
+ALWAYS: Final = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+HTTPS_ONLY: Final = "max-age=63072000"
+"""Two years, as browsers' preload lists want it (RFC 6797)."""
+
+_ALWAYS: Final = [(name.encode(), value.encode()) for name, value in ALWAYS.items()]
+_NOTHING: Final = (b"content-security-policy", NOTHING.encode())
+_OWN_PAGE: Final = (b"content-security-policy", OWN_PAGE.encode())
+_NO_STORE: Final = (b"cache-control", NO_STORE.encode())
+_HTTPS_ONLY: Final = (b"strict-transport-security", HTTPS_ONLY.encode())
+
+
+def with_safety(headers: Headers, request_id: str, scheme: str) -> list[tuple[bytes, bytes]]:
+    """An answer's, its id, and these; what says itself how long it may be kept is left so."""
+    policy, kept = _NOTHING, _NO_STORE
+    for pair in headers:
+        if pair[0] == b"cache-control":
+            kept = pair
+        elif pair[0] == b"content-type" and pair[1].startswith(b"text/html"):
+            policy = _OWN_PAGE
+    safe = [*headers, (b"x-request-id", request_id.encode()), *_ALWAYS, policy]
+    if kept is _NO_STORE:
+        safe.append(kept)
+    if scheme == "https":
+        safe.append(_HTTPS_ONLY)
+    return safe
