@@ -29,6 +29,7 @@ from entrypoints.databases import database_of
 from entrypoints.grants import GRANTS
 from entrypoints.identity import Identity
 from entrypoints.neighbours import Neighbours
+from entrypoints.private_files import close_to_others
 from entrypoints.settings import Settings
 from entrypoints.shop import Clients, Shop
 from entrypoints.signing_keys import key_in_use
@@ -54,6 +55,7 @@ def compose(
     What is given stands in for what the settings would make, a client for the one over HTTP. Raises `BadSetting`,
     `FileUnusable`, `SigningKeyUnusable`, `RedisUnusable` or `PubSubUnusable`.
     """
+    close_to_others(settings)
     databases = {name: database_of(settings, name) for name in here - {*(databases or {})}} | {**(databases or {})}
     identity, neighbours = Identity(settings), Neighbours(settings, here)
     placed: list[Context[Any]] = []

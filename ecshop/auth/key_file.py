@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Final
@@ -87,7 +88,13 @@ def _identity(file: Path) -> tuple[int, int] | None:
 
 
 def _read(file: Path) -> SigningKey:
-    return read_key(file.read_bytes(), file)
+    key = read_key(file.read_bytes(), file)
+    if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SigningKeyUnusable(
+            f"{file} can be read by others, who may sign by it: chmod go= {file}, and where others have been at it, "
+            "`ecshop keys revoke` puts a new key in its place"
+        )
+    return key
 
 
 def _write(file: Path, pem: bytes) -> None:

@@ -6,6 +6,8 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,10 +17,11 @@ import pytest
 from ecshop import __version__
 from entrypoints.contexts import NAMES
 from entrypoints.local.redis_server import free_port
-from tests.shops import RunningShop, shop_together
+from tests.shops import RunningShop, shop_apart, shop_together
 from tests.waiting import eventually
 
 PASSWORD = "correct horse battery"
+Shape = Callable[[Path], AbstractContextManager[RunningShop]]
 
 
 def ecshop(*arguments: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -113,11 +116,43 @@ def test_a_service_of_its_own_says_what_it_misses(tmp_path: Path) -> None:
     assert "set ECSHOP_CLIENT_SECRET" in refused.stderr
 
 
-def test_the_data_of_a_shop_is_for_its_owner_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shape", [shop_together, shop_apart])
+def test_the_data_of_a_shop_is_for_its_owner_only(tmp_path: Path, shape: Shape) -> None:
+    before = os.umask(0o022)
+    try:
+        with shape(tmp_path / "data") as shop:
+            shop.order(shop.new_product(stock=1), 1).raise_for_status()
+            assert open_to_others(shop.folder) == []
+        assert not list(shop.folder.glob("*-wal"))
+    finally:
+        os.umask(before)
+
+
+def test_files_that_others_could_read_are_closed_at_the_start(tmp_path: Path) -> None:
+    with shop_together(tmp_path / "data") as shop:
+        pass
+    for file in shop.folder.glob("*.db"):
+        file.chmod(0o644)
+    with shop_together(tmp_path / "data") as shop:
+        assert open_to_others(shop.folder) == []
+
+
+def test_a_signing_key_that_others_could_read_is_refused(tmp_path: Path) -> None:
     with shop_together(tmp_path / "data") as shop:
         key = shop.folder / "signing-key.pem"
-        assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert not list(shop.folder.glob("*-wal"))
+    key.chmod(0o640)
+    for command in (("up", "--port", "0"), ("token", "staff")):
+        refused = ecshop(*command, "--data-dir", str(shop.folder))
+        assert refused.returncode == 1
+        assert f"{key} can be read by others" in refused.stderr
+    assert ecshop("keys", "revoke", "--data-dir", str(shop.folder)).returncode == 0
+    assert ecshop("token", "staff", "--data-dir", str(shop.folder)).returncode == 0
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """But for what the test itself has made there."""
+    files = [file for file in folder.rglob("*") if file.name != "output.log"]
+    return [str(file) for file in files if stat.S_IMODE(file.stat().st_mode) & 0o077]
 
 
 def test_any_asgi_server_serves_the_shop(tmp_path: Path) -> None:
