@@ -55,7 +55,7 @@ def compose(
     What is given stands in for what the settings would make, a client for the one over HTTP. Raises `BadSetting`,
     `FileUnusable`, `SigningKeyUnusable`, `RedisUnusable` or `PubSubUnusable`.
     """
-    close_to_others(settings)
+    close_to_others(settings, here)
     databases = {name: database_of(settings, name) for name in here - {*(databases or {})}} | {**(databases or {})}
     identity, neighbours = Identity(settings), Neighbours(settings, here)
     placed: list[Context[Any]] = []

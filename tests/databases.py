@@ -192,6 +192,7 @@ def put_migrated_files(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in _migrated_files().items():
         with suppress(FileExistsError), (folder / f"{name}.db").open("xb") as file:
+            Path(file.name).chmod(0o600)
             file.write(content)
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal, Protocol, runtime_checkable
+from typing import Annotated, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from ecshop.auth.credentials import (
+    LONGEST_PASSWORD,
+    LONGEST_USER_NAME,
+    SHORTEST_PASSWORD,
+    check_password,
+    keep_user_name,
+)
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet
 from ecshop.kernel.validation import rule
-from ecshop.kernel.words import keep_name
-
-LONGEST_USER_NAME: Final = 64
 
 _ONE_WORD = rule(r"^[^\s\x00]+(?![\s\S])", "without spaces")
 
@@ -24,11 +28,19 @@ UserName = Annotated[
         min_length=1,
         max_length=LONGEST_USER_NAME,
         pattern=_ONE_WORD,
-        description="Unique, whatever its case and width. Without control or invisible characters.",
+        description="Unique, whatever its case and width. Letters of one script, digits and ASCII marks (RFC 8265).",
         examples=["aoi"],
     ),
 ]
-Password = Annotated[str, Meta(min_length=8, max_length=128, examples=["correct horse battery"])]
+Password = Annotated[
+    str,
+    Meta(
+        min_length=SHORTEST_PASSWORD,
+        max_length=LONGEST_PASSWORD,
+        description="Any characters. Not one of those that everybody tries first, and not like the user name.",
+        examples=["correct horse battery"],
+    ),
+]
 Presented = Annotated[str, Meta(max_length=1024, examples=["0123456789abcdef0123456789abcdef"])]
 
 
@@ -37,14 +49,15 @@ class NewUser(Struct, frozen=True, forbid_unknown_fields=True):
     password: Password
 
     def __post_init__(self) -> None:
-        keep_name(self, "user_name", LONGEST_USER_NAME)
+        keep_user_name(self, "user_name")
+        check_password(self, "password", self.user_name)
 
 
 class Login(Struct, frozen=True, forbid_unknown_fields=True):
     """`grant_type` may come along, as OAuth 2 clients send it with the password form."""
 
     username: Annotated[str, Meta(max_length=64, examples=["aoi"])]
-    password: Annotated[str, Meta(max_length=128, examples=["correct horse battery"])]
+    password: Annotated[str, Meta(max_length=LONGEST_PASSWORD, examples=["correct horse battery"])]
     grant_type: Literal["password"] | None = None
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.auth.contract import LONGEST_USER_NAME
+from ecshop.auth.credentials import LONGEST_USER_NAME
 from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey, sort_key
 from ecshop.kernel.identity import Role
 

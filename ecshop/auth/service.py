@@ -5,8 +5,9 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping, Sequence
 from typing import Final
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
@@ -73,6 +74,8 @@ class AuthService:
         if not await self._passwords.match(account.password_hash if account else None, login.password) or not account:
             raise InvalidCredentials("user name and password do not belong together")
         self._guesses.succeeded(name, address)
+        if self._passwords.is_outdated(account.password_hash):
+            await self._db.write(_keep_hash, account.id, await self._passwords.hash(login.password))
         key = await self._keys.current()
         token = key.token_for_user(account.id, Role(account.role), self._token_seconds)
         return Token(token, int(self._token_seconds))
@@ -125,6 +128,10 @@ def _add(session: Session, name: str, password_hash: str, role: Role) -> User:
 
 def _by_name(session: Session, name: str) -> Account | None:
     return session.scalar(select(Account).where(Account.name_key == key_of(name)))
+
+
+def _keep_hash(session: Session, account_id: UUID, password_hash: str) -> None:
+    session.execute(update(Account).where(Account.id == account_id).values(password_hash=password_hash))
 
 
 def _get(session: Session, actor: Actor) -> User:
