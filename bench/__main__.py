@@ -13,6 +13,7 @@ from typing import Any, Final
 from bench import against, growth, shapes
 from bench.fill import NoRoom
 from bench.postgres import VARIABLE
+from bench.server import UNBOUNDED
 from bench.table import show_pairs, show_sections
 
 _FEWEST: Final = 100
@@ -22,6 +23,8 @@ def main() -> None:
     wanted = _arguments()
     signal.signal(signal.SIGTERM, _stop)
     postgres = os.environ.pop(VARIABLE, "")  # a shop refuses a variable that it does not know
+    if not wanted.against:
+        os.environ.update(UNBOUNDED)
     with tempfile.TemporaryDirectory(prefix="ecshop-bench-") as folder:
         if wanted.growth:
             large = wanted.folder or Path(folder) / "large"

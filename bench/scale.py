@@ -19,7 +19,7 @@ from bench.persistent import buy_for_certain, with_stock
 from bench.postgres import VARIABLE, four_databases
 from bench.progress import say
 from bench.replicas import Deployment, kill_at_random
-from bench.server import four_free_ports, running
+from bench.server import UNBOUNDED, four_free_ports, running
 from bench.shapes import shop
 from ecshop.order.models import OrderRow
 from entrypoints.contexts import NAMES
@@ -192,6 +192,7 @@ def _show(lines: Sequence[_Line], hardships: Sequence[_Hardship]) -> None:
 
 def main() -> None:
     postgres = os.environ.pop(VARIABLE, "")  # a shop refuses a variable that it does not know
+    os.environ.update(UNBOUNDED)
     with tempfile.TemporaryDirectory(prefix="ecshop-scale-") as folder:
         _show(*measure(Path(folder), postgres))
 

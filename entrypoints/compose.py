@@ -17,6 +17,7 @@ from ecshop.kernel.tokens import Verifier
 from ecshop.order import module as order_module
 from ecshop.order.contract import OrderClient
 from ecshop.order.http import HttpOrderClient
+from ecshop.order.quotas import Bounds
 from ecshop.product import module as product_module
 from ecshop.product.contract import ProductClient
 from ecshop.product.http import HttpProductClient
@@ -90,7 +91,12 @@ def compose(
 
     if "order" in here:
         placing = order_module.build(
-            databases["order"], product, stock, quote_seconds=settings.quote_seconds, clock=clock
+            databases["order"],
+            product,
+            stock,
+            quote_seconds=settings.quote_seconds,
+            bounds=Bounds(settings.hourly_orders, settings.hourly_units, settings.line_units),
+            clock=clock,
         )
         order = _place(placed, placing)
     elif order is None:

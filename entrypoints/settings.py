@@ -88,6 +88,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long for its body, and to read what it was sent."""
     quote_seconds: Annotated[float, Meta(ge=0, le=60)] = 1
     """How long a quoted price holds while an order is placed; an older one is asked for again before it is recorded."""
+    hourly_orders: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
+    """How many orders a customer may place in an hour; 0 is no bound, and staff have none."""
+    hourly_units: Annotated[int, Meta(ge=0, le=1_000_000)] = 1000
+    line_units: Annotated[int, Meta(ge=0, le=10_000)] = 1000
+    """How many units of a product an order of a customer may have."""
     retention_hours: Annotated[float, Meta(ge=0.01, le=10_000)] = 72
     """How long an event is kept that every listener has applied; the listeners remember it for twice as long."""
     token_seconds: Annotated[int, Meta(ge=1, le=LONGEST_LIFE)] = 3600

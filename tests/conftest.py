@@ -10,6 +10,7 @@ import pytest
 from xdist.remote import Producer
 
 from bench.collector import Collector, collecting
+from bench.server import UNBOUNDED
 from entrypoints.local.pubsub_emulator import NoPubSub, pubsub_emulator
 from entrypoints.local.redis_server import redis_server
 from tests.databases import Databases, OnPostgres, PostgresServer, databases_on, for_a_shop, postgres_server
@@ -83,6 +84,12 @@ def pubsub_host(named_emulator: str) -> Iterator[str]:
 def named_server() -> str:
     """It goes out of the environment: a shop refuses a variable that it does not know."""
     return os.environ.pop("ECSHOP_TEST_DATABASE_URL", "")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_customers() -> None:
+    """Those of the tests order as many do."""
+    os.environ.update(UNBOUNDED)
 
 
 @pytest.fixture(scope="session")

@@ -141,13 +141,21 @@ class IdempotencyKeyReused(EcshopError, code="order.idempotency_key_reused", sta
     """This Idempotency-Key came with another order before."""
 
 
+class QuotaExceeded(EcshopError, code="order.quota_exceeded", status=429, example={"retry_after": 1800}):
+    """A customer orders so many times, and so many units, in an hour; `retry_after` is in seconds."""
+
+
+class TooManyUnits(EcshopError, code="order.too_many_units", status=409, example={"limit": 10, "product_id": 1}):
+    """More of a product than one order may have; `limit` is how many it may."""
+
+
 @runtime_checkable
 class OrderClient(Protocol):
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str | None = None) -> Order:
         """All lines or none; the same key places the same order once and answers the same again.
 
         Raises `ProductNotFound`, `ProductDiscontinued`, `InsufficientStock`, `MixedCurrencies`, `TotalTooLarge`,
-        `PriceChanged`, `OrderExpired` or `IdempotencyKeyReused`.
+        `PriceChanged`, `OrderExpired`, `IdempotencyKeyReused`, `QuotaExceeded` or `TooManyUnits`.
         """
         ...
 

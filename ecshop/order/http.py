@@ -30,7 +30,9 @@ from ecshop.order.contract import (
     OrderNotConfirmed,
     OrderNotFound,
     PriceChanged,
+    QuotaExceeded,
     Status,
+    TooManyUnits,
     TotalTooLarge,
     WantedLine,
 )
@@ -55,6 +57,8 @@ _REFUSALS = (
     TotalTooLarge,
     OrderExpired,
     IdempotencyKeyReused,
+    QuotaExceeded,
+    TooManyUnits,
 )
 
 

@@ -17,6 +17,7 @@ from ecshop.kernel.db.database import Database
 from ecshop.order import records
 from ecshop.order.contract import OrderClient
 from ecshop.order.http import OrderController
+from ecshop.order.quotas import NO_BOUNDS, Bounds
 from ecshop.order.service import OrderService
 from ecshop.product.contract import ProductClient
 from ecshop.stock.contract import StockClient
@@ -26,9 +27,15 @@ SUBSCRIPTIONS: Final[Mapping[type[Event], Handler]] = {ReservationExpired: recor
 
 
 def build(
-    db: Database, product: ProductClient, stock: StockClient, *, quote_seconds: float, clock: Clock = now
+    db: Database,
+    product: ProductClient,
+    stock: StockClient,
+    *,
+    quote_seconds: float,
+    bounds: Bounds = NO_BOUNDS,
+    clock: Clock = now,
 ) -> Context[OrderClient]:
-    service = OrderService(db, product, stock, quote_seconds=quote_seconds, clock=clock)
+    service = OrderService(db, product, stock, quote_seconds=quote_seconds, bounds=bounds, clock=clock)
     provide = {"order": Provide(lambda: service, sync_to_thread=False)}
     return Context(
         "order",

@@ -37,6 +37,7 @@ from ecshop.order.contract import (
     TotalTooLarge,
 )
 from ecshop.order.holds import Hold, Holds
+from ecshop.order.quotas import NO_BOUNDS, Bounds, Quotas
 from ecshop.product.contract import ProductClient, Quote
 from ecshop.stock.contract import Line, ReservationConflict, ReservationReleased, StockClient
 
@@ -50,10 +51,17 @@ class OrderService:
     """Satisfies `OrderClient`: inside one process the service is the client."""
 
     def __init__(
-        self, db: Database, product: ProductClient, stock: StockClient, *, quote_seconds: float, clock: Clock = now
+        self,
+        db: Database,
+        product: ProductClient,
+        stock: StockClient,
+        *,
+        quote_seconds: float,
+        bounds: Bounds = NO_BOUNDS,
+        clock: Clock = now,
     ) -> None:
         self._db, self._product, self._quote_seconds, self._clock = db, product, quote_seconds, clock
-        self._holds = Holds(db, stock)
+        self._holds, self._quotas = Holds(db, stock), Quotas(db, bounds, clock)
         self.outcomes: Counter[str] = Counter()
         """How often what was asked for came to which status, or was refused by which code."""
 
@@ -113,6 +121,16 @@ class OrderService:
 
     async def _place(self, order_id: UUID, actor: Actor, new: NewOrder, fingerprint: bytes | None) -> Order:
         annotate(order_id=order_id)
+        await self._quotas.take(actor, new)
+        is_placed = False
+        try:
+            order = await self._place_counted(order_id, actor, new, fingerprint)
+            is_placed = True
+        finally:
+            self._quotas.end(actor, new, is_placed=is_placed)
+        return order
+
+    async def _place_counted(self, order_id: UUID, actor: Actor, new: NewOrder, fingerprint: bytes | None) -> Order:
         quoted_at = time.monotonic()
         order = await self._draft(order_id, actor, new)
         hold = await self._reserve(order_id, new)

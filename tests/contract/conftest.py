@@ -114,6 +114,9 @@ async def doors(
             synchronous="NORMAL",
             client_secret=SECRET,
             client_secrets=f"order:{SECRET}",
+            hourly_orders=0,
+            hourly_units=0,
+            line_units=0,
         )
         yield await (_together(stack, settings) if request.param == "local" else _apart(stack, settings))
 
