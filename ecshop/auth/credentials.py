@@ -12,7 +12,7 @@ from msgspec.structs import force_setattr
 from precis_i18n import get_profile
 
 from ecshop.kernel.validation import Wrong
-from ecshop.kernel.words import key_of
+from ecshop.kernel.words import key_of, refuse_invisible
 
 LONGEST_USER_NAME: Final = 64
 SHORTEST_PASSWORD: Final = 8
@@ -39,6 +39,7 @@ def keep_user_name(struct: Struct, field: str) -> None:
 
     Raises `Wrong`.
     """
+    refuse_invisible(field, getattr(struct, field))
     try:
         name = _USER_NAME.enforce(getattr(struct, field))
     except UnicodeEncodeError as cause:

@@ -32,6 +32,7 @@ from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.db.mapping import struct_of
 from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.telemetry.logs import annotate
 from ecshop.kernel.tokens import JwkSet, audience_of
 from ecshop.kernel.words import key_of
 
@@ -71,8 +72,11 @@ class AuthService:
         name = key_of(login.username)
         self._guesses.begin(name, address)
         account = await self._db.read(_by_name, login.username)
+        if account is not None:
+            annotate(account_id=account.id)
         if not await self._passwords.match(account.password_hash if account else None, login.password) or not account:
             raise InvalidCredentials("user name and password do not belong together")
+        annotate(account_id=account.id, role=account.role)
         self._guesses.succeeded(name, address)
         if self._passwords.is_outdated(account.password_hash):
             await self._db.write(_keep_hash, account.id, await self._passwords.hash(login.password))

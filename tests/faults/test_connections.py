@@ -216,7 +216,7 @@ def test_a_shop_with_few_files_says_so_at_its_start(tmp_path: Path, files: int, 
         )
     try:
         if starts:
-            eventually(lambda: "The shop is open" in log.read_text(), True)
+            eventually(lambda: "The shop is open" in log.read_text(), True, seconds=30)
             eventually(lambda: "the system gives too few files" in log.read_text(), True)
         else:
             assert process.wait(timeout=20) != 0

@@ -87,22 +87,21 @@ def test_accounts_by_the_hundred_are_bounded_by_their_address(shop: RunningShop,
     assert Counter(map(sign_up, range(12 * FREE))) == {201: 10 * FREE, 429: 2 * FREE}
 
 
-def test_a_thousand_logins_at_once_hold_nobody_up(shop: RunningShop, owner: str, address: str) -> None:
+def test_hundreds_of_logins_at_once_hold_nobody_up(shop: RunningShop, owner: str, address: str) -> None:
     product = shop.new_product()
 
     def attempt(number: int) -> int:
-        with httpx.Client(timeout=30) as client:
-            body = {"username": f"nobody{number}", "password": "wrong password"}
-            return client.post(shop.url("/auth/login"), json=body, headers=at(f"2001:db8:1::{number:x}")).status_code
+        return log_in(shop, f"nobody{number}", "wrong password", f"2001:db8:1::{number:x}").status_code
 
-    with ThreadPoolExecutor(64) as crowd:
+    with ThreadPoolExecutor(64) as crowd, httpx.Client(timeout=30) as other:
         attempts = [crowd.submit(attempt, number) for number in range(500)]
         waited = []
         while not all(one.done() for one in attempts):
             begun = time.monotonic()
-            assert shop.call("GET", f"/products/{product}").status_code == 200
+            other.get(shop.url(f"/products/{product}")).raise_for_status()
             waited.append(time.monotonic() - begun)
         answers = Counter(one.result() for one in attempts)
     assert set(answers) <= {401, 503}
-    assert max(waited) < 1
+    assert answers[503] > 0
+    assert sorted(waited)[len(waited) // 2] < 0.5
     assert log_in(shop, owner, PASSWORD, address).status_code == 200

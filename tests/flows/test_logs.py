@@ -68,3 +68,32 @@ def test_where_no_log_is_kept_it_says_how_it_would_be(tmp_path: Path) -> None:
     told = logs(tmp_path, "--order", str(uuid4()))
     assert told.returncode == 1
     assert "ECSHOP_LOG_FOLDER" in told.stderr
+
+
+@pytest.mark.sqlite_only
+def test_what_a_client_makes_up_is_in_no_line(shop: RunningShop) -> None:
+    secret, mark = f"sk-{uuid4().hex}", str(uuid4())
+    shop.call("GET", f"/products/{secret}/{secret}", secret, headers={"x-request-id": mark})
+    shop.call("GET", f"/products?q={secret}", headers={"cookie": secret, "user-agent": secret, "referer": secret})
+    shop.call("POST", "/products", shop.staff, json={secret: secret})
+    last = str(uuid4())
+    shop.call("GET", "/products", headers={"x-request-id": last})
+    output = shop.folder / "output.log"
+    eventually(lambda: last in output.read_text(), True)
+    assert mark in output.read_text()
+    assert secret not in output.read_text()
+
+
+@pytest.mark.sqlite_only
+def test_a_login_is_logged_with_the_account_and_its_role_and_without_its_name(shop: RunningShop) -> None:
+    name, password, marks = f"login-{uuid4()}", "correct horse battery", [str(uuid4()), str(uuid4())]
+    user = shop.call("POST", "/auth/signup", json={"user_name": name, "password": password}).json()
+    for mark, sent in zip(marks, (password, "another password"), strict=True):
+        shop.call("POST", "/auth/login", json={"username": name, "password": sent}, headers={"x-request-id": mark})
+    output = shop.folder / "output.log"
+    eventually(lambda: all(mark in output.read_text() for mark in marks), True)
+    lines = [line for line in output.read_text().splitlines() if any(mark in line for mark in marks)]
+    good, bad = (json.loads(line[line.index("{") :]) for line in lines)
+    assert (good["account_id"], good["role"], good["client"]) == (user["id"], "customer", "127.0.0.1")
+    assert (bad["account_id"], bad["code"], "role" in bad) == (user["id"], "auth.invalid_credentials", False)
+    assert name not in output.read_text()

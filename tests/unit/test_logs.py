@@ -45,6 +45,26 @@ def disk() -> Iterator[Disk]:
     disk.moves.set()
 
 
+def test_a_terminal_obeys_nothing_that_was_sent_from_outside(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal:
+        buffer = disk
+
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    configure_logging()
+    try:
+        structlog.get_logger("test").info("request", path="/\x1b]0;owned\x07\x9b31m", name="a\nb")
+        eventually(lambda: b"owned" in disk.written, True)
+        line = disk.written
+        assert b"/\\x1b]0;owned\\x07\\x9b31m" in line
+        assert b"a\\x0ab" in line
+        assert b"\x1b]0;" not in line
+    finally:
+        structlog.reset_defaults()
+
+
 def test_a_log_that_cannot_be_written_costs_lines_and_nothing_else(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     class Output:
         buffer = disk

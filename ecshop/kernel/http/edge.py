@@ -94,7 +94,7 @@ class Edge:
             if not status:
                 await _send_problem(Unavailable(self._why_cancelled(until)), own_id, answer)
         except Exception as error:
-            log.error(FAILED, path=scope["path"], request_id=own_id, exc_info=error)
+            log.error(FAILED, route=inside.get("path_template", _NO_ROUTE), request_id=own_id, exc_info=error)
             if status:
                 raise
             await _send_problem(Internal(), own_id, answer)
@@ -105,7 +105,7 @@ class Edge:
             request_id.reset(id_before)
             request_fields.reset(fields_before)
             seconds, route = time.perf_counter() - started, inside.get("path_template", _NO_ROUTE)
-            log_request(scope, status, seconds, own_id, own_fields)
+            log_request(scope, route, status, seconds, own_id, own_fields)
             if span.context:
                 _end(span, scope, route, status or ClientGone.status, own_id, own_fields)
             if self._observe:
@@ -166,7 +166,11 @@ def _end(span: Span, scope: Any, route: str, status: int, own_id: str, fields: M
     """Under the names of OpenTelemetry's semantic conventions, where these have one."""
     span.name(f"{scope['method']} {route}".rstrip())
     told = {f"ecshop.{name}": str(fields[name]) for name in ("order_id", "code") if name in fields}
-    of_http = {"http.request.method": scope["method"], "http.response.status_code": status, "url.path": scope["path"]}
+    of_http = {
+        "http.request.method": scope["method"],
+        "http.response.status_code": status,
+        "url.path": scope["path"] if route else "",
+    }
     span.note({**of_http, "http.route": route, "ecshop.request_id": own_id, **told})
     span.end(str(status) if status >= SERVER_ERROR else "")
 

@@ -24,13 +24,15 @@ def request_id_of(scope: Scope) -> str:
     return given if given is not None and _SANE_ID.fullmatch(given) else str(uuid7())
 
 
-def log_request(scope: Any, status: int, seconds: float, request_id: str, fields: Mapping[str, Any]) -> None:
-    """`status` is 0 for a request that got no answer."""
+def log_request(
+    scope: Any, route: str, status: int, seconds: float, request_id: str, fields: Mapping[str, Any]
+) -> None:
+    """`status` is 0 for a request that got no answer. A path without a route is the client's own word, and not told."""
     client = scope.get("client")
     log.info(
         "request",
         method=scope["method"],
-        path=scope["path"][:LONGEST_PATH],
+        path=scope["path"][:LONGEST_PATH] if route else "",
         status=status or "gone",
         ms=round(seconds * 1000, 1),
         client=client[0] if client else None,

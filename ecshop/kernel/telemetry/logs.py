@@ -28,6 +28,10 @@ request_fields: Final[ContextVar[dict[str, Any] | None]] = ContextVar("request_f
 """What the log line of the request being served says besides; None outside of a request."""
 
 
+_ESCAPED: Final = {number: f"\\x{number:02x}" for number in (*range(0x20), *range(0x7F, 0xA0))}
+"""Control characters (Unicode, Cc)."""
+
+
 def annotate(**fields: Any) -> None:
     """Add fields to the log line of the request being served; without a request it does nothing."""
     known = request_fields.get()
@@ -110,9 +114,15 @@ def _name_its_cause(event: structlog.typing.EventDict) -> None:
 
 
 def _readable(_: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Ids as they are written, where the console would show how Python makes them; and nothing of who asked."""
+    """Ids as they are written, nothing of who asked, and nothing that a terminal would obey."""
     event.pop("client", None)
-    return {name: str(value) if isinstance(value, UUID) else value for name, value in event.items()}
+    return {name: _shown(value) for name, value in event.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    return value.translate(_ESCAPED) if isinstance(value, str) else value
 
 
 class _Forwarding(logging.Handler):
