@@ -15,6 +15,7 @@ from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.validation import rule
 from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.order.contract import (
     DEFAULT_CANCELLATION,
@@ -46,7 +47,9 @@ IdempotencyKey = Annotated[
         name="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="Chosen by the client, one for each order: a repeat with it answers the same and orders nothing.",
+        pattern=rule(r"^[!-~]*(?![\s\S])", "of visible ASCII"),
+        description="Chosen by the client, one for each order: a repeat with it answers the same and orders nothing. "
+        "With or without quotes it is the same.",
     ),
 ]
 _REFUSALS = (
@@ -77,7 +80,7 @@ class OrderController(Controller):
         idempotency_key: IdempotencyKey = None,
     ) -> Order:
         """All lines or none. Send an Idempotency-Key, and a repeat after a lost answer is safe."""
-        return await order.place(request.user, data, idempotency_key)
+        return await order.place(request.user, data, _unquoted(idempotency_key))
 
     @post(
         "/order",
@@ -92,7 +95,8 @@ class OrderController(Controller):
         idempotency_key: IdempotencyKey = None,
     ) -> OneLineOrder:
         """`POST /order?product_id=1&quantity=5`, without a body."""
-        placed = await order.place(request.user, NewOrder((WantedLine(product_id, quantity),)), idempotency_key)
+        new = NewOrder((WantedLine(product_id, quantity),))
+        placed = await order.place(request.user, new, _unquoted(idempotency_key))
         return _with_its_line(placed)
 
     @get("/orders", **operation("List orders", InvalidCursor, role=Role.CUSTOMER))
@@ -150,6 +154,12 @@ def _with_its_line(placed: Order) -> OneLineOrder:
     [line] = placed.lines
     whole = {name: getattr(placed, name) for name in placed.__struct_fields__}
     return OneLineOrder(**whole, product_id=line.product_id, quantity=line.quantity, order_at=placed.placed_at)
+
+
+def _unquoted(key: str | None) -> str | None:
+    """A string of a structured field (RFC 9651, section 3.3.3) and a bare word are the same key."""
+    is_quoted = key is not None and len(key) > len('""') and key[0] == key[-1] == '"'
+    return key[1:-1] if key is not None and is_quoted else key
 
 
 class HttpOrderClient:

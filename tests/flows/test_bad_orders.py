@@ -119,7 +119,7 @@ def test_a_cancellation_that_is_not_one_is_refused(shop: RunningShop, content: s
 
 
 @pytest.mark.parametrize("path", ["/orders", "/order?product_id=PRODUCT&quantity=1"])
-@pytest.mark.parametrize("key", ["", "x" * 256, "x" * 10_000], ids=ids)
+@pytest.mark.parametrize("key", ["", "x" * 256, "x" * 10_000, "two words", "tab\there"], ids=ids)
 def test_an_idempotency_key_that_is_not_one_is_refused(shop: RunningShop, path: str, key: str) -> None:
     with untouched(shop) as target:
         headers = {**JSON, "idempotency-key": key}

@@ -56,6 +56,13 @@ def test_a_repeat_with_the_same_key_answers_the_same_and_orders_nothing(shop: Ru
     eventually(lambda: shop.units(product), (3, 0))
 
 
+def test_a_key_in_quotes_is_the_same_as_without(shop: RunningShop) -> None:
+    product, key = shop.new_product(stock=5), str(uuid4())
+    first, again = (place(shop, {product: 2}, **{"idempotency-key": sent}) for sent in (key, f'"{key}"'))
+    assert first.json() == again.json()
+    eventually(lambda: shop.units(product), (3, 0))
+
+
 def test_a_repeat_is_answered_even_when_the_product_is_sold_out_by_now(shop: RunningShop) -> None:
     product, key = shop.new_product(stock=2), {"idempotency-key": str(uuid4())}
     first = place(shop, {product: 2}, **key)
