@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -31,6 +32,7 @@ from ecshop.auth.passwords import Passwords
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.db.mapping import struct_of
+from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.telemetry.logs import annotate
 from ecshop.kernel.tokens import JwkSet, audience_of
@@ -79,7 +81,8 @@ class AuthService:
         annotate(account_id=account.id, role=account.role)
         self._guesses.succeeded(name, address)
         if self._passwords.is_outdated(account.password_hash):
-            await self._db.write(_keep_hash, account.id, await self._passwords.hash(login.password))
+            with suppress(Unavailable):  # the next login tries again
+                await self._db.write(_keep_hash, account.id, await self._passwords.hash(login.password))
         key = await self._keys.current()
         token = key.token_for_user(account.id, Role(account.role), self._token_seconds)
         return Token(token, int(self._token_seconds))

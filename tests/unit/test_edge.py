@@ -32,19 +32,19 @@ class Exchange:
     def __init__(self, method: str = "GET", received: Sequence[dict[str, Any]] = ()) -> None:
         self._received = [*received]
         self.sent: list[Any] = []
-        self.seconds, self.most = 10.0, 1
+        self.seconds = 10.0
         self.scope: Any = {"type": "http", "method": method, "path": "/tea", "headers": [(b"x-request-id", b"r-1")]}
 
     async def through(self, app: Any) -> list[Any]:
         """Returns what was logged."""
         with capture_logs() as logs:
-            await Edge(app, self.seconds, self.most)(self.scope, self._receive, self._send)
+            await Edge(app, self.seconds, 1000)(self.scope, self.hears, self.sends)
         return logs
 
-    async def _receive(self) -> Any:
+    async def hears(self) -> Any:
         return self._received.pop(0)
 
-    async def _send(self, message: Any) -> None:
+    async def sends(self, message: Any) -> None:
         self.sent.append(message)
 
 
@@ -61,6 +61,30 @@ async def test_an_error_that_nobody_handled_is_a_problem_with_the_request_id_and
     assert (b"x-request-id", b"r-1") in start["headers"]
     assert (failed["log_level"], type(failed["exc_info"])) == ("error", ZeroDivisionError)
     assert (request["status"], request["code"], request["request_id"]) == (500, "internal", "r-1")
+
+
+async def test_on_top_of_what_is_served_nothing_new_is_begun_but_health_is_told() -> None:
+    released = asyncio.Event()
+    begun: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.append(scope["path"])
+        await released.wait()
+        await send({**START})
+        await send({**BODY})
+
+    edge = Edge(app, 10, 2)
+    exchanges = [Exchange() for _ in range(4)]
+    exchanges[3].scope["path"] = "/health/live"
+    served = [asyncio.create_task(edge(one.scope, one.hears, one.sends)) for one in exchanges]
+    await asyncio.wait([served[2]], timeout=5)
+    start, body = exchanges[2].sent
+    assert (start["status"], json.loads(body["body"])["code"]) == (503, "aborted")
+    assert (b"retry-after", b"1") in start["headers"]
+    assert begun == ["/tea", "/tea", "/health/live"]
+    released.set()
+    await asyncio.gather(*served)
+    assert [one.sent[0]["status"] for one in exchanges] == [200, 200, 503, 200]
 
 
 async def test_an_error_in_the_middle_of_an_answer_goes_on_to_the_server() -> None:
