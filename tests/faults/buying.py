@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from collections.abc import Callable
 from typing import Final
 
 import httpx
 from sqlalchemy import select
 
+from bench.meanwhile import meanwhile
 from bench.persistent import buy_for_certain, with_stock
 from ecshop.auth.keys import SigningKey
 from ecshop.kernel.db.engine import DatabaseUnusable
@@ -23,14 +24,15 @@ SETTLED_WITHIN = 100
 """Seconds: on Pub/Sub receipts that a dead relay had taken come again after their lease."""
 
 
-def no_order_is_lost_or_doubled(address: str, key: SigningKey, settings: Settings, faults: Future[None]) -> None:
-    """Buyers order until the faults are over; all of them are told in the end, and it is so."""
+def no_order_is_lost_or_doubled(address: str, key: SigningKey, settings: Settings, faults: Callable[[], None]) -> None:
+    """Buyers order while the faults happen; all of them are told in the end, and it is so."""
     products, before = with_stock(address, key, 10, _UNITS), _orders(settings)
     told: list[str] = []
-    while not faults.done():
-        answers = buy_for_certain(address, key, products, BUYERS)
-        assert [answer.text for answer in answers if answer.is_error] == []
-        told += [answer.json()["id"] for answer in answers]
+    with meanwhile(faults) as happening:
+        while not happening.done():
+            answers = buy_for_certain(address, key, products, BUYERS)
+            assert [answer.text for answer in answers if answer.is_error] == []
+            told += [answer.json()["id"] for answer in answers]
     all_books_agree(settings)
     kept = _orders(settings) - before
     assert (set(told) - kept, kept - set(told), len(told)) == (set(), set(), len(kept))

@@ -12,7 +12,6 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from bench.meanwhile import meanwhile
 from bench.postgres import NoPostgres, Postgres, four_databases
 from entrypoints.signing_keys import key_of
 from tests.faults.buying import no_order_is_lost_or_doubled
@@ -52,9 +51,8 @@ def test_no_order_is_lost_or_doubled_when_the_server_crashes(tmp_path: Path) -> 
         with (
             four_databases("") as postgres,
             shop_together(tmp_path, ECSHOP_DATABASE_URL=postgres.setting) as shop,
-            meanwhile(Crashing(postgres).work) as crashing,
         ):
             address = shop.url("/order").removesuffix("/order")
-            no_order_is_lost_or_doubled(address, key_of(shop.settings), shop.settings, crashing)
+            no_order_is_lost_or_doubled(address, key_of(shop.settings), shop.settings, Crashing(postgres).work)
     except NoPostgres as reason:
         pytest.skip(str(reason))
