@@ -10,7 +10,6 @@ from ecshop.kernel.telemetry.logs import configure_logging
 from entrypoints.compose import compose
 from entrypoints.contexts import ALL
 from entrypoints.environment import read_settings
-from entrypoints.private_files import make_none_for_others
 from entrypoints.shop import Shop
 from entrypoints.tracing import name_of, tracing
 
@@ -42,7 +41,7 @@ async def _live(shop: Shop, receive: LifeSpanReceive, send: LifeSpanSend) -> Non
 
 
 try:
-    make_none_for_others()
+    os.umask(0o077)
     settings = read_settings(os.environ)
     configure_logging(settings.log_form, project=settings.google_cloud_project)
     app = starting_with_its_server(compose(settings))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,11 +16,6 @@ from entrypoints.settings import Settings
 log = structlog.get_logger("files")
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-
-
-def make_none_for_others() -> None:
-    """Whatever this process makes from now on."""
-    os.umask(_OTHERS)
 
 
 def close_to_others(settings: Settings, contexts: Iterable[str]) -> None:

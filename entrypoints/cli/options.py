@@ -14,7 +14,6 @@ import rich_click as click
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.telemetry.logs import configure_logging
 from entrypoints.environment import read_settings
-from entrypoints.private_files import make_none_for_others
 from entrypoints.settings import LOG_SUFFIX, Settings
 
 P = ParamSpec("P")
@@ -49,7 +48,6 @@ def settings_of(process: str = "", **options: Any) -> Settings:
 
     Raises `BadSetting`.
     """
-    make_none_for_others()
     settings = read_settings(os.environ, **options)
     kept_in = Path(settings.log_folder) / f"{process}{LOG_SUFFIX}" if process and settings.log_folder else None
     configure_logging(settings.log_form, project=settings.google_cloud_project, kept_in=kept_in)

@@ -22,6 +22,8 @@ FILES: Final = {
     "favicon.svg": "/favicon.ico",
 }
 """By name, where the one-process shop serves them."""
+_FOR_ALL: Final = 0o644
+"""Whoever serves them works as another user."""
 
 
 def write_docs(folder: Path) -> list[Path]:
@@ -39,5 +41,7 @@ async def _write(folder: Path, http: AsyncClient) -> list[Path]:
             file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes((await http.get(path)).raise_for_status().content)
+            file.parent.chmod(_FOR_ALL | 0o111)
+            file.chmod(_FOR_ALL)
             written.append(file)
     return written

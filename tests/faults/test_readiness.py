@@ -78,6 +78,7 @@ def test_what_is_published_and_not_heard_is_counted(tmp_path: Path) -> None:
     with shop_apart(tmp_path) as shop:
         product = shop.new_product(stock=5)
         order = shop.order(product, 1).raise_for_status().json()["id"]
+        eventually(lambda: shop.units(product), (4, 0))
         eventually(lambda: _metric(shop, "ecshop_outbox_events", state="published"), 0)
         shop.server.signal("stock", signal.SIGSTOP)
         shop.call("POST", f"/orders/{order}/cancel", shop.customer).raise_for_status()
