@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import resource
+from collections.abc import Iterable
 from itertools import islice
+from operator import itemgetter
 from typing import Final, NamedTuple, Protocol, cast
 
 import structlog
@@ -61,8 +63,8 @@ class Bounds(NamedTuple):
 class Connection(Protocol):
     """A client's."""
 
-    def waited(self, moment: float) -> float:
-        """For how many seconds it has been open without a request that could be answered; 0 where there is one."""
+    def waited(self, moment: float) -> float | None:
+        """For how many seconds it has been seen without a request that could be answered; None where there is one."""
         ...
 
     def look(self, moment: float) -> None:
@@ -91,12 +93,16 @@ class Connections(ServerState):
             return True
         moment = asyncio.get_running_loop().time()
         self._say(moment)
-        others = (one for one in islice(self._all, _SAMPLE) if one is not new)
-        idlest = max(others, key=lambda one: one.waited(moment))
-        if not idlest.waited(moment):
+        waiting = [(waited, one) for one in self._some if one is not new and (waited := one.waited(moment)) is not None]
+        if not waiting:
             return False
+        _, idlest = max(waiting, key=itemgetter(0))
         idlest.drop()
         return True
+
+    @property
+    def _some(self) -> Iterable[Connection]:
+        return islice(self._all, _SAMPLE)
 
     @property
     def _all(self) -> set[Connection]:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ecshop.kernel.http.safety import ALWAYS, NO_STORE, NOTHING, OWN_PAGE
+from ecshop.kernel.http.safety import NO_REFERRER, NO_STORE, NOSNIFF, NOTHING, OWN_PAGE
 from entrypoints.contexts import CONTEXTS, NAMES
 from entrypoints.settings import BadSetting
 
@@ -84,8 +84,8 @@ def nginx_conf(gateway: Gateway) -> str:
         patience=f"{gateway.request_seconds + _MARGIN:g}",
         front=_FRONT,
         shared=_SHARED,
-        nosniff=ALWAYS["x-content-type-options"],
-        referrer_policy=ALWAYS["referrer-policy"],
+        nosniff=NOSNIFF,
+        referrer_policy=NO_REFERRER,
         nothing=NOTHING,
         own_page=OWN_PAGE,
         no_store=NO_STORE,

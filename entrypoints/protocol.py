@@ -16,14 +16,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from ecshop.kernel.errors import Aborted, EcshopError, HeadTooLarge, MalformedRequest, RequestTooSlow
 from ecshop.kernel.http.edge import DEADLINE
 from ecshop.kernel.http.problems import MEDIA_TYPE, RETRY_AFTER, to_problem
-from ecshop.kernel.http.safety import ALWAYS, NO_STORE, NOTHING
+from ecshop.kernel.http.safety import NO_STORE, NOSNIFF, NOTHING
 from entrypoints.connections import Connections
 
 log = structlog.get_logger("http")
 
-_SAFETY: Final = "".join(
-    f"{name}: {value}\r\n"
-    for name, value in {**ALWAYS, "content-security-policy": NOTHING, "cache-control": NO_STORE}.items()
+_SAFETY: Final = (
+    f"x-content-type-options: {NOSNIFF}\r\ncontent-security-policy: {NOTHING}\r\ncache-control: {NO_STORE}\r\n"
 )
 _LARGEST_HEAD: Final = 16 * 1024  # bytes
 _MOST_HEADERS: Final = 100
@@ -83,7 +82,9 @@ class ProblemProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._all = server_state
         self._last: RequestResponseCycle | None = None
-        self._phase, self._since = Phase.HEAD, self.loop.time()
+        self._whole: object = None
+        self._seen: tuple[Phase, object] = (Phase.HEAD, None)
+        self._since = self.loop.time()
         self._unparsed = 0
         self._is_refused = False
         self._stalled_since: float | None = None
@@ -96,10 +97,8 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """A head, and whatever else is no body, is parsed up to its bound: what follows is not even looked at."""
-        for start in range(0, len(data), _LARGEST_HEAD):
-            if self._is_refused or self.transport.is_closing():
-                return
-            some = data[start : start + _LARGEST_HEAD] if len(data) > _LARGEST_HEAD else data
+        while data and not self._is_refused and not self.transport.is_closing():
+            some, data = data[:_LARGEST_HEAD], data[_LARGEST_HEAD:]
             self._unparsed += len(some)
             super().data_received(some)
             if self._unparsed >= _LARGEST_HEAD:
@@ -113,13 +112,14 @@ class ProblemProtocol(HttpToolsProtocol):
         is_reading = self.scope is not self.cycle.scope
         return self.cycle.response_complete and not is_reading and not self.transport.is_closing()
 
-    def waited(self, moment: float) -> float:
-        return 0.0 if self._phase is Phase.ANSWER else moment - self._since
+    def waited(self, moment: float) -> float | None:
+        seen = self._phase, self.scope
+        if self._is_paused or seen[0] is not self._seen[0] or seen[1] is not self._seen[1]:
+            self._seen, self._since = seen, moment
+        return None if seen[0] is Phase.ANSWER else moment - self._since
 
     def look(self, moment: float) -> None:
-        if self._is_paused:
-            self._since = moment
-        bounds, waited = self._all.bounds, self.waited(moment)
+        bounds, waited = self._all.bounds, self.waited(moment) or 0.0
         if self._is_stalled(moment):
             self.transport.abort()
         elif self._phase is Phase.HEAD and waited > bounds.head_seconds:
@@ -143,51 +143,44 @@ class ProblemProtocol(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete and DEADLINE in self.cycle.scope:
             cast(Any, self.cycle.scope)[DEADLINE].shorten(0)
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._enter(Phase.HEAD)
-
     def on_headers_complete(self) -> None:
         self._unparsed = 0
         if len(self.headers) > _MOST_HEADERS:
-            self._refuse(HeadTooLarge())
-        if self._is_refused:
-            return
-        self._enter(Phase.BODY)
+            raise HeadTooLarge
         super().on_headers_complete()
         if self._all.is_draining:
             self._end_with(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         self._unparsed = 0
-        if not self._is_refused:
-            super().on_body(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self._is_refused:
-            return
+        self._whole = self.scope
         super().on_message_complete()
-        self._enter(Phase.IDLE if self.cycle.response_complete else Phase.ANSWER)
-
-    def on_response_complete(self) -> None:
-        if self._phase is Phase.ANSWER and not self.pipeline:
-            self._enter(Phase.IDLE)
-        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._give_up()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(MalformedRequest("the request is not HTTP as RFC 9112 has it"))
+        """What the parser, or a look at what it found, has refused."""
+        is_long = self.headers is not None and len(self.headers) > _MOST_HEADERS
+        self._refuse(HeadTooLarge() if is_long else MalformedRequest("the request is not HTTP as RFC 9112 has it"))
+
+    @property
+    def _phase(self) -> Phase:
+        """Of the request that came last."""
+        if self.cycle is None or self.cycle.scope is not self.scope:
+            return Phase.HEAD
+        if self._whole is not self.scope:
+            return Phase.BODY
+        return Phase.IDLE if self.cycle.response_complete else Phase.ANSWER
 
     @property
     def _is_paused(self) -> bool:
         """Whether it is us who do not read."""
         return self.flow is not None and self.flow.read_paused
-
-    def _enter(self, phase: Phase) -> None:
-        self._phase, self._since = phase, self.loop.time()
 
     def _is_stalled(self, moment: float) -> bool:
         """Whether the client has not read what it was sent for as long as it might take to send a body."""

@@ -18,28 +18,30 @@ OWN_PAGE: Final = (
 )
 """For a page of ours: Swagger UI writes styles into its elements, and has its pictures in them."""
 NO_STORE: Final = "no-store"
-ALWAYS: Final = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+NOSNIFF: Final = "nosniff"
+NO_REFERRER: Final = "no-referrer"
+"""Of pages: data leads nowhere, and each header costs."""
 HTTPS_ONLY: Final = "max-age=63072000"
 """Two years, as browsers' preload lists want it (RFC 6797)."""
 
-_ALWAYS: Final = [(name.encode(), value.encode()) for name, value in ALWAYS.items()]
-_NOTHING: Final = (b"content-security-policy", NOTHING.encode())
-_OWN_PAGE: Final = (b"content-security-policy", OWN_PAGE.encode())
+_NOSNIFF: Final = (b"x-content-type-options", NOSNIFF.encode())
+_FOR_DATA: Final = [(b"content-security-policy", NOTHING.encode())]
+_FOR_PAGES: Final = [(b"content-security-policy", OWN_PAGE.encode()), (b"referrer-policy", NO_REFERRER.encode())]
 _NO_STORE: Final = (b"cache-control", NO_STORE.encode())
 _HTTPS_ONLY: Final = (b"strict-transport-security", HTTPS_ONLY.encode())
 
 
 def with_safety(headers: Headers, request_id: str, scheme: str) -> list[tuple[bytes, bytes]]:
     """An answer's, its id, and these; what says itself how long it may be kept is left so."""
-    policy, kept = _NOTHING, _NO_STORE
-    for pair in headers:
-        if pair[0] == b"cache-control":
-            kept = pair
-        elif pair[0] == b"content-type" and pair[1].startswith(b"text/html"):
-            policy = _OWN_PAGE
-    safe = [*headers, (b"x-request-id", request_id.encode()), *_ALWAYS, policy]
-    if kept is _NO_STORE:
-        safe.append(kept)
+    fitting, is_kept = _FOR_DATA, False
+    for name, value in headers:
+        if name == b"cache-control":
+            is_kept = True
+        elif name == b"content-type" and value.startswith(b"text/html"):
+            fitting = _FOR_PAGES
+    safe = [*headers, (b"x-request-id", request_id.encode()), _NOSNIFF, *fitting]
+    if not is_kept:
+        safe.append(_NO_STORE)
     if scheme == "https":
         safe.append(_HTTPS_ONLY)
     return safe
