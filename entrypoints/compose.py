@@ -68,9 +68,11 @@ def compose(
                 databases["auth"],
                 key_in_use(settings, databases["auth"]),
                 token_seconds=settings.token_seconds,
+                session_days=settings.session_days,
                 free_guesses=settings.free_guesses,
                 secrets=settings.secrets(),
                 grants=GRANTS,
+                clock=clock,
             ),
         )
     elif auth is None:
@@ -107,7 +109,7 @@ def compose(
         placed,
         Clients(auth, product, stock, order),
         bus,
-        Verifier(auth.jwks, callees=here),
+        Verifier(auth.jwks, callees=here, ended=auth.ended_sessions),
         neighbours,
         identity.admit,
         request_seconds=settings.request_seconds,

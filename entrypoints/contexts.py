@@ -33,7 +33,7 @@ class ContextEntry:
 
 
 CONTEXTS: Final = (
-    ContextEntry("auth", 8000, "magenta", ("auth", ".well-known")),
+    ContextEntry("auth", 8000, "magenta", ("auth", "users", ".well-known")),
     ContextEntry("product", 8001, "green", ("products", "categories")),
     ContextEntry("stock", 8002, "yellow", ("stock",)),
     ContextEntry("order", 8003, "cyan", ("orders", "order")),

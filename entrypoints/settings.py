@@ -95,7 +95,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many units of a product an order of a customer may have."""
     retention_hours: Annotated[float, Meta(ge=0.01, le=10_000)] = 72
     """How long an event is kept that every listener has applied; the listeners remember it for twice as long."""
-    token_seconds: Annotated[int, Meta(ge=1, le=LONGEST_LIFE)] = 3600
+    token_seconds: Annotated[int, Meta(ge=1, le=LONGEST_LIFE)] = 300
+    session_days: Annotated[int, Meta(ge=1, le=365)] = 30
     free_guesses: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
     """Wrong passwords of an account before the next attempt has to wait; of an address ten times as many."""
     log: LogForm = "auto"

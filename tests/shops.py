@@ -28,6 +28,7 @@ from tests.waiting import eventually
 
 _PREFIXES = {
     "/auth": "auth",
+    "/users": "auth",
     "/.well-known": "auth",
     "/products": "product",
     "/categories": "product",

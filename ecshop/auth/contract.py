@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Protocol, runtime_checkable
+from typing import Annotated, Literal, NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ecshop.auth.credentials import (
     LONGEST_PASSWORD,
@@ -15,6 +15,7 @@ from ecshop.auth.credentials import (
     check_password,
     keep_user_name,
 )
+from ecshop.kernel.ended_sessions import EndedSessions
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet
@@ -66,6 +67,22 @@ class User(Struct, frozen=True):
     user_name: Annotated[str, Meta(examples=["aoi"])]
     role: Role
     created_at: datetime
+    disabled: Annotated[bool, Meta(description="Who is cannot log in.")] = False
+
+
+class UserFilter(NamedTuple):
+    """Which users a list has: `q` is what their names begin with."""
+
+    q: str | None = None
+    role: Role | None = None
+    disabled: bool | None = None
+
+
+class UserChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is left out stays as it is. Another role, or being disabled, ends all sessions of the account."""
+
+    role: Role | UnsetType = UNSET
+    disabled: bool | UnsetType = UNSET
 
 
 class Token(Struct, frozen=True):
@@ -75,6 +92,38 @@ class Token(Struct, frozen=True):
     expires_in: int
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the kind of token, no secret
     scope: str = ""
+    refresh_token: Annotated[
+        str | UnsetType, Meta(description="A person's: good for one `POST /auth/refresh`, which brings the next one.")
+    ] = UNSET
+
+
+class Refresh(Struct, frozen=True, forbid_unknown_fields=True):
+    refresh_token: Annotated[str, Meta(max_length=1024, examples=["er_c2Vzc2lvbi1pZC0xNi1iLi4"])]
+    grant_type: Literal["refresh_token"] | None = None
+
+
+class PasswordChange(Struct, frozen=True, forbid_unknown_fields=True):
+    current_password: Annotated[str, Meta(max_length=LONGEST_PASSWORD, examples=["correct horse battery"])]
+    new_password: Password
+
+    def __post_init__(self) -> None:
+        check_password(self, "new_password", "")
+
+
+class SignedIn(Struct, frozen=True):
+    """A session: a login from some device that has not ended."""
+
+    id: UUID
+    begun_at: datetime
+    used_at: Annotated[datetime, Meta(description="When it was refreshed last.")]
+    expires_at: datetime
+    address: Annotated[str, Meta(description="Of its login.", examples=["192.0.2.1"])]
+    agent: Annotated[str, Meta(description="What its client called itself.", examples=["Mozilla/5.0"])]
+    is_current: Annotated[bool, Meta(description="Whether it is the one that asks.")]
+
+
+class Sessions(Struct, frozen=True):
+    items: tuple[SignedIn, ...]
 
 
 class ServiceTokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +142,30 @@ class UserExists(EcshopError, code="auth.user_exists", status=409):
 
 class InvalidCredentials(EcshopError, code="auth.invalid_credentials", status=401):
     """User name and password do not belong together."""
+
+
+class InvalidRefreshToken(EcshopError, code="auth.invalid_refresh_token", status=401):
+    """The session has ended, or the token was used before, which ends it; log in again."""
+
+
+class AccountDisabled(EcshopError, code="auth.account_disabled", status=403):
+    """The password is right, and the account was disabled by the shop."""
+
+
+class WrongPassword(EcshopError, code="auth.wrong_password", status=403):
+    """The current password is another one; nothing was changed."""
+
+
+class NoSession(EcshopError, code="auth.no_session", status=409):
+    """The token was made without a login: there is no session that could end."""
+
+
+class SessionNotFound(EcshopError, code="auth.session_not_found", status=404):
+    """You have no session of that id, or it has ended."""
+
+
+class OwnAccount(EcshopError, code="auth.own_account", status=409):
+    """Nobody takes his own role away, or disables himself: another admin does, or the command line."""
 
 
 class TooManyAttempts(EcshopError, code="auth.too_many_attempts", status=429, example={"retry_after": 8}):
@@ -123,4 +196,8 @@ class AuthClient(Protocol):
 
     async def me(self, actor: Actor) -> User:
         """Raises `UserNotFound`."""
+        ...
+
+    async def ended_sessions(self, since: datetime | None) -> EndedSessions:
+        """Those that ended since then, and without it all whose access tokens could still be good."""
         ...

@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
 
-from litestar import Controller, Request, get, post
+from litestar import Controller, Request, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from ecshop.auth.contract import (
+    AccountDisabled,
     GrantRefused,
     InvalidClient,
     InvalidCredentials,
+    InvalidRefreshToken,
     Login,
     NewUser,
+    NoSession,
+    OwnAccount,
+    PasswordChange,
+    Refresh,
     ServiceTokenRequest,
+    SessionNotFound,
+    Sessions,
     Token,
     TooManyAttempts,
     User,
+    UserChange,
     UserExists,
+    UserFilter,
     UserNotFound,
+    WrongPassword,
 )
+from ecshop.auth.models import LONGEST_ADDRESS, LONGEST_AGENT
 from ecshop.auth.service import AuthService
-from ecshop.kernel.http.headers import client_of
+from ecshop.auth.sessions import Visitor
+from ecshop.kernel.ended_sessions import EndedSessions
+from ecshop.kernel.errors import InvalidCursor
+from ecshop.kernel.http.headers import client_of, header
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
+from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.http.strict import FORM, JSON
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet
+from ecshop.kernel.values import Page
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -43,14 +62,67 @@ class AuthController(Controller):
     @post(
         "/auth/login",
         status_code=200,
-        **operation("Log in", InvalidCredentials, TooManyAttempts, *BODY_ERRORS, accepts=(FORM, JSON)),
+        **operation("Log in", InvalidCredentials, AccountDisabled, TooManyAttempts, *BODY_ERRORS, accepts=(FORM, JSON)),
     )
     async def log_in(self, auth: NamedDependency[AuthService], request: AnyRequest, data: JSONBody[Login]) -> Token:
         """Send the access token with each request: `Authorization: Bearer <access_token>`.
 
         After some wrong passwords each further attempt has to wait longer.
         """
-        return await auth.log_in(data, address=client_of(request.scope))
+        return await auth.log_in(data, _visitor(request))
+
+    @post(
+        "/auth/refresh",
+        status_code=200,
+        **operation("Stay logged in", InvalidRefreshToken, *BODY_ERRORS, accepts=(FORM, JSON)),
+    )
+    async def refresh(self, auth: NamedDependency[AuthService], data: JSONBody[Refresh]) -> Token:
+        """Brings a new access token and the next refresh token; the one that was sent is used up.
+
+        Within ten seconds it brings the same again. Later it ends the session: somebody else has the token too.
+        """
+        return await auth.refresh(data.refresh_token)
+
+    @post("/auth/logout", status_code=204, **operation("Log out", NoSession, role=Role.CUSTOMER))
+    async def log_out(
+        self,
+        auth: NamedDependency[AuthService],
+        request: Request[Actor, Any, Any],
+        everywhere: Annotated[bool, QueryParameter(description="End all sessions of the account.")] = False,
+    ) -> None:
+        """The session's access tokens are refused everywhere within five seconds."""
+        await auth.log_out(request.user, everywhere=everywhere)
+
+    @post(
+        "/auth/password",
+        status_code=204,
+        **operation(
+            "Change the password", WrongPassword, TooManyAttempts, UserNotFound, *BODY_ERRORS, role=Role.CUSTOMER
+        ),
+    )
+    async def change_password(
+        self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any], data: JSONBody[PasswordChange]
+    ) -> None:
+        """All sessions of the account end, but for the one that asks."""
+        await auth.change_password(request.user, data, address=client_of(request.scope))
+
+    @get("/auth/sessions", **operation("List your sessions", role=Role.CUSTOMER))
+    async def list_sessions(self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any]) -> Sessions:
+        """At most twenty: another login ends the one that was used least lately."""
+        return await auth.sessions_of(request.user)
+
+    @delete("/auth/sessions/{session_id:uuid}", **operation("End a session", SessionNotFound, role=Role.CUSTOMER))
+    async def end_session(
+        self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any], session_id: FromPath[UUID]
+    ) -> None:
+        await auth.end_session(request.user, session_id)
+
+    @get("/auth/ended-sessions", **operation("Which sessions have ended?"))
+    async def ended_sessions(
+        self, auth: NamedDependency[AuthService], since: Annotated[datetime | None, QueryParameter()] = None
+    ) -> EndedSessions:
+        """For whoever verifies tokens: those of these sessions are good no longer. Their ids say nothing else."""
+        return await auth.ended_sessions(since)
 
     @get("/auth/me", **operation("Who am I?", UserNotFound, role=Role.CUSTOMER))
     async def me(self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any]) -> User:
@@ -60,6 +132,45 @@ class AuthController(Controller):
     async def jwks(self, auth: NamedDependency[AuthService]) -> JwkSet:
         """A JSON Web Key Set (RFC 7517)."""
         return await auth.jwks()
+
+
+class UserController(Controller):
+    tags = ("auth",)
+
+    @get("/users", **operation("List users", InvalidCursor, role=Role.STAFF))
+    async def list_users(
+        self,
+        auth: NamedDependency[AuthService],
+        q: Annotated[str | None, QueryParameter(max_length=64, description="How their names begin.")] = None,
+        role: Annotated[Role | None, QueryParameter()] = None,
+        disabled: Annotated[bool | None, QueryParameter()] = None,
+        cursor: Cursor = None,
+        limit: Limit = LIMIT,
+    ) -> Page[User]:
+        return await auth.users(UserFilter(q, role, disabled), cursor, limit)
+
+    @get("/users/{user_id:uuid}", **operation("Get a user", UserNotFound, role=Role.STAFF))
+    async def get_user(self, auth: NamedDependency[AuthService], user_id: FromPath[UUID]) -> User:
+        return await auth.user(user_id)
+
+    @put(
+        "/users/{user_id:uuid}",
+        **operation("Change a user", UserNotFound, OwnAccount, *BODY_ERRORS, role=Role.ADMIN),
+    )
+    async def change_user(
+        self,
+        auth: NamedDependency[AuthService],
+        request: Request[Actor, Any, Any],
+        user_id: FromPath[UUID],
+        data: JSONBody[UserChange],
+    ) -> User:
+        """Another role, or being disabled, ends all sessions of the account. Fields that are left out stay."""
+        return await auth.change_user(request.user, user_id, data)
+
+
+def _visitor(request: AnyRequest) -> Visitor:
+    agent = header(request.scope, b"user-agent") or ""
+    return Visitor(client_of(request.scope)[:LONGEST_ADDRESS], "".join(filter(str.isprintable, agent))[:LONGEST_AGENT])
 
 
 class AuthInternal(Controller):
@@ -85,6 +196,10 @@ class HttpAuthClient:
 
     async def jwks(self) -> JwkSet:
         return await self._call("GET", "/.well-known/jwks.json", JwkSet)
+
+    async def ended_sessions(self, since: datetime | None) -> EndedSessions:
+        params = {} if since is None else {"since": since.isoformat()}
+        return await self._call("GET", "/auth/ended-sessions", EndedSessions, params=params)
 
     async def service_token(self, request: ServiceTokenRequest) -> Token:
         form: dict[str, Any] = {name: getattr(request, name) for name in request.__struct_fields__}

@@ -46,8 +46,10 @@ class SigningKey:
     def jwks(self) -> JwkSet:
         return JwkSet((self.public,))
 
-    def token_for_user(self, user_id: UUID, role: Role, seconds: float) -> str:
-        return self._sign(str(user_id), SHOP, seconds, role=role.value)
+    def token_for_user(self, user_id: UUID, role: Role, seconds: float, session: UUID | None = None) -> str:
+        """It ends with its `session`; without one, when its time is over."""
+        of_session = {"sid": str(session)} if session is not None else {}
+        return self._sign(str(user_id), SHOP, seconds, role=role.value, **of_session)
 
     def token_for_service(self, name: str, audience: str, scope: str, seconds: float) -> str:
         return self._sign(name, audience, seconds, scope=scope)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, String, Text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ecshop.auth.credentials import LONGEST_USER_NAME
 from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey, sort_key
 from ecshop.kernel.identity import Role
+
+LONGEST_ADDRESS: Final = 64
+LONGEST_AGENT: Final = 200
 
 
 class Base(DeclarativeBase):
@@ -32,6 +36,33 @@ class Account(Base):
     password_hash: Mapped[str] = mapped_column(String(256))
     role: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+
+class SessionRow(Base):
+    """A login, until it ends. Its secret is the refresh token's: kept as a hash, with the one before it.
+
+    It outlives its account: the database ends it when the account is deleted, disabled or of another role.
+    """
+
+    __tablename__ = "session"
+    __table_args__ = (
+        Index("session_user_id", "user_id"),
+        Index("session_ended_at", "ended_at"),
+        Index("session_expires_at", "expires_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID]
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    former_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    salt: Mapped[bytes] = mapped_column(LargeBinary(32))
+    address: Mapped[str] = mapped_column(String(LONGEST_ADDRESS))
+    agent: Mapped[str] = mapped_column(String(LONGEST_AGENT))
+    begun_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class SigningKeyRow(Base):

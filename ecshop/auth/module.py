@@ -9,20 +9,36 @@ from litestar import Router
 from litestar.di import Provide
 
 from ecshop.auth.contract import AuthClient
-from ecshop.auth.http import AuthController, AuthInternal
+from ecshop.auth.http import AuthController, AuthInternal, UserController
 from ecshop.auth.keys import KeyInUse
 from ecshop.auth.service import AuthService, Grants, Secrets
 from ecshop.context import Context
+from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 def build(
-    db: Database, keys: KeyInUse, *, token_seconds: float, free_guesses: int, secrets: Secrets, grants: Grants
+    db: Database,
+    keys: KeyInUse,
+    *,
+    token_seconds: float,
+    session_days: float,
+    free_guesses: int,
+    secrets: Secrets,
+    grants: Grants,
+    clock: Clock = now,
 ) -> Context[AuthClient]:
     service = AuthService(
-        db, keys, token_seconds=token_seconds, free_guesses=free_guesses, secrets=secrets, grants=grants
+        db,
+        keys,
+        token_seconds=token_seconds,
+        session_days=session_days,
+        free_guesses=free_guesses,
+        secrets=secrets,
+        grants=grants,
+        clock=clock,
     )
     provide = {"auth": Provide(lambda: service, sync_to_thread=False)}
     return Context(
@@ -30,7 +46,7 @@ def build(
         service,
         db,
         MIGRATIONS,
-        public=[Router("/", route_handlers=[AuthController], dependencies=provide)],
+        public=[Router("/", route_handlers=[AuthController, UserController], dependencies=provide)],
         internal=[Router("/", route_handlers=[AuthInternal], dependencies=provide)],
-        background=[keys.watch],
+        background=[keys.watch, service.forget_sessions],
     )

@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+import structlog
 from sqlalchemy.orm import Session
-from uuid_utils.compat import uuid7
 
+from ecshop.auth import accounts, sessions
 from ecshop.auth.contract import (
+    AccountDisabled,
     GrantRefused,
     InvalidClient,
     InvalidCredentials,
+    InvalidRefreshToken,
     Login,
     NewUser,
+    NoSession,
+    OwnAccount,
+    PasswordChange,
     ServiceTokenRequest,
+    SessionNotFound,
+    Sessions,
     Token,
     User,
-    UserExists,
+    UserChange,
+    UserFilter,
     UserNotFound,
+    WrongPassword,
 )
+from ecshop.auth.credentials import check_password
 from ecshop.auth.guesses import Guesses
 from ecshop.auth.keys import KeyInUse
 from ecshop.auth.models import Account
 from ecshop.auth.passwords import Passwords
-from ecshop.kernel.clock import now
+from ecshop.auth.sessions import NOBODY, Begun, Visitor
+from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
-from ecshop.kernel.db.mapping import struct_of
+from ecshop.kernel.ended_sessions import EndedSessions
 from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.telemetry.logs import annotate
 from ecshop.kernel.tokens import JwkSet, audience_of
+from ecshop.kernel.validation import Wrong, wrong
+from ecshop.kernel.values import Page
 from ecshop.kernel.words import key_of
 
+log = structlog.get_logger("auth")
+
 SERVICE_TOKEN_SECONDS: Final = 300
+_ROUNDING: Final = timedelta(minutes=1)
+"""By which a token may outlive its session's end: verifiers' clocks, and seconds that are whole."""
+_KEEP_ENDED: Final = timedelta(days=1)
+_FORGET_EVERY: Final = 600.0  # seconds
 
 Secrets = Mapping[str, Sequence[str]]
 """Of each service: one, or two while it is being replaced."""
@@ -55,11 +75,14 @@ class AuthService:
         keys: KeyInUse,
         *,
         token_seconds: float,
+        session_days: float,
         free_guesses: int,
         secrets: Secrets,
         grants: Grants,
+        clock: Clock = now,
     ) -> None:
-        self._db, self._keys, self._token_seconds = db, keys, token_seconds
+        self._db, self._keys, self._clock = db, keys, clock
+        self._token_seconds, self._session_lasts = token_seconds, timedelta(days=session_days)
         self._secrets, self._grants = secrets, grants
         self._passwords, self._guesses = Passwords(), Guesses(free_guesses)
 
@@ -67,28 +90,96 @@ class AuthService:
         """Raises `UserExists`, or `TooManyAttempts` where an `address` makes too many."""
         if address:
             self._guesses.make_account(address)
-        return await self._db.write(_add, new.user_name, await self._passwords.hash(new.password), role)
+        password_hash = await self._passwords.hash(new.password)
+        return await self._db.write(accounts.add, new.user_name, password_hash, role, self._clock())
 
-    async def log_in(self, login: Login, *, address: str = "") -> Token:
-        """Raises `InvalidCredentials`, after the same time whether or not the user exists, or `TooManyAttempts`."""
-        name = key_of(login.username)
-        self._guesses.begin(name, address)
-        account = await self._db.read(_by_name, login.username)
-        if account is not None:
-            annotate(account_id=account.id)
-        if not await self._passwords.match(account.password_hash if account else None, login.password) or not account:
-            raise InvalidCredentials("user name and password do not belong together")
-        annotate(account_id=account.id, role=account.role)
-        self._guesses.succeeded(name, address)
+    async def log_in(self, login: Login, visitor: Visitor = NOBODY) -> Token:
+        """Begin a session.
+
+        Raises `InvalidCredentials`, after the same time whether or not the user exists, `TooManyAttempts`, or to who
+        knows the password `AccountDisabled`.
+        """
+        account = await self._db.read(accounts.by_name, login.username)
+        await self._authenticate(key_of(login.username), account, login.password, visitor.address)
+        assert account is not None
+        begun = await self._db.write(sessions.begin, account.id, visitor, self._clock(), self._session_lasts)
+        if begun is None:
+            raise AccountDisabled("the account is disabled; ask the shop")
         if self._passwords.is_outdated(account.password_hash):
             with suppress(Unavailable):  # the next login tries again
-                await self._db.write(_keep_hash, account.id, await self._passwords.hash(login.password))
-        key = await self._keys.current()
-        token = key.token_for_user(account.id, Role(account.role), self._token_seconds)
-        return Token(token, int(self._token_seconds))
+                await self._db.write(accounts.keep_hash, account.id, await self._passwords.hash(login.password))
+        return await self._token(begun)
+
+    async def refresh(self, refresh_token: str) -> Token:
+        """A new access token, and the next refresh token. Raises `InvalidRefreshToken`."""
+        begun = await self._db.write(sessions.refresh, refresh_token, self._clock())
+        if begun is None:
+            log.warning("a refresh token came twice: its session has ended")
+            raise InvalidRefreshToken("the token was used before: its session has ended; log in again")
+        return await self._token(begun)
+
+    async def log_out(self, actor: Actor, *, everywhere: bool = False) -> None:
+        """Raises `NoSession`."""
+        if everywhere:
+            await self._db.write(sessions.end_all, actor.user_id, self._clock())
+        elif actor.session is None:
+            raise NoSession("this token has no session; it ends by itself")
+        else:
+            with suppress(SessionNotFound):  # it has ended already
+                await self._db.write(sessions.end, actor.user_id, actor.session, self._clock())
+
+    async def change_password(self, actor: Actor, change: PasswordChange, *, address: str = "") -> None:
+        """All other sessions end. Raises `WrongPassword`, `TooManyAttempts`, `UserNotFound` or `InvalidRequest`."""
+        account = await self._db.read(accounts.by_id, actor.user_id)
+        if account is None:
+            raise UserNotFound("the token's user is no longer there")
+        try:
+            check_password(change, "new_password", account.user_name)
+        except Wrong as cause:
+            raise wrong(cause.field, cause.message) from cause
+        try:
+            await self._authenticate(account.name_key, account, change.current_password, address)
+        except InvalidCredentials as cause:
+            raise WrongPassword("the current password is another one") from cause
+        new_hash = await self._passwords.hash(change.new_password)
+        await self._db.write(_replace_password, account.id, new_hash, actor.session, self._clock())
+
+    async def sessions_of(self, actor: Actor) -> Sessions:
+        return Sessions(await self._db.read(sessions.open_sessions, actor.user_id, self._clock(), actor.session))
+
+    async def end_session(self, actor: Actor, session_id: UUID) -> None:
+        """Raises `SessionNotFound`."""
+        await self._db.write(sessions.end, actor.user_id, session_id, self._clock())
+
+    async def ended_sessions(self, since: datetime | None) -> EndedSessions:
+        moment = self._clock()
+        oldest = moment - timedelta(seconds=self._token_seconds) - _ROUNDING
+        return await self._db.read(sessions.ended_since, max(since or oldest, oldest), moment)
 
     async def me(self, actor: Actor) -> User:
-        return await self._db.read(_get, actor)
+        """Raises `UserNotFound`."""
+        return await self._db.read(accounts.get, actor.user_id)
+
+    async def user(self, user_id: UUID) -> User:
+        """Raises `UserNotFound`."""
+        return await self._db.read(accounts.get, user_id)
+
+    async def users(self, wanted: UserFilter, cursor: str | None, limit: int) -> Page[User]:
+        """Raises `InvalidCursor`."""
+        return await self._db.read(accounts.list_users, wanted, cursor, limit)
+
+    async def change_user(self, actor: Actor, user_id: UUID, change: UserChange) -> User:
+        """Raises `UserNotFound` or `OwnAccount`."""
+        if user_id == actor.user_id:
+            raise OwnAccount("another admin, or `ecshop user` on the command line, changes your account")
+        return await self._db.write(accounts.change, user_id, change, self._clock())
+
+    async def forget_sessions(self, every: float = _FORGET_EVERY) -> None:
+        """Those that ended long ago, until cancelled; `every` is in seconds."""
+        while True:
+            await asyncio.sleep(every)
+            while await self._db.write(sessions.forget, self._clock() - _KEEP_ENDED):
+                await asyncio.sleep(1)
 
     async def jwks(self) -> JwkSet:
         return (await self._keys.current()).jwks
@@ -111,42 +202,30 @@ class AuthService:
         token = key.token_for_service(request.client_id, audience, scope, SERVICE_TOKEN_SECONDS)
         return Token(token, SERVICE_TOKEN_SECONDS, scope=scope)
 
+    async def _authenticate(self, name: str, account: Account | None, password: str, address: str) -> None:
+        """Raises `InvalidCredentials` or `TooManyAttempts`."""
+        self._guesses.begin(name, address)
+        if account is not None:
+            annotate(account_id=account.id)
+        if not await self._passwords.match(account.password_hash if account else None, password) or not account:
+            raise InvalidCredentials("user name and password do not belong together")
+        annotate(account_id=account.id, role=account.role)
+        self._guesses.succeeded(name, address)
+
+    async def _token(self, begun: Begun) -> Token:
+        account = begun.account
+        annotate(account_id=account.id, role=account.role)
+        key = await self._keys.current()
+        token = key.token_for_user(account.id, Role(account.role), self._token_seconds, begun.id)
+        return Token(token, int(self._token_seconds), refresh_token=begun.refresh_token)
+
     def _is_secret_of(self, service: str, presented: str) -> bool:
         known = self._secrets.get(service, ())
         return any(hmac.compare_digest(secret.encode(), presented.encode()) for secret in known)
 
 
-def _add(session: Session, name: str, password_hash: str, role: Role) -> User:
-    account = Account(
-        id=uuid7(),
-        user_name=name,
-        name_key=key_of(name),
-        password_hash=password_hash,
-        role=role.value,
-        created_at=now(),
-    )
-    session.add(account)
-    try:
-        session.flush()
-    except IntegrityError as cause:
-        raise UserExists(f"the user name {name} is taken") from cause
-    return _user(account)
-
-
-def _by_name(session: Session, name: str) -> Account | None:
-    return session.scalar(select(Account).where(Account.name_key == key_of(name)))
-
-
-def _keep_hash(session: Session, account_id: UUID, password_hash: str) -> None:
-    session.execute(update(Account).where(Account.id == account_id).values(password_hash=password_hash))
-
-
-def _get(session: Session, actor: Actor) -> User:
-    account = session.get(Account, actor.user_id)
-    if account is None:
-        raise UserNotFound("the token's user is no longer there")
-    return _user(account)
-
-
-def _user(account: Account) -> User:
-    return struct_of(User, account, role=Role(account.role))
+def _replace_password(
+    session: Session, account_id: UUID, password_hash: str, current: UUID | None, moment: datetime
+) -> None:
+    accounts.keep_hash(session, account_id, password_hash)
+    sessions.end_all(session, account_id, moment, but=current)

@@ -31,6 +31,8 @@ class Actor(msgspec.Struct, frozen=True):
     user_id: UUID
     role: Role
     token: str = ""
+    session: UUID | None = None
+    """Of which the token is; None where it was made with the signing key itself."""
 
 
 class Caller(msgspec.Struct, frozen=True):

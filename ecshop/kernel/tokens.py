@@ -15,7 +15,8 @@ from uuid import UUID
 import jwt
 import msgspec
 
-from ecshop.kernel.errors import Unauthenticated, Unavailable
+from ecshop.kernel.ended_sessions import Ask, SessionEnds, none_ended
+from ecshop.kernel.errors import Forbidden, Unauthenticated, Unavailable
 from ecshop.kernel.identity import Actor, Caller, Role
 from ecshop.kernel.refreshing import Fresh, Refreshing
 
@@ -65,18 +66,28 @@ class _Verified(NamedTuple):
     kid: str
     expires: float
     holder: Any
+    session: UUID | None
 
 
 class Verifier:
-    """Tells whether a token is good, and whose. It is remembered until it expires or its key is withdrawn."""
+    """Tells whether a token is good, and whose.
+
+    It is remembered until it expires, its key is withdrawn or its session ends.
+    """
 
     _MOST_REMEMBERED: Final = 10_000
 
     def __init__(
-        self, jwks: Callable[[], Awaitable[JwkSet]], callees: Iterable[str] = (), *, check_every: float = _CHECK_EVERY
+        self,
+        jwks: Callable[[], Awaitable[JwkSet]],
+        callees: Iterable[str] = (),
+        *,
+        ended: Ask = none_ended,
+        check_every: float = _CHECK_EVERY,
     ) -> None:
         """`callees` are the contexts that a service's token may be meant for to be good here."""
         self._jwks, self._check_every = jwks, check_every
+        self._ends = SessionEnds(ended, LONGEST_LIFE + _CLOCK_SKEW)
         self._keys = Refreshing("auth's public keys", self._fetch, pause=check_every, first_pause=_FIRST_PAUSE)
         self._callees = tuple(audience_of(context) for context in sorted(callees))
         self._remembered: OrderedDict[tuple[str, Audience], _Verified] = OrderedDict()
@@ -84,7 +95,7 @@ class Verifier:
         """How often a token was."""
 
     async def watch(self) -> None:
-        """Notice the keys that come and go, until cancelled."""
+        """Notice the keys that come and go, and the sessions that end, until cancelled."""
         await self._keys.keep_fresh()
 
     async def actor(self, token: str) -> Actor:
@@ -92,8 +103,11 @@ class Verifier:
         return cast(Actor, await self._holder(token, (SHOP,), _actor))
 
     async def caller(self, token: str) -> Caller:
-        """Raises `Unauthenticated` for a token that is not a service's, or meant for another callee."""
-        return cast(Caller, await self._holder(token, self._callees, _caller))
+        """Raises `Unauthenticated` for a token that is meant for another callee, `Forbidden` for a person's."""
+        caller = cast(Caller | None, await self._holder(token, (*self._callees, SHOP), _caller))
+        if caller is None:
+            raise Forbidden("this is for services, and a person's token does not open it")
+        return caller
 
     async def _holder(self, token: str, audience: Audience, named: Callable[[Claims, str], Any]) -> Any:
         try:
@@ -106,12 +120,16 @@ class Verifier:
         known = self._remembered.get((token, audience))
         if known is None or self._is_withdrawn(known.kid):
             kid, claims = await self._verify(token, audience)
-            known = self._remembered[token, audience] = _Verified(kid, claims["exp"], named(claims, token))
+            holder = named(claims, token)
+            session = getattr(holder, "session", None)
+            known = self._remembered[token, audience] = _Verified(kid, claims["exp"], holder, session)
             if len(self._remembered) > self._MOST_REMEMBERED:
                 self._remembered.popitem(last=False)
         if known.expires <= time.time():
             del self._remembered[token, audience]
             raise Unauthenticated("the token has expired; log in again")
+        if known.session in self._ends:
+            raise Unauthenticated("the session has ended; log in again")
         return known.holder
 
     def _is_withdrawn(self, kid: str) -> bool:
@@ -157,6 +175,7 @@ class Verifier:
 
     async def _fetch(self) -> Fresh[Keys]:
         found = await self._jwks()
+        await self._ends.catch_up()
         return Fresh(
             {key.kid: jwt.PyJWK(msgspec.to_builtins(key)) for key in found.keys}, renew_after=self._check_every
         )
@@ -173,12 +192,16 @@ def _check(claims: Claims) -> None:
 
 def _actor(claims: Claims, token: str) -> Actor:
     try:
-        return Actor(UUID(claims["sub"]), Role(claims["role"]), token)
-    except (KeyError, ValueError) as cause:
+        session = UUID(claims["sid"]) if "sid" in claims else None
+        return Actor(UUID(claims["sub"]), Role(claims["role"]), token, session)
+    except (KeyError, ValueError, AttributeError, TypeError) as cause:
         raise Unauthenticated("the token does not name a user and a role") from cause
 
 
-def _caller(claims: Claims, _token: str) -> Caller:
+def _caller(claims: Claims, _token: str) -> Caller | None:
+    """None for a person."""
+    if claims["aud"] == SHOP:
+        return None
     return Caller(claims["sub"], frozenset(str(claims.get("scope", "")).split()))
 
 

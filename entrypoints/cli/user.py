@@ -40,3 +40,58 @@ def add(name: str, role: str, data_dir: str | None) -> None:
     settings = settings_of(data_dir=data_dir)
     added = add_user(settings, name, password_of(name), Role(role))
     print(f"{added.user_name} is {added.role} now")
+
+
+@user.command("list")
+@click.option("--name", default="", help="Only those whose names begin so.")
+@DATA_DIR
+@report_errors
+def list_all(name: str, data_dir: str | None) -> None:
+    """Show users, with role and when they signed up."""
+    from entrypoints.operations.users import list_users
+
+    found = list_users(settings_of(data_dir=data_dir), name)
+    width = max((len(one.user_name) for one in found), default=0)
+    for one in found:
+        state = "disabled" if one.disabled else ""
+        print(f"{one.user_name:<{width}}  {one.role:<8}  {one.created_at:%Y-%m-%d %H:%M}  {one.id}  {state}".rstrip())
+
+
+@user.command("role")
+@click.argument("name")
+@click.argument("role", type=_ROLE)
+@DATA_DIR
+@report_errors
+def role_of(name: str, role: str, data_dir: str | None) -> None:
+    """Give NAME another role; all of their sessions end."""
+    from ecshop.auth.contract import UserChange
+    from entrypoints.operations.users import change_user
+
+    changed = change_user(settings_of(data_dir=data_dir), name, UserChange(role=Role(role)))
+    print(f"{changed.user_name} is {changed.role} now")
+
+
+@user.command("disable")
+@click.argument("name")
+@click.option("--undo", is_flag=True, help="Let NAME log in again.")
+@DATA_DIR
+@report_errors
+def disable(name: str, undo: bool, data_dir: str | None) -> None:
+    """Let NAME log in no longer; all of their sessions end."""
+    from ecshop.auth.contract import UserChange
+    from entrypoints.operations.users import change_user
+
+    changed = change_user(settings_of(data_dir=data_dir), name, UserChange(disabled=not undo))
+    print(f"{changed.user_name} is {'disabled' if changed.disabled else 'enabled'} now")
+
+
+@user.command("password")
+@click.argument("name")
+@DATA_DIR
+@report_errors
+def password(name: str, data_dir: str | None) -> None:
+    """Give NAME another password, which is read from standard input; all of their sessions end."""
+    from entrypoints.operations.users import replace_password
+
+    changed = replace_password(settings_of(data_dir=data_dir), name, password_of(name))
+    print(f"{changed.user_name} has a new password")

@@ -1,34 +1,103 @@
-"""Users with a role, added by whoever can write auth's database."""
+"""Users, as whoever can write auth's database adds and changes them; beside a running shop and without one."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import msgspec
+from sqlalchemy.orm import Session
 
-from ecshop.auth.contract import NewUser, User
+from ecshop.auth import accounts, sessions
+from ecshop.auth.contract import NewUser, PasswordChange, User, UserChange, UserFilter, UserNotFound
+from ecshop.auth.credentials import check_password
+from ecshop.auth.models import Account
 from ecshop.auth.module import MIGRATIONS
-from ecshop.auth.service import AuthService
+from ecshop.auth.passwords import Passwords
+from ecshop.kernel.clock import now
 from ecshop.kernel.db.engine import ownership
 from ecshop.kernel.db.migration import migrate
 from ecshop.kernel.file_lock import FileInUse
 from ecshop.kernel.identity import Role
-from ecshop.kernel.validation import NO_NUL, invalid, wrong
+from ecshop.kernel.validation import NO_NUL, Wrong, invalid, wrong
 from entrypoints.databases import database_of
+from entrypoints.operations.shop_data import beside_the_shop
 from entrypoints.settings import Settings
-from entrypoints.signing_keys import key_in_use
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_AUTH: Final = "auth"
+_PAGE: Final = 100
 
 
 def add_user(settings: Settings, name: str, password: str, role: Role) -> User:
-    """Works beside a running shop and without one. Raises `InvalidRequest` or `UserExists`."""
-    for field, text in (("user_name", name), ("password", password)):
+    """Raises `InvalidRequest` or `UserExists`."""
+    new = _checked(NewUser, user_name=name, password=password)
+    _migrate_unless_running(settings)
+    password_hash = asyncio.run(Passwords().hash(new.password))
+    return beside_the_shop(settings, _AUTH, partial(_add, new=new, password_hash=password_hash, role=role))
+
+
+def list_users(settings: Settings, beginning: str) -> list[User]:
+    """Those whose names begin so. Raises `NoShop`."""
+    return beside_the_shop(settings, _AUTH, partial(_all, wanted=UserFilter(beginning)))
+
+
+def change_user(settings: Settings, name: str, change: UserChange) -> User:
+    """Raises `UserNotFound` or `NoShop`."""
+    return _of_name(settings, name, lambda session, account: accounts.change(session, account.id, change, now()))
+
+
+def replace_password(settings: Settings, name: str, password: str) -> User:
+    """For who has forgotten it; all sessions end. Raises `UserNotFound`, `InvalidRequest` or `NoShop`."""
+    change = _checked(PasswordChange, current_password="", new_password=password)
+    try:
+        check_password(change, "new_password", name)
+    except Wrong as cause:
+        raise wrong(cause.field, cause.message) from cause
+    password_hash = asyncio.run(Passwords().hash(change.new_password))
+    return _of_name(settings, name, partial(_replace, password_hash=password_hash))
+
+
+def _add(session: Session, new: NewUser, password_hash: str, role: Role) -> User:
+    return accounts.add(session, new.user_name, password_hash, role, now())
+
+
+def _all(session: Session, wanted: UserFilter) -> list[User]:
+    page = accounts.list_users(session, wanted, None, _PAGE)
+    found = list(page.items)
+    while page.next_cursor:
+        page = accounts.list_users(session, wanted, page.next_cursor, _PAGE)
+        found += page.items
+    return found
+
+
+def _replace(session: Session, account: Account, password_hash: str) -> User:
+    accounts.keep_hash(session, account.id, password_hash)
+    sessions.end_all(session, account.id, now())
+    return accounts.get(session, account.id)
+
+
+def _of_name(settings: Settings, name: str, change: Callable[[Session, Account], User]) -> User:
+    def run(session: Session) -> User:
+        account = accounts.by_name(session, name)
+        if account is None:
+            raise UserNotFound(f"nobody is called {name}")
+        return change(session, account)
+
+    return beside_the_shop(settings, _AUTH, run)
+
+
+def _checked(type_: type[T], **fields: Any) -> T:
+    """Raises `InvalidRequest`."""
+    for field, text in fields.items():
         _check_text(field, text)
     try:
-        new = msgspec.convert({"user_name": name, "password": password}, NewUser)
+        return msgspec.convert(fields, type_)
     except msgspec.ValidationError as cause:
-        raise invalid(cause, NewUser) from None
-    _migrate_unless_running(settings)
-    return asyncio.run(_add_user(settings, new, role))
+        raise invalid(cause, type_) from None
 
 
 def _check_text(field: str, text: str) -> None:
@@ -42,7 +111,7 @@ def _check_text(field: str, text: str) -> None:
 
 
 def _migrate_unless_running(settings: Settings) -> None:
-    database = database_of(settings, "auth")
+    database = database_of(settings, _AUTH)
     try:
         with ownership(database.url):
             migrate(database.engine, MIGRATIONS)
@@ -50,20 +119,3 @@ def _migrate_unless_running(settings: Settings) -> None:
         pass  # the running shop has migrated it
     finally:
         database.engine.dispose()
-
-
-async def _add_user(settings: Settings, new: NewUser, role: Role) -> User:
-    database = database_of(settings, "auth", guest=True)
-    database.open(MIGRATIONS)
-    try:
-        service = AuthService(
-            database,
-            key_in_use(settings, database),
-            token_seconds=settings.token_seconds,
-            free_guesses=settings.free_guesses,
-            secrets={},
-            grants={},
-        )
-        return await service.sign_up(new, role)
-    finally:
-        await database.close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from ecshop.auth.contract import (
     AuthClient,
     GrantRefused,
     InvalidClient,
+    Login,
     NewUser,
     ServiceTokenRequest,
     UserNotFound,
@@ -79,6 +82,22 @@ async def test_a_user_learns_who_they_are(doors: Doors) -> None:
     user = await doors.accounts.sign_up(NewUser("aoi", "correct horse"), Role.STAFF)
     token = doors.key.token_for_user(user.id, user.role, 900)
     assert await doors.auth.me(Actor(user.id, user.role, token)) == user
+
+
+async def test_sessions_that_end_are_told_to_whoever_verifies_tokens(doors: Doors) -> None:
+    name = f"u{uuid4()}"
+    await doors.accounts.sign_up(NewUser(name, "correct horse"))
+    verifier = Verifier(doors.auth.jwks, ended=doors.auth.ended_sessions, check_every=0)
+    token = await doors.accounts.log_in(Login(name, "correct horse"))
+    actor = await verifier.actor(token.access_token)
+    before = await doors.auth.ended_sessions(None)
+    assert actor.session not in before.sessions
+    await doors.accounts.log_out(actor)
+    for since in (before.until, None):
+        told = await doors.auth.ended_sessions(since)
+        assert actor.session in told.sessions
+        assert told.until >= before.until
+    assert (await doors.auth.ended_sessions(told.until)).sessions == ()
 
 
 async def test_a_user_who_is_gone_is_not_found(doors: Doors) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
@@ -12,6 +13,7 @@ from ecshop.kernel.http.problems import MEDIA_TYPE
 from tests.shops import RunningShop
 
 METHODS: Final = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
+_BY_UUID: Final = re.compile("{(order|user|session)_id}")
 FIRST_FAILURE: Final = 400
 
 
@@ -32,7 +34,7 @@ class Operation(NamedTuple):
     @property
     def url(self) -> str:
         """With ids in it; the product and the category are the first ones."""
-        path = self.path.replace("{order_id}", str(uuid4())).replace("_id}", "}")
+        path = _BY_UUID.sub(lambda _: str(uuid4()), self.path).replace("_id}", "}")
         return self.address + path.format(product=1, category=1)
 
     @property

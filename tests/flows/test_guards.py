@@ -22,6 +22,8 @@ pytestmark = pytest.mark.sqlite_only
 PUBLIC_ON_PURPOSE: Final = {
     "POST /auth/signup",
     "POST /auth/login",
+    "POST /auth/refresh",
+    "GET /auth/ended-sessions",
     "GET /.well-known/jwks.json",
     "GET /products",
     "GET /products/{product_id}",
@@ -35,6 +37,10 @@ PUBLIC_ON_PURPOSE: Final = {
 }
 FOR_CUSTOMERS: Final = {
     "GET /auth/me",
+    "POST /auth/logout",
+    "POST /auth/password",
+    "GET /auth/sessions",
+    "DELETE /auth/sessions/{session_id}",
     "GET /orders",
     "POST /orders",
     "POST /order",
@@ -54,7 +60,19 @@ FOR_STAFF: Final = {
     "POST /stock/{product_id}/adjustments",
     "GET /stock/{product_id}/movements",
     "POST /orders/{order_id}/fulfil",
+    "GET /users",
+    "GET /users/{user_id}",
 }
+FOR_ADMINS: Final = {"PUT /users/{user_id}"}
+MAY: Final[dict[Role | None, set[str]]] = {
+    None: set(),
+    Role.CUSTOMER: FOR_CUSTOMERS,
+    Role.STAFF: FOR_CUSTOMERS | FOR_STAFF,
+    Role.ADMIN: FOR_CUSTOMERS | FOR_STAFF | FOR_ADMINS,
+}
+"""Beside what is public, by role; nothing is for whoever is not in here."""
+NO_TOKEN: Final = (401, "auth.unauthenticated")
+FORBIDDEN: Final = (403, "auth.forbidden")
 FOR_SERVICES: Final = {
     "POST /internal/quotes",
     "POST /internal/reservations",
@@ -68,7 +86,7 @@ def test_every_operation_is_guarded_unless_it_is_public_on_purpose(
 ) -> None:
     services = FOR_SERVICES if is_apart(shop) else set()
     secret = BY_CLIENT_SECRET if is_apart(shop) else set()
-    assert {one.name for one in operations if one.guard == "user"} == FOR_CUSTOMERS | FOR_STAFF
+    assert {one.name for one in operations if one.guard == "user"} == FOR_CUSTOMERS | FOR_STAFF | FOR_ADMINS
     assert {one.name for one in operations if one.guard == "service"} == services
     assert {one.name for one in operations if not one.guard} == PUBLIC_ON_PURPOSE | secret
 
@@ -132,18 +150,18 @@ def test_a_token_with_a_changed_claim_is_refused(shop: RunningShop, guarded: lis
         assert_unauthenticated(operation.call(changed))
 
 
-def test_a_customer_may_not_do_what_is_for_staff(shop: RunningShop, operations: list[Operation]) -> None:
-    for operation in operations:
-        if operation.name in FOR_STAFF:
-            assert_refused(operation.call(shop.customer), 403, "auth.forbidden")
-
-
-def test_a_customer_gets_past_the_guard_of_what_is_for_customers(
-    shop: RunningShop, operations: list[Operation]
+@pytest.mark.parametrize("role", [None, *Role])
+def test_each_role_gets_past_the_guards_of_what_is_for_it_and_past_no_other(
+    shop: RunningShop, operations: list[Operation], role: Role | None
 ) -> None:
+    may = MAY[role]
     for operation in operations:
-        if operation.name in FOR_CUSTOMERS:
-            assert operation.call(shop.customer).status_code in {200, 400, 404}
+        token = signing_key_in(shop.folder).token_for_user(uuid4(), role, 900) if role else ""
+        answer = operation.call(token)
+        if operation.name in may or not operation.guard:
+            assert answer.status_code not in {401, 403}, f"{operation.name}: {answer.text}"
+        else:
+            assert_refused(answer, *(FORBIDDEN if role else NO_TOKEN))
 
 
 def test_a_customers_token_changes_no_product_and_no_stock(shop: RunningShop) -> None:

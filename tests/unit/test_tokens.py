@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from uuid_utils.compat import uuid7
 
-from ecshop.kernel.errors import Unauthenticated
+from ecshop.kernel.ended_sessions import EndedSessions
+from ecshop.kernel.errors import Forbidden, Unauthenticated
 from ecshop.kernel.identity import Actor, Caller, Role
 from ecshop.kernel.tokens import Verifier, audience_of, bearer_token
 from tests.unit.issuer import Issuer, KeySource
@@ -164,8 +168,49 @@ async def test_a_service_is_no_person_and_a_person_is_no_service(issuer: Issuer,
         await verifier.actor(service)
     person = issuer.token(Role.ADMIN)
     await verifier.actor(person)
+    for _ in range(2):
+        with pytest.raises(Forbidden):
+            await verifier.caller(person)
     with pytest.raises(Unauthenticated):
-        await verifier.caller(person)
+        await verifier.caller(issuer.token(Role.ADMIN, -1))
+
+
+async def test_a_token_ends_with_its_session_for_who_knows_it_and_for_who_has_just_begun(
+    issuer: Issuer, source: KeySource
+) -> None:
+    ended: dict[UUID, datetime] = {}
+
+    async def told(since: datetime | None) -> EndedSessions:
+        return EndedSessions(tuple(one for one, at in ended.items() if since is None or at >= since), datetime.now(UTC))
+
+    session, other = uuid4(), uuid4()
+    token, others = (issuer.key.token_for_user(uuid4(), Role.CUSTOMER, 60, one) for one in (session, other))
+    verifier = Verifier(source, ended=told, check_every=0.01)
+    watching = asyncio.create_task(verifier.watch())
+    assert (await verifier.actor(token)).session == session
+    ended[session] = datetime.now(UTC)
+
+    async def is_refused() -> bool:
+        try:
+            await verifier.actor(token)
+        except Unauthenticated:
+            return True
+        return False
+
+    await eventually_async(is_refused, True)
+    source.away = True
+    assert await is_refused()
+    await verifier.actor(others)
+    watching.cancel()
+    source.away = False
+    with pytest.raises(Unauthenticated):
+        await Verifier(source, ended=told).actor(token)
+
+
+@pytest.mark.parametrize("session", ["", "not an id", 7, None, [], {}])
+async def test_a_token_of_no_such_session_is_refused(issuer: Issuer, verifier: Verifier, session: Any) -> None:
+    with pytest.raises(Unauthenticated):
+        await verifier.actor(issuer.forged(sid=session))
 
 
 async def test_where_no_service_may_call_every_services_token_is_refused(issuer: Issuer, source: KeySource) -> None:

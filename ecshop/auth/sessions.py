@@ -1,0 +1,165 @@
+"""What a login begins: a session, kept up by refresh tokens (RFC 6749, section 1.5; RFC 9700, section 4.14).
+
+Each function runs inside somebody's transaction.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID, uuid4
+
+from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from ecshop.auth.contract import InvalidRefreshToken, SessionNotFound, SignedIn
+from ecshop.auth.models import Account, SessionRow
+from ecshop.kernel.db.columns import affected_rows
+from ecshop.kernel.ended_sessions import EndedSessions
+
+GRACE: Final = timedelta(seconds=10)
+"""In which a refresh token may come again: its answer was lost, or two pages asked at once."""
+MOST: Final = 20
+"""That an account has at a time; one more ends the one that was used least lately."""
+_MOST_TOLD: Final = 10_000
+_PREFIX: Final = "er_"
+_ID_BYTES: Final = 16
+_SECRET_BYTES: Final = 32
+
+
+class Visitor(NamedTuple):
+    """Where a login comes from, as its owner will be shown it."""
+
+    address: str = ""
+    agent: str = ""
+
+
+NOBODY: Final = Visitor()
+
+
+class Begun(NamedTuple):
+    """A session, whose it is, and the refresh token that keeps it up."""
+
+    id: UUID
+    account: Account
+    refresh_token: str
+
+
+def begin(session: Session, account_id: UUID, visitor: Visitor, moment: datetime, lasts: timedelta) -> Begun | None:
+    """None if the account is gone or disabled by now."""
+    account = session.get(Account, account_id, with_for_update=True)
+    if account is None or account.disabled_at is not None:
+        return None
+    _make_room(session, account_id, moment)
+    id_, secret = uuid4(), secrets.token_bytes(_SECRET_BYTES)
+    session.add(
+        SessionRow(
+            id=id_,
+            user_id=account_id,
+            secret_hash=_hash(secret),
+            salt=secrets.token_bytes(_SECRET_BYTES),
+            address=visitor.address,
+            agent=visitor.agent,
+            begun_at=moment,
+            used_at=moment,
+            expires_at=moment + lasts,
+        )
+    )
+    return Begun(id_, account, _written(id_, secret))
+
+
+def refresh(session: Session, refresh_token: str, moment: datetime) -> Begun | None:
+    """A token is good for once, and so is its successor; None if it was used before, and then its session has ended.
+
+    The successor is made of the token itself: whoever comes again within `GRACE` gets the same one. Raises
+    `InvalidRefreshToken`.
+    """
+    id_, secret = _read(refresh_token)
+    row = session.scalar(select(SessionRow).where(SessionRow.id == id_).with_for_update())
+    if row is None or row.ended_at is not None or row.expires_at <= moment:
+        raise InvalidRefreshToken("the session has ended; log in again")
+    presented = _hash(secret)
+    is_current = hmac.compare_digest(presented, row.secret_hash)
+    is_repeat = hmac.compare_digest(presented, row.former_hash or b"") and moment - row.used_at <= GRACE
+    if not is_current and not is_repeat:
+        row.ended_at = moment
+        return None
+    account = session.get_one(Account, row.user_id)
+    successor = hmac.digest(row.salt, secret, "sha256")
+    if is_current:
+        row.former_hash, row.secret_hash, row.used_at = presented, _hash(successor), moment
+    return Begun(row.id, account, _written(row.id, successor))
+
+
+def open_sessions(session: Session, user_id: UUID, moment: datetime, current: UUID | None) -> tuple[SignedIn, ...]:
+    """The one that was used last comes first."""
+    rows = session.scalars(_open(user_id, moment).order_by(SessionRow.used_at.desc(), SessionRow.id)).all()
+    return tuple(
+        SignedIn(row.id, row.begun_at, row.used_at, row.expires_at, row.address, row.agent, row.id == current)
+        for row in rows
+    )
+
+
+def end(session: Session, user_id: UUID, id_: UUID, moment: datetime) -> None:
+    """Raises `SessionNotFound`, also for somebody else's."""
+    ending = update(SessionRow).where(
+        SessionRow.id == id_, SessionRow.user_id == user_id, SessionRow.ended_at.is_(None)
+    )
+    if not affected_rows(session.execute(ending.values(ended_at=moment))):
+        raise SessionNotFound("you have no session of that id")
+
+
+def end_all(session: Session, user_id: UUID, moment: datetime, *, but: UUID | None = None) -> None:
+    ending = update(SessionRow).where(SessionRow.user_id == user_id, SessionRow.ended_at.is_(None))
+    if but is not None:
+        ending = ending.where(SessionRow.id != but)
+    session.execute(ending.values(ended_at=moment))
+
+
+def ended_since(session: Session, since: datetime, moment: datetime) -> EndedSessions:
+    """In the order in which they ended: the first of them, where they are many."""
+    ended = select(SessionRow.id, SessionRow.ended_at).where(SessionRow.ended_at >= since)
+    rows = session.execute(ended.order_by(SessionRow.ended_at).limit(_MOST_TOLD)).all()
+    until = rows[-1].ended_at if len(rows) == _MOST_TOLD else moment
+    return EndedSessions(tuple(row[0] for row in rows), until)
+
+
+def forget(session: Session, oldest: datetime) -> int:
+    """Some that ended or expired before; returns how many."""
+    gone = select(SessionRow.id).where(or_(SessionRow.ended_at < oldest, SessionRow.expires_at < oldest)).limit(500)
+    return affected_rows(session.execute(delete(SessionRow).where(SessionRow.id.in_(gone))))
+
+
+def _make_room(session: Session, user_id: UUID, moment: datetime) -> None:
+    least_lately = _open(user_id, moment).order_by(SessionRow.used_at.desc(), SessionRow.id).offset(MOST - 1)
+    for row in session.scalars(least_lately).all():
+        row.ended_at = moment
+
+
+def _open(user_id: UUID, moment: datetime) -> Select[SessionRow]:
+    return select(SessionRow).where(
+        SessionRow.user_id == user_id, SessionRow.ended_at.is_(None), SessionRow.expires_at > moment
+    )
+
+
+def _written(id_: UUID, secret: bytes) -> str:
+    return _PREFIX + base64.urlsafe_b64encode(id_.bytes + secret).decode().rstrip("=")
+
+
+def _read(refresh_token: str) -> tuple[UUID, bytes]:
+    try:
+        whole = base64.b64decode(refresh_token.removeprefix(_PREFIX), altchars=b"-_", validate=True)
+    except ValueError:
+        whole = b""
+    if len(whole) != _ID_BYTES + _SECRET_BYTES or not refresh_token.startswith(_PREFIX):
+        raise InvalidRefreshToken("that is no refresh token; log in again")
+    return UUID(bytes=whole[:_ID_BYTES]), whole[_ID_BYTES:]
+
+
+def _hash(secret: bytes) -> bytes:
+    """Of what is random already: nothing slows down guesses at 256 bits further (ASVS 5, 6.5 and 7.2)."""
+    return hashlib.sha256(secret).digest()
