@@ -1,4 +1,5 @@
-"""Forgets, beside everything else, what nobody will ask for again: events that are long heard, and long applied."""
+"""Forgets, beside everything else, what nobody will ask for again: events that are long heard,
+and long applied, and requests that were answered."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from ecshop.events import inbox, outbox
+from ecshop.events import inbox, outbox, repeats
 from ecshop.events.backoff import repeat
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
@@ -19,6 +20,8 @@ _PAUSE: Final = 30  # times as long as a slice: what waits for the writer goes f
 _LONGEST_PAUSE: Final = 5.0  # seconds
 _FEWEST, _FIRST, _MOST = 20, 200, 2000
 """Rows of a slice."""
+_ANSWERS: Final = timedelta(days=7)
+"""For which a request with an idempotency key is answered as it was the first time."""
 _A_SECOND: Final = 8000
 """Rows: more than a full load leaves behind, and few enough to cost it little."""
 
@@ -48,6 +51,7 @@ class Purge:
             rows, seconds = self._rows, await self._database.write(self._slice)
             self._rows = max(_FEWEST, min(_MOST, round(rows * _HOLD / max(seconds, _HOLD / 4))))
             await asyncio.sleep(min(max(seconds * _PAUSE, rows / _A_SECOND), _LONGEST_PAUSE))
+        await self._database.write(repeats.purge, now() - _ANSWERS, _MOST)
         await asyncio.sleep(self._every)
 
     def _slice(self, session: Session) -> float:

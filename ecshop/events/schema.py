@@ -42,6 +42,14 @@ def create_event_tables() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "answer",
+        sa.Column("key", sa.LargeBinary(32), primary_key=True),
+        sa.Column("fingerprint", sa.LargeBinary(32), nullable=False),
+        sa.Column("answer", sa.LargeBinary, nullable=False),
+        sa.Column("made_at", Instant, nullable=False),
+    )
+    op.create_index("answer_made_at", "answer", ["made_at"])
+    op.create_table(
         "dead_letter",
         sa.Column("consumer", sa.String(32), primary_key=True),
         sa.Column("event_id", CompactId, primary_key=True),

@@ -67,6 +67,18 @@ Index("outbox_due", Outbox.seq, sqlite_where=IS_DUE, postgresql_where=IS_DUE)
 Index("outbox_unheard", Outbox.seq, sqlite_where=IS_UNHEARD, postgresql_where=IS_UNHEARD)
 
 
+class Answer(Base):
+    """A request with an idempotency key that was carried out, and what it was answered. Both keys are hashes."""
+
+    __tablename__ = "answer"
+    __table_args__ = (Index("answer_made_at", "made_at"),)
+
+    key: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
+    answer: Mapped[bytes] = mapped_column(LargeBinary)
+    made_at: Mapped[datetime]
+
+
 class Inbox(Base):
     """An event that a consumer has applied; its key is what makes a repeat harmless."""
 

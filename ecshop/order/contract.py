@@ -137,10 +137,6 @@ class TotalTooLarge(EcshopError, code="order.total_too_large", status=409, examp
     """The total is more than a number of JSON can hold in every client; order less at once."""
 
 
-class IdempotencyKeyReused(EcshopError, code="order.idempotency_key_reused", status=422):
-    """This Idempotency-Key came with another order before."""
-
-
 class QuotaExceeded(EcshopError, code="order.quota_exceeded", status=429, example={"retry_after": 1800}):
     """A customer orders so many times, and so many units, in an hour; `retry_after` is in seconds."""
 

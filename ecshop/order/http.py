@@ -8,20 +8,20 @@ from uuid import UUID
 
 from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
+from ecshop.kernel.conditions import IdempotencyKeyReused, PreconditionFailed
 from ecshop.kernel.errors import Forbidden, InvalidCursor
+from ecshop.kernel.http.conditional import IdempotencyKey, IfMatch, conditions, unquoted
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.identity import Actor, Role
-from ecshop.kernel.validation import rule
 from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.order.contract import (
     DEFAULT_CANCELLATION,
     MAX_QUANTITY,
     Cancellation,
-    IdempotencyKeyReused,
     MixedCurrencies,
     NewOrder,
     OneLineOrder,
@@ -41,17 +41,6 @@ from ecshop.order.service import OrderService
 from ecshop.product.contract import ProductDiscontinued, ProductNotFound
 from ecshop.stock.contract import InsufficientStock
 
-IdempotencyKey = Annotated[
-    str | None,
-    HeaderParameter(
-        name="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=rule(r"^[!-~]*(?![\s\S])", "of visible ASCII"),
-        description="Chosen by the client, one for each order: a repeat with it answers the same and orders nothing. "
-        "With or without quotes it is the same.",
-    ),
-]
 _REFUSALS = (
     ProductNotFound,
     ProductDiscontinued,
@@ -80,7 +69,7 @@ class OrderController(Controller):
         idempotency_key: IdempotencyKey = None,
     ) -> Order:
         """All lines or none. Send an Idempotency-Key, and a repeat after a lost answer is safe."""
-        return await order.place(request.user, data, _unquoted(idempotency_key))
+        return await order.place(request.user, data, unquoted(idempotency_key))
 
     @post(
         "/order",
@@ -96,7 +85,7 @@ class OrderController(Controller):
     ) -> OneLineOrder:
         """`POST /order?product_id=1&quantity=5`, without a body."""
         new = NewOrder((WantedLine(product_id, quantity),))
-        placed = await order.place(request.user, new, _unquoted(idempotency_key))
+        placed = await order.place(request.user, new, unquoted(idempotency_key))
         return _with_its_line(placed)
 
     @get("/orders", **operation("List orders", InvalidCursor, role=Role.CUSTOMER))
@@ -119,7 +108,7 @@ class OrderController(Controller):
         wanted = OrderFilter(status, product_id, user_id, placed_after, placed_before, updated_after)
         return await order.list(request.user, wanted, cursor, limit)
 
-    @get("/orders/{order_id:uuid}", **operation("Get an order", OrderNotFound, role=Role.CUSTOMER))
+    @get("/orders/{order_id:uuid}", **operation("Get an order", OrderNotFound, role=Role.CUSTOMER, tagged=True))
     async def get_order(
         self, order: NamedDependency[OrderService], request: Request[Actor, Any, Any], order_id: FromPath[UUID]
     ) -> Order:
@@ -128,7 +117,16 @@ class OrderController(Controller):
     @post(
         "/orders/{order_id:uuid}/cancel",
         status_code=200,
-        **operation("Cancel an order", OrderNotFound, OrderNotConfirmed, Forbidden, *BODY_ERRORS, role=Role.CUSTOMER),
+        **operation(
+            "Cancel an order",
+            OrderNotFound,
+            OrderNotConfirmed,
+            Forbidden,
+            PreconditionFailed,
+            *BODY_ERRORS,
+            role=Role.CUSTOMER,
+            tagged=True,
+        ),
     )
     async def cancel_order(
         self,
@@ -136,30 +134,38 @@ class OrderController(Controller):
         request: Request[Actor, Any, Any],
         order_id: FromPath[UUID],
         data: JSONBody[Cancellation] = DEFAULT_CANCELLATION,
+        if_match: IfMatch = None,
     ) -> Order:
         """Its units come back to the stock, unless staff says with `restock` that they do not. A body may be sent."""
-        return await order.cancel(request.user, order_id, data)
+        return await order.cancel(request.user, order_id, data, conditions(request, if_match=if_match))
 
     @post(
         "/orders/{order_id:uuid}/fulfil",
         status_code=200,
-        **operation("Mark an order as fulfilled", OrderNotFound, OrderNotConfirmed, role=Role.STAFF),
+        **operation(
+            "Mark an order as fulfilled",
+            OrderNotFound,
+            OrderNotConfirmed,
+            PreconditionFailed,
+            role=Role.STAFF,
+            tagged=True,
+        ),
     )
-    async def fulfil_order(self, order: NamedDependency[OrderService], order_id: FromPath[UUID]) -> Order:
+    async def fulfil_order(
+        self,
+        order: NamedDependency[OrderService],
+        request: Request[Actor, Any, Any],
+        order_id: FromPath[UUID],
+        if_match: IfMatch = None,
+    ) -> Order:
         """It has been handed over or shipped, and cannot be cancelled any more."""
-        return await order.fulfil(order_id)
+        return await order.fulfil(order_id, conditions(request, if_match=if_match))
 
 
 def _with_its_line(placed: Order) -> OneLineOrder:
     [line] = placed.lines
     whole = {name: getattr(placed, name) for name in placed.__struct_fields__}
     return OneLineOrder(**whole, product_id=line.product_id, quantity=line.quantity, order_at=placed.placed_at)
-
-
-def _unquoted(key: str | None) -> str | None:
-    """A string of a structured field (RFC 9651, section 3.3.3) and a bare word are the same key."""
-    is_quoted = key is not None and len(key) > len('""') and key[0] == key[-1] == '"'
-    return key[1:-1] if key is not None and is_quoted else key
 
 
 class HttpOrderClient:

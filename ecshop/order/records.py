@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, OrderFulfilled, ReservationExpired
 from ecshop.events.outbox import record as record_events
 from ecshop.kernel.clock import now
+from ecshop.kernel.conditions import UNCONDITIONAL, Conditions, IdempotencyKeyReused
 from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.db.keyset import Keyset, is_few, unindexed
 from ecshop.kernel.db.many import KEYS, execute_many, select_many
@@ -24,7 +25,6 @@ from ecshop.kernel.telemetry.cause import UNKNOWN, Cause
 from ecshop.kernel.values import Page
 from ecshop.order.contract import (
     Cancellation,
-    IdempotencyKeyReused,
     Order,
     OrderExpired,
     OrderFilter,
@@ -91,8 +91,11 @@ def list_orders(session: Session, actor: Actor, wanted: OrderFilter, cursor: str
     return _NEWEST_FIRST.fetch(session, _lists(session, actor, wanted), cursor, limit, _order)
 
 
-def cancel(session: Session, actor: Actor, order_id: UUID, cancellation: Cancellation) -> Order:
+def cancel(
+    session: Session, actor: Actor, order_id: UUID, cancellation: Cancellation, conditions: Conditions = UNCONDITIONAL
+) -> Order:
     row = _row(session, order_id, actor, lock=True)
+    conditions.require_seen(_order(row))
     if row.status != CANCELLED:
         _end(row, CANCELLED)
         row.cancelled_by = CUSTOMER if actor.user_id == row.user_id else STAFF
@@ -101,8 +104,9 @@ def cancel(session: Session, actor: Actor, order_id: UUID, cancellation: Cancell
     return _order(row)
 
 
-def fulfil(session: Session, order_id: UUID) -> Order:
+def fulfil(session: Session, order_id: UUID, conditions: Conditions = UNCONDITIONAL) -> Order:
     row = _row(session, order_id, lock=True)
+    conditions.require_seen(_order(row))
     if row.status != FULFILLED:
         _end(row, FULFILLED)
         record_events(session, [OrderFulfilled(row.id, row.version, happened_at=row.ended_at)])

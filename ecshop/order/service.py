@@ -16,6 +16,7 @@ from msgspec import UNSET
 from uuid_utils.compat import uuid7
 
 from ecshop.kernel.clock import Clock, now
+from ecshop.kernel.conditions import UNCONDITIONAL, Conditions, IdempotencyKeyReused
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import EcshopError, Unavailable
 from ecshop.kernel.identity import Actor, Role, require_role
@@ -26,7 +27,6 @@ from ecshop.order.contract import (
     DEFAULT_CANCELLATION,
     MAX_TOTAL,
     Cancellation,
-    IdempotencyKeyReused,
     MixedCurrencies,
     NewOrder,
     Order,
@@ -92,16 +92,22 @@ class OrderService:
         """Newest first: a customer's own orders, or everybody's for staff."""
         return await self._db.read(records.list_orders, actor, wanted, cursor, limit)
 
-    async def cancel(self, actor: Actor, order_id: UUID, cancellation: Cancellation = DEFAULT_CANCELLATION) -> Order:
+    async def cancel(
+        self,
+        actor: Actor,
+        order_id: UUID,
+        cancellation: Cancellation = DEFAULT_CANCELLATION,
+        conditions: Conditions = UNCONDITIONAL,
+    ) -> Order:
         if not cancellation.restock:
             require_role(actor, Role.STAFF)
-        cancelled = await self._db.write(records.cancel, actor, order_id, cancellation)
+        cancelled = await self._db.write(records.cancel, actor, order_id, cancellation, conditions)
         self.outcomes[cancelled.status] += 1
         return cancelled
 
-    async def fulfil(self, order_id: UUID) -> Order:
-        """Raises `OrderNotFound` or `OrderNotConfirmed`."""
-        fulfilled = await self._db.write(records.fulfil, order_id)
+    async def fulfil(self, order_id: UUID, conditions: Conditions = UNCONDITIONAL) -> Order:
+        """Raises `OrderNotFound`, `OrderNotConfirmed` or `PreconditionFailed`."""
+        fulfilled = await self._db.write(records.fulfil, order_id, conditions)
         self.outcomes[fulfilled.status] += 1
         return fulfilled
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ecshop.events.catalog import ProductDeleted
 from ecshop.events.outbox import record
+from ecshop.kernel.conditions import UNCONDITIONAL, Conditions
 from ecshop.kernel.db.keyset import Among, Keyset, Part, fetch, unindexed
 from ecshop.kernel.db.many import KEYS, select_many
 from ecshop.kernel.db.mapping import assign, columns_of, given, struct_of
@@ -57,8 +58,9 @@ def create(session: Session, new: NewProduct) -> Product:
     return _product(row)
 
 
-def change(session: Session, product_id: int, change: ProductChange) -> Product:
+def change(session: Session, product_id: int, change: ProductChange, conditions: Conditions = UNCONDITIONAL) -> Product:
     row = _row(session, product_id)
+    conditions.require_seen(_product(row))
     values = _columns_of(change)
     _require_category(session, values.get("category_id"))
     if values.get("currency", row.currency) != row.currency and "price" not in values:
@@ -68,8 +70,10 @@ def change(session: Session, product_id: int, change: ProductChange) -> Product:
     return _product(row)
 
 
-def delete(session: Session, product_id: int) -> None:
-    session.delete(_row(session, product_id))
+def delete(session: Session, product_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
+    row = _row(session, product_id)
+    conditions.require_seen(_product(row))
+    session.delete(row)
     record(session, [ProductDeleted(product_id)])
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from ecshop.kernel.conditions import UNCONDITIONAL, Conditions
 from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.db.mapping import struct_of
 from ecshop.kernel.values import Page
@@ -32,14 +33,15 @@ def create(session: Session, body: CategoryBody) -> Category:
     return _save(session, CategoryRow(name=body.name))
 
 
-def rename(session: Session, category_id: int, body: CategoryBody) -> Category:
-    row = _row(session, category_id)
+def rename(session: Session, category_id: int, body: CategoryBody, conditions: Conditions = UNCONDITIONAL) -> Category:
+    row = _row(session, category_id, lock=True)
+    conditions.require_seen(_category(row))
     row.name = body.name
     return _save(session, row)
 
 
-def delete(session: Session, category_id: int) -> None:
-    _row(session, category_id)
+def delete(session: Session, category_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
+    conditions.require_seen(_category(_row(session, category_id, lock=True)))
     try:
         session.execute(delete_from(CategoryRow).where(CategoryRow.id == category_id))
     except IntegrityError as cause:
@@ -56,8 +58,8 @@ def _save(session: Session, row: CategoryRow) -> Category:
     return _category(row)
 
 
-def _row(session: Session, category_id: int) -> CategoryRow:
-    row = session.get(CategoryRow, category_id)
+def _row(session: Session, category_id: int, *, lock: bool = False) -> CategoryRow:
+    row = session.get(CategoryRow, category_id, with_for_update=lock or None)
     if row is None:
         raise CategoryNotFound(f"no category has the id {category_id}")
     return row

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Controller, delete, get, post, put
+from litestar import Controller, Request, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta
 
+from ecshop.kernel.conditions import IdempotencyKeyReused, PreconditionFailed
 from ecshop.kernel.errors import InvalidCursor, TookTooLong
+from ecshop.kernel.http.conditional import IdempotencyKey, IfMatch, conditions
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.http.together import MOST_ITEMS, Item, Outcome, Together, serve_each
-from ecshop.kernel.identity import Role
+from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import MAX_INT64, Id, Page
 from ecshop.product.contract import (
     QUOTE,
@@ -35,6 +37,7 @@ from ecshop.product.contract import (
 )
 from ecshop.product.service import ProductService
 
+AnyRequest = Request[Actor, Any, Any]
 PathId = Annotated[int, PathParameter(ge=1, le=MAX_INT64)]
 _MOST_PRODUCTS = 100
 
@@ -82,30 +85,66 @@ class ProductController(Controller):
 
     @post(
         "/products",
-        **operation("Add a product", CategoryNotFound, *BODY_ERRORS, role=Role.STAFF, makes="/products/{id}"),
+        **operation(
+            "Add a product",
+            CategoryNotFound,
+            IdempotencyKeyReused,
+            *BODY_ERRORS,
+            role=Role.STAFF,
+            makes="/products/{id}",
+            tagged=True,
+        ),
     )
-    async def create_product(self, product: NamedDependency[ProductService], data: JSONBody[NewProduct]) -> Product:
+    async def create_product(
+        self,
+        product: NamedDependency[ProductService],
+        request: AnyRequest,
+        data: JSONBody[NewProduct],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Product:
         """`in_stock` is null until stock has said something; register its units with `POST /stock` next."""
-        return await product.create(data)
+        return await product.create(data, conditions(request, idempotency_key, body=data))
 
-    @get("/products/{product_id:int}", **operation("Get a product", ProductNotFound))
+    @get("/products/{product_id:int}", **operation("Get a product", ProductNotFound, tagged=True))
     async def get_product(self, product: NamedDependency[ProductService], product_id: PathId) -> Product:
         return await product.get(product_id)
 
     @put(
         "/products/{product_id:int}",
-        **operation("Change a product", ProductNotFound, CategoryNotFound, *BODY_ERRORS, role=Role.STAFF),
+        **operation(
+            "Change a product",
+            ProductNotFound,
+            CategoryNotFound,
+            PreconditionFailed,
+            *BODY_ERRORS,
+            role=Role.STAFF,
+            tagged=True,
+        ),
     )
     async def change_product(
-        self, product: NamedDependency[ProductService], product_id: PathId, data: JSONBody[ProductChange]
+        self,
+        product: NamedDependency[ProductService],
+        request: AnyRequest,
+        product_id: PathId,
+        data: JSONBody[ProductChange],
+        if_match: IfMatch = None,
     ) -> Product:
         """Fields that are left out stay as they are."""
-        return await product.change(product_id, data)
+        return await product.change(product_id, data, conditions(request, if_match=if_match))
 
-    @delete("/products/{product_id:int}", **operation("Delete a product", ProductNotFound, role=Role.STAFF))
-    async def delete_product(self, product: NamedDependency[ProductService], product_id: PathId) -> None:
+    @delete(
+        "/products/{product_id:int}",
+        **operation("Delete a product", ProductNotFound, PreconditionFailed, role=Role.STAFF),
+    )
+    async def delete_product(
+        self,
+        product: NamedDependency[ProductService],
+        request: AnyRequest,
+        product_id: PathId,
+        if_match: IfMatch = None,
+    ) -> None:
         """Orders keep the name and price that they were placed with."""
-        await product.delete(product_id)
+        await product.delete(product_id, conditions(request, if_match=if_match))
 
     @get("/categories", **operation("List categories", InvalidCursor))
     async def list_categories(
@@ -115,30 +154,63 @@ class ProductController(Controller):
 
     @post(
         "/categories",
-        **operation("Add a category", CategoryExists, *BODY_ERRORS, role=Role.STAFF, makes="/categories/{id}"),
+        **operation(
+            "Add a category",
+            CategoryExists,
+            IdempotencyKeyReused,
+            *BODY_ERRORS,
+            role=Role.STAFF,
+            makes="/categories/{id}",
+            tagged=True,
+        ),
     )
-    async def create_category(self, product: NamedDependency[ProductService], data: JSONBody[CategoryBody]) -> Category:
-        return await product.create_category(data)
+    async def create_category(
+        self,
+        product: NamedDependency[ProductService],
+        request: AnyRequest,
+        data: JSONBody[CategoryBody],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Category:
+        return await product.create_category(data, conditions(request, idempotency_key, body=data))
 
-    @get("/categories/{category_id:int}", **operation("Get a category", CategoryNotFound))
+    @get("/categories/{category_id:int}", **operation("Get a category", CategoryNotFound, tagged=True))
     async def get_category(self, product: NamedDependency[ProductService], category_id: PathId) -> Category:
         return await product.get_category(category_id)
 
     @put(
         "/categories/{category_id:int}",
-        **operation("Rename a category", CategoryNotFound, CategoryExists, *BODY_ERRORS, role=Role.STAFF),
+        **operation(
+            "Rename a category",
+            CategoryNotFound,
+            CategoryExists,
+            PreconditionFailed,
+            *BODY_ERRORS,
+            role=Role.STAFF,
+            tagged=True,
+        ),
     )
     async def rename_category(
-        self, product: NamedDependency[ProductService], category_id: PathId, data: JSONBody[CategoryBody]
+        self,
+        product: NamedDependency[ProductService],
+        request: AnyRequest,
+        category_id: PathId,
+        data: JSONBody[CategoryBody],
+        if_match: IfMatch = None,
     ) -> Category:
-        return await product.rename_category(category_id, data)
+        return await product.rename_category(category_id, data, conditions(request, if_match=if_match))
 
     @delete(
         "/categories/{category_id:int}",
-        **operation("Delete a category", CategoryNotFound, CategoryInUse, role=Role.STAFF),
+        **operation("Delete a category", CategoryNotFound, CategoryInUse, PreconditionFailed, role=Role.STAFF),
     )
-    async def delete_category(self, product: NamedDependency[ProductService], category_id: PathId) -> None:
-        await product.delete_category(category_id)
+    async def delete_category(
+        self,
+        product: NamedDependency[ProductService],
+        request: AnyRequest,
+        category_id: PathId,
+        if_match: IfMatch = None,
+    ) -> None:
+        await product.delete_category(category_id, conditions(request, if_match=if_match))
 
 
 class ProductInternal(Controller):

@@ -12,7 +12,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 from msgspec import Meta
 
+from ecshop.kernel.conditions import IdempotencyKeyReused, PreconditionFailed
 from ecshop.kernel.errors import InvalidCursor
+from ecshop.kernel.http.conditional import IdempotencyKey, IfMatch, conditions
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
 from ecshop.kernel.http.remote import Remote
@@ -39,6 +41,7 @@ from ecshop.stock.contract import (
 )
 from ecshop.stock.service import StockService
 
+AnyRequest = Request[Actor, Any, Any]
 ProductId = Annotated[int, PathParameter(ge=1, le=MAX_INT64)]
 Attempt = Annotated[int, QueryParameter(ge=0, le=MAX_INT64)]
 
@@ -70,42 +73,69 @@ class StockController(Controller):
     @post(
         "/stock",
         **operation(
-            "Register stock", ProductNotFound, StockExists, *BODY_ERRORS, role=Role.STAFF, makes="/stock/{product_id}"
+            "Register stock",
+            ProductNotFound,
+            StockExists,
+            IdempotencyKeyReused,
+            *BODY_ERRORS,
+            role=Role.STAFF,
+            makes="/stock/{product_id}",
+            tagged=True,
         ),
     )
     async def register_stock(
-        self, stock: NamedDependency[StockService], request: Request[Actor, Any, Any], data: JSONBody[NewStock]
+        self,
+        stock: NamedDependency[StockService],
+        request: AnyRequest,
+        data: JSONBody[NewStock],
+        idempotency_key: IdempotencyKey = None,
     ) -> StockItem:
         """From now on the product can be ordered as long as units are available."""
-        return await stock.register(request.user, data)
+        return await stock.register(request.user, data, conditions(request, idempotency_key, body=data))
 
-    @get("/stock/{product_id:int}", **operation("Get a product's stock", StockNotFound))
+    @get("/stock/{product_id:int}", **operation("Get a product's stock", StockNotFound, tagged=True))
     async def get_stock(self, stock: NamedDependency[StockService], product_id: ProductId) -> StockItem:
         return await stock.get(product_id)
 
     @put(
         "/stock/{product_id:int}",
-        **operation("Set what is on hand", StockNotFound, StockReserved, *BODY_ERRORS, role=Role.STAFF),
+        **operation(
+            "Set what is on hand",
+            StockNotFound,
+            StockReserved,
+            IdempotencyKeyReused,
+            PreconditionFailed,
+            *BODY_ERRORS,
+            role=Role.STAFF,
+            tagged=True,
+        ),
     )
     async def set_stock(
         self,
         stock: NamedDependency[StockService],
-        request: Request[Actor, Any, Any],
+        request: AnyRequest,
         product_id: ProductId,
         data: JSONBody[StockLevel],
+        idempotency_key: IdempotencyKey = None,
+        if_match: IfMatch = None,
     ) -> StockItem:
         """After a stocktaking; the ledger gets the difference."""
-        return await stock.set_level(request.user, product_id, data)
+        made = conditions(request, idempotency_key, if_match, data)
+        return await stock.set_level(request.user, product_id, data, made)
 
     @delete(
         "/stock/{product_id:int}",
-        **operation("Stop keeping a product", StockNotFound, StockReserved, role=Role.STAFF),
+        **operation("Stop keeping a product", StockNotFound, StockReserved, PreconditionFailed, role=Role.STAFF),
     )
     async def remove_stock(
-        self, stock: NamedDependency[StockService], request: Request[Actor, Any, Any], product_id: ProductId
+        self,
+        stock: NamedDependency[StockService],
+        request: AnyRequest,
+        product_id: ProductId,
+        if_match: IfMatch = None,
     ) -> None:
         """Its ledger stays."""
-        await stock.remove(request.user, product_id)
+        await stock.remove(request.user, product_id, conditions(request, if_match=if_match))
 
     @post(
         "/stock/{product_id:int}/adjustments",
@@ -114,20 +144,26 @@ class StockController(Controller):
             StockNotFound,
             StockReserved,
             StockLimit,
+            IdempotencyKeyReused,
+            PreconditionFailed,
             *BODY_ERRORS,
             role=Role.STAFF,
             makes="/stock/{product_id}/movements",
+            tagged=True,
         ),
     )
     async def adjust_stock(
         self,
         stock: NamedDependency[StockService],
-        request: Request[Actor, Any, Any],
+        request: AnyRequest,
         product_id: ProductId,
         data: JSONBody[Adjustment],
+        idempotency_key: IdempotencyKey = None,
+        if_match: IfMatch = None,
     ) -> StockItem:
         """A delivery, a breakage, a theft: `delta` units more or fewer."""
-        return await stock.adjust(request.user, product_id, data)
+        made = conditions(request, idempotency_key, if_match, data)
+        return await stock.adjust(request.user, product_id, data, made)
 
     @get(
         "/stock/{product_id:int}/movements",

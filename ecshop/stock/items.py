@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.catalog import ProductDeleted, StockDepleted, StockReplenished
 from ecshop.events.outbox import record
 from ecshop.kernel.clock import now
+from ecshop.kernel.conditions import UNCONDITIONAL, Conditions
 from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.db.mapping import struct_of
 from ecshop.kernel.identity import Actor
@@ -78,18 +79,23 @@ def register(session: Session, actor: Actor, new: NewStock) -> StockItem:
     return _item(row)
 
 
-def adjust(session: Session, actor: Actor, product_id: int, adjustment: Adjustment) -> StockItem:
-    return _move(session, actor, product_id, adjustment.reason, delta=adjustment.delta)
+def adjust(
+    session: Session, actor: Actor, product_id: int, adjustment: Adjustment, conditions: Conditions = UNCONDITIONAL
+) -> StockItem:
+    return _move(session, actor, product_id, adjustment.reason, conditions, delta=adjustment.delta)
 
 
-def set_level(session: Session, actor: Actor, product_id: int, stock: int) -> StockItem:
-    return _move(session, actor, product_id, SET, stock=stock)
+def set_level(
+    session: Session, actor: Actor, product_id: int, stock: int, conditions: Conditions = UNCONDITIONAL
+) -> StockItem:
+    return _move(session, actor, product_id, SET, conditions, stock=stock)
 
 
-def remove(session: Session, actor: Actor, product_id: int) -> None:
+def remove(session: Session, actor: Actor, product_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
     row = session.get(ItemRow, product_id, with_for_update=True)
     if row is None or row.state != OPEN:
         raise _missing(product_id)
+    conditions.require_seen(_item(row))
     if row.reserved:
         raise _reserved(row)
     _close(session, row, REMOVED, actor.user_id)
@@ -126,12 +132,20 @@ def _close(session: Session, row: ItemRow, state: str, actor: UUID | None = None
 
 
 def _move(
-    session: Session, actor: Actor, product_id: int, reason: str, *, delta: int = 0, stock: int | None = None
+    session: Session,
+    actor: Actor,
+    product_id: int,
+    reason: str,
+    conditions: Conditions,
+    *,
+    delta: int = 0,
+    stock: int | None = None,
 ) -> StockItem:
     levels = Levels(session, [product_id], actor.user_id)
     level = levels.get(product_id)
     if level is None or level.state != OPEN:
         raise _missing(product_id)
+    conditions.require_seen(get(session, product_id))
     change = delta if stock is None else stock - level.on_hand
     if level.on_hand + change < level.reserved:
         raise _reserved(level)

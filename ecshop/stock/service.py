@@ -10,7 +10,9 @@ from typing import Final
 from uuid import UUID
 
 from ecshop.events.backoff import repeat
+from ecshop.events.repeats import once
 from ecshop.kernel.clock import Clock, now
+from ecshop.kernel.conditions import UNCONDITIONAL, Conditions
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import wrong
@@ -75,22 +77,30 @@ class StockService:
         """Newest first. Raises `StockNotFound` for a product that never had any stock."""
         return await self._db.read(items.list_movements, product_id, cursor, limit)
 
-    async def register(self, actor: Actor, new: NewStock) -> StockItem:
-        """Raises `ProductNotFound` or `StockExists`."""
+    async def register(self, actor: Actor, new: NewStock, conditions: Conditions = UNCONDITIONAL) -> StockItem:
+        """Raises `ProductNotFound`, `StockExists` or `IdempotencyKeyReused`."""
         await self._product.get(new.product_id)
-        return await self._db.write(items.register, actor, new)
+        return await self._db.write(once, conditions.repeat, StockItem, items.register, actor, new)
 
-    async def adjust(self, actor: Actor, product_id: int, adjustment: Adjustment) -> StockItem:
-        """Raises `StockNotFound`, `StockReserved` or `StockLimit`."""
-        return await self._db.write(items.adjust, actor, product_id, adjustment)
+    async def adjust(
+        self, actor: Actor, product_id: int, adjustment: Adjustment, conditions: Conditions = UNCONDITIONAL
+    ) -> StockItem:
+        """Raises `StockNotFound`, `StockReserved`, `StockLimit`, `IdempotencyKeyReused` or `PreconditionFailed`."""
+        return await self._db.write(
+            once, conditions.repeat, StockItem, items.adjust, actor, product_id, adjustment, conditions
+        )
 
-    async def set_level(self, actor: Actor, product_id: int, level: StockLevel) -> StockItem:
-        """Raises `StockNotFound` or `StockReserved`."""
-        return await self._db.write(items.set_level, actor, product_id, level.stock)
+    async def set_level(
+        self, actor: Actor, product_id: int, level: StockLevel, conditions: Conditions = UNCONDITIONAL
+    ) -> StockItem:
+        """Raises `StockNotFound`, `StockReserved`, `IdempotencyKeyReused` or `PreconditionFailed`."""
+        return await self._db.write(
+            once, conditions.repeat, StockItem, items.set_level, actor, product_id, level.stock, conditions
+        )
 
-    async def remove(self, actor: Actor, product_id: int) -> None:
-        """Raises `StockNotFound` or `StockReserved`."""
-        await self._db.write(items.remove, actor, product_id)
+    async def remove(self, actor: Actor, product_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
+        """Raises `StockNotFound`, `StockReserved` or `PreconditionFailed`."""
+        await self._db.write(items.remove, actor, product_id, conditions)
 
     async def ask_about_expired(self) -> int:
         """Tell of the reservations whose order is not known in time; how many there were."""

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
+from ecshop.kernel.conditions import IdempotencyKeyReused
 from ecshop.kernel.errors import Forbidden
 from ecshop.kernel.identity import Role
 from ecshop.order.contract import (
     Cancellation,
-    IdempotencyKeyReused,
     MixedCurrencies,
     NewOrder,
     OrderClient,

@@ -74,7 +74,7 @@ def test_the_same_key_with_another_body_is_refused(shop: RunningShop) -> None:
     product, key = shop.new_product(stock=5), {"idempotency-key": str(uuid4())}
     assert place(shop, {product: 2}, **key).status_code == 201
     refused = place(shop, {product: 3}, **key)
-    assert (refused.status_code, refused.json()["code"]) == (422, "order.idempotency_key_reused")
+    assert (refused.status_code, refused.json()["code"]) == (422, "request.idempotency_key_reused")
 
 
 def test_the_same_key_of_two_buyers_makes_two_orders(shop: RunningShop) -> None:

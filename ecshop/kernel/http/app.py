@@ -31,7 +31,9 @@ taken over. What an operation does not know, a parameter or a field, it refuses.
 `http.not_found`, a failure of the shop itself `internal`.
 
 Every request is answered in its time, at the latest by a 503 with a `Retry-After`. After `aborted` nothing was changed,
-after `unavailable` nobody knows. Send orders with an `Idempotency-Key`: a repeat is then safe."""
+after `unavailable` nobody knows. Send orders, and whatever makes or moves something, with an `Idempotency-Key`: a repeat is
+then safe, and answered the same for seven days. Send the `ETag` of what you have seen as `If-Match`, and nothing is changed
+that somebody else has changed since."""
 
 
 def create_app(

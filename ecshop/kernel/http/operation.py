@@ -17,6 +17,7 @@ from litestar.openapi.spec import Example, OpenAPIType, Operation, RequestBody, 
 from litestar.types import HTTPScope
 from msgspec import UNSET, UnsetType
 
+from ecshop.kernel.conditions import tag_of
 from ecshop.kernel.errors import (
     Aborted,
     BodyTooLarge,
@@ -81,12 +82,14 @@ def operation(
     scope: str | None = None,
     accepts: Sequence[str] = (JSON,),
     makes: str | None = None,
+    tagged: bool = False,
     needs_nothing: bool = False,
 ) -> dict[str, Any]:
     """Arguments for a Litestar handler decorator.
 
     `role` asks for a person's token, `scope` for a service's. `makes` is the path of what a 201 has made, with names of
-    the answer's fields in it. What `needs_nothing` never answers `Unavailable` or `Aborted`.
+    the answer's fields in it. A `tagged` answer has an ETag. What `needs_nothing` never answers `Unavailable` or
+    `Aborted`.
     """
     errors = [*raises, InvalidRequest, *([] if needs_nothing else [Unavailable, Aborted])]
     admits: Admission | None = None
@@ -105,7 +108,7 @@ def operation(
         "responses": _responses(list(dict.fromkeys(errors))),
         "opt": {ACCEPTS: tuple(accepts), ADMITS: admits},
         "operation_class": _documented(access, accepts),
-        **(_located(makes) if makes else {}),
+        **_with_headers(makes, tagged=tagged),
     }
 
 
@@ -125,17 +128,24 @@ def _service_with(scope: str) -> Admission:
     return admit
 
 
-def _located(path: str) -> dict[str, Any]:
-    """The Location of what was made (RFC 9110, section 10.2.2)."""
+def _with_headers(makes: str | None, *, tagged: bool) -> dict[str, Any]:
+    """The Location of what was made (RFC 9110, section 10.2.2), and the ETag by which a change can ask for it."""
+    if not makes and not tagged:
+        return {}
+    names = [name for _, name, _, _ in Formatter().parse(makes or "") if name]
 
-    names = [name for _, name, _, _ in Formatter().parse(path) if name]
-
-    async def locate(response: Response[Any]) -> Response[Any]:
-        response.headers["location"] = path.format(**{name: getattr(response.content, name) for name in names})
+    async def tell(response: Response[Any]) -> Response[Any]:
+        if makes:
+            response.headers["location"] = makes.format(**{name: getattr(response.content, name) for name in names})
+        if tagged:
+            response.headers["etag"] = f'"{tag_of(response.content)}"'
         return response
 
-    header = ResponseHeader(name="Location", documentation_only=True, description=f"`{path}`")
-    return {"after_request": locate, "response_headers": [header]}
+    told = {"Location": makes and f"`{makes}`", "ETag": tagged and "Another one when anything of it has changed."}
+    documented = [
+        ResponseHeader(name=name, documentation_only=True, description=text) for name, text in told.items() if text
+    ]
+    return {"after_request": tell, "response_headers": documented}
 
 
 def _documented(access: str, accepts: Sequence[str]) -> type[Operation]:
