@@ -117,6 +117,7 @@ def compose(
         retention=timedelta(hours=settings.retention_hours),
         with_internal=here != ALL,
         with_events=with_events if with_events is not None else settings.background == "on",
+        with_docs=settings.has_docs,
         push=push_of(settings, bus) if settings.push_audience else None,
     )
 

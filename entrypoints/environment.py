@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,6 +14,7 @@ import msgspec
 
 from ecshop.kernel.validation import invalid
 from entrypoints.contexts import NAMES
+from entrypoints.profile import unfit_for_production
 from entrypoints.settings import DEFAULT_URLS, BadSetting, Settings, check_secret
 
 _PREFIX: Final = "ECSHOP_"
@@ -44,8 +46,12 @@ def variables() -> list[str]:
     return [f"{_PREFIX}{name.upper()}" for name in [*fields, *of_contexts]]
 
 
+def given_variables(environment: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in environment if name.startswith(_PREFIX) or (name in ALIASES and environment[name]))
+
+
 def read_settings(environment: Mapping[str, str], **options: Any) -> Settings:
-    """Options win over variables; those that are None were not given. Raises `BadSetting`."""
+    """Options win over variables; those that are None were not given. Raises `BadSetting`, which names all that are."""
     given = {name: value for name, value in environment.items() if name.startswith(_PREFIX)}
     unknown = sorted(set(given) - set(variables()))
     if unknown:
@@ -58,15 +64,19 @@ def read_settings(environment: Mapping[str, str], **options: Any) -> Settings:
     urls = {name: values.pop(f"{name}_url", _Value("", default)).value for name, default in DEFAULT_URLS.items()}
     own = {name: values.pop(f"{name}_database_url", _Value("", "")).value for name in NAMES}
     databases = {name: url for name, url in own.items() if url}
-    for name, value in values.items():
-        _check(name, value)
+    _refuse(wrong for name, value in values.items() if (wrong := _wrong_with(name, value)))
     plain = {name: value.value for name, value in values.items()}
     settings = msgspec.convert(plain | {"urls": urls, "database_urls": databases}, Settings, strict=False)
-    _check_addresses(settings)
-    settings.secrets()
-    if settings.client_secret:
-        check_secret(settings.client_secret, "ECSHOP_CLIENT_SECRET")
+    _refuse([*_wrong_addresses(settings), *_wrong_secrets(settings), *_wrong_together(settings)])
+    if settings.profile == "production":
+        _refuse(f"ECSHOP_PROFILE=production: {reason}" for reason in unfit_for_production(settings))
     return settings
+
+
+def _refuse(wrong: Iterable[str]) -> None:
+    reasons = list(wrong)
+    if reasons:
+        raise BadSetting("\n        ".join(reasons))
 
 
 class _Value(NamedTuple):
@@ -76,50 +86,66 @@ class _Value(NamedTuple):
     value: Any
 
 
-def _check(name: str, given: _Value) -> None:
+def _wrong_with(name: str, given: _Value) -> str:
     try:
         msgspec.convert({name: given.value}, Settings, strict=False)
     except msgspec.ValidationError as cause:
         [error] = invalid(cause, Settings).fields["errors"]
-        raise BadSetting(f"{given.name} is {given.value!r}: it {error['message']}") from None
+        return f"{given.name} is {given.value!r}: it {error['message']}"
+    return ""
 
 
-def _check_addresses(settings: Settings) -> None:
+def _wrong_addresses(settings: Settings) -> Iterator[str]:
     if settings.database_url and "{context}" not in settings.database_url:
-        raise BadSetting("ECSHOP_DATABASE_URL needs {context} in it: each context has a database of its own")
+        yield "ECSHOP_DATABASE_URL needs {context} in it: each context has a database of its own"
     if settings.redis_url and not _REDIS_URL.fullmatch(settings.redis_url):
-        raise BadSetting("REDIS_URL is no address of a Redis; write it like redis://127.0.0.1:6379/0")
+        yield "REDIS_URL is no address of a Redis; write it like redis://127.0.0.1:6379/0"
+    for name, value in parse_qsl(urlsplit(settings.redis_url).query):
+        if name in _REDIS_FILES and not Path(value).is_file():
+            yield f"REDIS_URL names {value} as its {name}, and there is no such file"
+    for name, url in settings.urls.items():
+        if not _URL.fullmatch(url):
+            yield f"{_PREFIX}{name.upper()}_URL is {url!r}: write it like {DEFAULT_URLS[name]}"
+    if settings.otlp_endpoint and not _URL.fullmatch(settings.otlp_endpoint):
+        yield "OTEL_EXPORTER_OTLP_ENDPOINT is no address of a collector; write it like http://127.0.0.1:4318"
+    for origin in settings.allowed_origins:
+        if not _ORIGIN.fullmatch(origin):
+            yield f"ECSHOP_CORS_ORIGINS has {origin!r}: write them like https://shop.example, with commas"
+    for proxy in settings.proxies:
+        try:
+            ip_network(proxy)
+        except ValueError as cause:
+            yield (
+                f"ECSHOP_TRUSTED_PROXIES has {proxy!r}: write addresses and networks like 10.0.0.7, 10.1.0.0/16 "
+                f"({cause})"
+            )
+
+
+def _wrong_secrets(settings: Settings) -> Iterator[str]:
+    try:
+        settings.secrets()
+        if settings.client_secret:
+            check_secret(settings.client_secret, "ECSHOP_CLIENT_SECRET")
+    except BadSetting as wrong:
+        yield wrong.detail
+
+
+def _wrong_together(settings: Settings) -> Iterator[str]:
     if settings.background == "off" and not all(map(settings.server_of, NAMES)):
-        raise BadSetting(
+        yield (
             "ECSHOP_BACKGROUND=off leaves the events to a worker, which SQLite does not admit beside the shop: "
             "set ECSHOP_DATABASE_URL to a PostgreSQL"
         )
     if settings.push_audience and not (settings.push_email and settings.broker == "pubsub"):
-        raise BadSetting(
+        yield (
             "ECSHOP_PUSH_AUDIENCE has Pub/Sub push events here: that needs ECSHOP_BUS=pubsub, and in ECSHOP_PUSH_EMAIL "
             "the service account that pushes"
         )
-    for name, value in parse_qsl(urlsplit(settings.redis_url).query):
-        if name in _REDIS_FILES and not Path(value).is_file():
-            raise BadSetting(f"REDIS_URL names {value} as its {name}, and there is no such file")
-    for name, url in settings.urls.items():
-        if not _URL.fullmatch(url):
-            raise BadSetting(f"{_PREFIX}{name.upper()}_URL is {url!r}: write it like {DEFAULT_URLS[name]}")
-    if settings.otlp_endpoint and not _URL.fullmatch(settings.otlp_endpoint):
-        raise BadSetting(
-            "OTEL_EXPORTER_OTLP_ENDPOINT is no address of a collector; write it like http://127.0.0.1:4318"
-        )
-    for origin in settings.allowed_origins:
-        if not _ORIGIN.fullmatch(origin):
-            raise BadSetting(f"ECSHOP_CORS_ORIGINS has {origin!r}: write them like https://shop.example, with commas")
-    for proxy in settings.proxies:
-        _check_network(proxy)
-
-
-def _check_network(given: str) -> None:
-    try:
-        ip_network(given)
-    except ValueError as cause:
-        raise BadSetting(
-            f"ECSHOP_TRUSTED_PROXIES has {given!r}: write addresses and networks like 10.0.0.7, 10.1.0.0/16 ({cause})"
-        ) from None
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        yield "ECSHOP_TLS_CERT and ECSHOP_TLS_KEY go together"
+    elif settings.tls_cert:
+        try:
+            ssl.create_default_context().load_cert_chain(settings.tls_cert, settings.tls_key)
+        except OSError as cause:
+            reason = cause.strerror or cause
+            yield f"ECSHOP_TLS_CERT and ECSHOP_TLS_KEY are no PEM files of a certificate and its key: {reason}"

@@ -36,7 +36,7 @@ def listening_socket(host: str, port: int, *, option: str = "--port") -> socket.
     return listening
 
 
-def address_of(host: str, port: int) -> str:
+def address_of(host: str, port: int, scheme: str = "http") -> str:
     """Where a browser on this machine finds what listens on `host`."""
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - looked for, not bound to
-    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+    return f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}"

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from ecshop.kernel.errors import Aborted, EcshopError, HeadTooLarge, MalformedRequest, RequestTooSlow
 from ecshop.kernel.http.edge import DEADLINE
 from ecshop.kernel.http.problems import MEDIA_TYPE, RETRY_AFTER, to_problem
-from ecshop.kernel.http.safety import NO_STORE, NOSNIFF, NOTHING
+from ecshop.kernel.http.safety import HTTPS_ONLY, NO_STORE, NOSNIFF, NOTHING
 from entrypoints.connections import Connections
 
 log = structlog.get_logger("http")
@@ -61,7 +61,10 @@ class OneWrite:
 
     def write_eof(self) -> None:
         self._let_go()
-        self._transport.write_eof()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:  # TLS has no half-closed connections
+            self._transport.close()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -213,7 +216,7 @@ class ProblemProtocol(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._give_up()
-            self.transport.write(_answer(error, request_id))
+            self.transport.write(_answer(error, request_id, self.scheme))
             self.transport.write_eof()
             self.loop.call_later(_LINGER, self.transport.abort)
 
@@ -226,8 +229,9 @@ class ProblemProtocol(HttpToolsProtocol):
             self.cycle.message_event.set()
 
 
-def _answer(error: EcshopError, request_id: str) -> bytes:
+def _answer(error: EcshopError, request_id: str, scheme: str | None) -> bytes:
     body = msgspec.json.encode(to_problem(error, request_id))
+    https_only = f"strict-transport-security: {HTTPS_ONLY}\r\n" if scheme == "https" else ""
     retry = f"retry-after: {RETRY_AFTER}\r\n" if isinstance(error, Aborted) else ""
     head = (
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n"
@@ -235,7 +239,7 @@ def _answer(error: EcshopError, request_id: str) -> bytes:
         f"content-length: {len(body)}\r\n"
         f"x-request-id: {request_id}\r\n"
         f"{retry}"
-        f"{_SAFETY}"
+        f"{_SAFETY}{https_only}"
         "connection: close\r\n\r\n"
     )
     return head.encode() + body

@@ -41,8 +41,11 @@ async def serve_app(
     stop: asyncio.Event,
     proxies: Sequence[str] = (),
     bounds: Bounds = _DEFAULT_BOUNDS,
+    certificate: tuple[str, str] | None = None,
 ) -> None:
     """Serve on a listening socket until `stop` is set, or until the server fails.
+
+    With a `certificate` and its key, which are PEM files, by TLS.
 
     Of `X-Forwarded-For` and `X-Forwarded-Proto` counts what `proxies` have added to them: the last address that is none
     of theirs is the client's.
@@ -59,6 +62,8 @@ async def serve_app(
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
         timeout_keep_alive=int(bounds.idle_seconds),
+        ssl_certfile=certificate[0] if certificate else None,
+        ssl_keyfile=certificate[1] if certificate else None,
     )
     server = DrainingServer(config, bounds)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -76,9 +81,10 @@ async def _serve(settings: Settings, here: frozenset[str], ready: Callable[[str]
     bounds = Bounds(settings.max_connections, settings.head_seconds, settings.body_seconds).within_files()
     shop = compose(settings, here)
     with listening_socket(settings.host, settings.port) as listening, tracing(settings, name_of(here)):
-        address = address_of(settings.host, listening.getsockname()[1])
+        certificate = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+        address = address_of(settings.host, listening.getsockname()[1], "https" if certificate else "http")
         async with shop.running():
-            await serve_app(shop.app(), listening, lambda: ready(address), stop, settings.proxies, bounds)
+            await serve_app(shop.app(), listening, lambda: ready(address), stop, settings.proxies, bounds, certificate)
 
 
 def tune_gc() -> None:

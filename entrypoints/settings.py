@@ -38,6 +38,8 @@ class BadSetting(EcshopError, code="settings.invalid", status=500):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Each field is the variable ECSHOP_<FIELD>, and a line of the README's table. See `variables` for the others."""
 
+    profile: Literal["development", "production"] = "development"
+    """In production what is meant for a laptop is refused: see `profile`."""
     host: Given = "127.0.0.1"
     port: Port = 8000
     data_dir: Given = "data"
@@ -108,6 +110,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of the traces that begin here, how many are sampled."""
     cloud_run: str = ""
     """What Cloud Run calls this service, job or worker pool, as it tells itself."""
+    docs: Literal["auto", "open", "closed"] = "auto"
+    """Whether /docs and the document of the API are served; `auto` is not in production."""
+    tls_cert: str = ""
+    """With `tls_key`, PEM files by which the shop itself ends TLS."""
+    tls_key: str = ""
     trusted_proxies: str = ""
     """Whose word on a client's address and scheme is taken: addresses and networks, with commas."""
     signing_key: str = ""
@@ -150,6 +157,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.bus != "auto":
             return self.bus
         return "pubsub" if self.pubsub_emulator_host and not self.redis_url else "redis"
+
+    @property
+    def has_docs(self) -> bool:
+        return self.docs == "open" or (self.docs == "auto" and self.profile != "production")
 
     @property
     def allowed_origins(self) -> list[str]:

@@ -61,6 +61,7 @@ class Shop:
         retention: timedelta,
         with_internal: bool,
         with_events: bool,
+        with_docs: bool = True,
         push: tuple[ControllerRouterHandler, Job] | None = None,
     ) -> None:
         """Without events, a worker relays, consumes and purges them instead.
@@ -72,7 +73,7 @@ class Shop:
         self._admit = admit
         self._retention = retention
         self._request_seconds, self._max_requests = request_seconds, max_requests
-        self._with_internal, self._with_events = with_internal, with_events
+        self._with_internal, self._with_events, self._with_docs = with_internal, with_events, with_docs
         self.consumers = [
             Consumer(context.name, context.database, context.subscriptions)
             for context in contexts
@@ -135,6 +136,7 @@ class Shop:
             request_seconds=self._request_seconds,
             max_requests=self._max_requests,
             with_services=self._with_internal,
+            with_docs=self._with_docs,
             observe=self._measuring.metrics.request,
         )
 

@@ -6,6 +6,7 @@ import rich_click as click
 
 from ecshop import __version__
 from entrypoints.cli.bus import bus
+from entrypoints.cli.config import config
 from entrypoints.cli.data import data
 from entrypoints.cli.dlq import dlq
 from entrypoints.cli.doctor import doctor
@@ -32,6 +33,6 @@ def main(context: click.Context) -> None:
 
 
 _RUNNING = (up, serve, worker, stop)
-_LOOKING_AFTER = (migrate, token, user, keys, data, bus, dlq, logs, doctor, smoke, gateway, docs)
+_LOOKING_AFTER = (config, migrate, token, user, keys, data, bus, dlq, logs, doctor, smoke, gateway, docs)
 for _command in (*_RUNNING, *_LOOKING_AFTER):
     main.add_command(_command)

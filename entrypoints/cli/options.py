@@ -20,6 +20,8 @@ P = ParamSpec("P")
 
 DATA_DIR: Final = click.option("--data-dir", metavar="FOLDER", help="Where the databases and the key are. [./data]")
 HOST: Final = click.option("--host", help="The address to listen on. [127.0.0.1]")
+TLS_CERT: Final = click.option("--tls-cert", metavar="FILE", help="A certificate in PEM: the shop then speaks HTTPS.")
+TLS_KEY: Final = click.option("--tls-key", metavar="FILE", help="Its key.")
 PORT: Final = click.option("--port", type=int, help="The port to listen on; 0 takes a free one. [8000]")
 
 

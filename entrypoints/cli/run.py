@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from entrypoints.cli.options import DATA_DIR, HOST, PORT, report_errors, settings_of
+from entrypoints.cli.options import DATA_DIR, HOST, PORT, TLS_CERT, TLS_KEY, report_errors, settings_of
 from entrypoints.contexts import ALL, NAMES
 from entrypoints.settings import BadSetting
 
@@ -13,6 +13,8 @@ from entrypoints.settings import BadSetting
 @HOST
 @PORT
 @DATA_DIR
+@TLS_CERT
+@TLS_KEY
 @click.option("--split", is_flag=True, help="Each context as a service of its own, with Redis between them.")
 @click.option("--base-port", type=int, help="With --split: the first of four ports in a row. [8000]")
 @click.option("--gateway", is_flag=True, help="With --split: an nginx in front, as one address for all services.")
@@ -22,6 +24,8 @@ def up(
     host: str | None = None,
     port: int | None = None,
     data_dir: str | None = None,
+    tls_cert: str | None = None,
+    tls_key: str | None = None,
     split: bool = False,
     base_port: int | None = None,
     gateway: bool = False,
@@ -33,6 +37,13 @@ def up(
     if (gateway or gateway_port is not None) and not split:
         raise BadSetting("--gateway goes with --split; the one-process shop is one address already")
     if split:
+        if settings_of(data_dir=data_dir).profile == "production":
+            raise BadSetting(
+                "ECSHOP_PROFILE=production: the split mode makes secrets and a Redis of its own at each start; "
+                "start each service by `ecshop serve`"
+            )
+        if tls_cert or tls_key:
+            raise BadSetting("--tls-cert goes without --split; in front of services a proxy ends TLS")
         if port is not None:
             raise BadSetting("--port goes without --split; the first port of the split mode is --base-port")
         settings = settings_of(host=host, base_port=base_port, data_dir=data_dir)
@@ -40,7 +51,7 @@ def up(
 
         run_split(settings, (gateway_port or 8080) if gateway or gateway_port is not None else None)
         return
-    settings = settings_of("shop", host=host, port=port, data_dir=data_dir)
+    settings = settings_of("shop", host=host, port=port, data_dir=data_dir, tls_cert=tls_cert, tls_key=tls_key)
     from entrypoints.local.banner import one_process
     from entrypoints.serve import serve as run
 
@@ -52,10 +63,21 @@ def up(
 @HOST
 @PORT
 @DATA_DIR
+@TLS_CERT
+@TLS_KEY
 @report_errors
-def serve(contexts: tuple[str, ...], host: str | None, port: int | None, data_dir: str | None) -> None:
+def serve(
+    contexts: tuple[str, ...],
+    host: str | None,
+    port: int | None,
+    data_dir: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+) -> None:
     """Serve one context as a service of its own (or some together)."""
-    settings = settings_of("+".join(contexts), host=host, port=port, data_dir=data_dir)
+    settings = settings_of(
+        "+".join(contexts), host=host, port=port, data_dir=data_dir, tls_cert=tls_cert, tls_key=tls_key
+    )
     from entrypoints.listening import READY
     from entrypoints.serve import serve as run
 

@@ -31,9 +31,9 @@ taken over. What an operation does not know, a parameter or a field, it refuses.
 `http.not_found`, a failure of the shop itself `internal`.
 
 Every request is answered in its time, at the latest by a 503 with a `Retry-After`. After `aborted` nothing was changed,
-after `unavailable` nobody knows. Send orders, and whatever makes or moves something, with an `Idempotency-Key`: a repeat is
-then safe, and answered the same for seven days. Send the `ETag` of what you have seen as `If-Match`, and nothing is changed
-that somebody else has changed since."""
+after `unavailable` nobody knows. Send orders, and whatever makes or moves something, with an `Idempotency-Key`: a
+repeat is then safe, and answered the same for seven days. Send the `ETag` of what you have seen as `If-Match`, and
+nothing is changed that somebody else has changed since."""
 
 
 def create_app(
@@ -48,6 +48,7 @@ def create_app(
     request_seconds: float,
     max_requests: int,
     with_services: bool = False,
+    with_docs: bool = True,
     observe: Observe | None = None,
 ) -> ASGIApp:
     """Serve the routes, documented under `tags`, and health: what all `probes` say, and besides the `report`.
@@ -57,10 +58,11 @@ def create_app(
     No request takes longer than `request_seconds`, and no more than `max_requests` are served at a time. `observe` is
     told of each.
 
-    `with_services` documents how services prove themselves, for an app whose routes ask them to.
+    `with_services` documents how services prove themselves, for an app whose routes ask them to. Without docs
+    nothing tells a stranger what is served.
     """
     app = Litestar(
-        [*routes, health, live, readiness(probes, report), metrics(measure), *pages()],
+        [*routes, health, live, readiness(probes, report), metrics(measure), *(pages() if with_docs else ())],
         before_request=_gate(verifier),
         dto=StrictBody,
         plugins=[VariadicTuples()],
@@ -68,7 +70,7 @@ def create_app(
         logging_config=None,
         request_class=WholeRequest,
         response_class=JsonResponse,
-        openapi_config=openapi(title, _ABOUT, tags, with_services),
+        openapi_config=openapi(title, _ABOUT, tags, with_services) if with_docs else None,
         request_max_body_size=MAX_BODY,
     )
     return Edge(app, request_seconds, max_requests, observe)
