@@ -81,8 +81,8 @@ class UserFilter(NamedTuple):
 class UserChange(Struct, frozen=True, forbid_unknown_fields=True):
     """What is left out stays as it is. Another role, or being disabled, ends all sessions of the account."""
 
-    role: Role | UnsetType = UNSET
-    disabled: bool | UnsetType = UNSET
+    role: Annotated[Role | UnsetType, Meta(examples=["staff"])] = UNSET
+    disabled: Annotated[bool | UnsetType, Meta(examples=[True])] = UNSET
 
 
 class Token(Struct, frozen=True):

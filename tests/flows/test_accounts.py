@@ -31,7 +31,7 @@ def test_whoever_signs_up_is_a_customer(shop: RunningShop) -> None:
     name = new_name()
     signed_up = sign_up(shop, name)
     assert signed_up.status_code == 201
-    assert signed_up.json().keys() == {"id", "user_name", "role", "created_at"}
+    assert signed_up.json().keys() == {"id", "user_name", "role", "created_at", "disabled"}
     assert (signed_up.json()["user_name"], signed_up.json()["role"]) == (name, "customer")
     token = log_in(shop, name).json()["access_token"]
     assert_refused(shop.call("POST", "/products", token, json={"name": "Tea", "price": 1}), 403, "auth.forbidden")
@@ -98,7 +98,7 @@ def test_a_login_comes_as_a_form_or_as_json(shop: RunningShop, password: str) ->
         logged_in = shop.call("POST", "/auth/login", **body)
         assert logged_in.status_code == 200
         assert logged_in.json()["token_type"] == "bearer"
-        assert logged_in.json()["expires_in"] == 3600
+        assert logged_in.json()["expires_in"] == 300
         assert shop.call("GET", "/auth/me", logged_in.json()["access_token"]).json() == user
 
 

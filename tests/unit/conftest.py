@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ecshop.auth.module import MIGRATIONS as OF_AUTH
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.db.engine import open_engine, writing
 from ecshop.kernel.db.migration import migrate
 from ecshop.kernel.tokens import Verifier
 from tests.databases import Databases
+from tests.unit.accounts import Auth
 from tests.unit.issuer import Issuer, KeySource
 from tests.unit.notes import MIGRATIONS, OpenDatabase
 from tests.unit.schema import MigratedEngine, versions
@@ -76,3 +78,11 @@ def migrated(tmp_path: Path) -> Iterator[MigratedEngine]:
     yield migrate_
     for engine in engines:
         engine.dispose()
+
+
+@pytest.fixture
+async def auth(databases: Databases) -> AsyncIterator[Auth]:
+    database = Database(databases.url("auth", OF_AUTH))
+    database.open(OF_AUTH)
+    yield Auth(database)
+    await database.close()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,95 +13,21 @@ from sqlalchemy import delete, text, update
 from sqlalchemy.orm import Session
 
 from ecshop.auth.contract import (
-    AccountDisabled,
     InvalidCredentials,
     InvalidRefreshToken,
     Login,
-    NewUser,
     NoSession,
-    OwnAccount,
     PasswordChange,
     SessionNotFound,
-    Token,
-    User,
-    UserChange,
-    UserFilter,
     WrongPassword,
 )
-from ecshop.auth.keys import GivenKey, new_key
 from ecshop.auth.models import Account, SessionRow
-from ecshop.auth.module import MIGRATIONS
-from ecshop.auth.service import AuthService
-from ecshop.auth.sessions import GRACE, MOST, NOBODY, Visitor
-from ecshop.kernel.db.database import Database
-from ecshop.kernel.errors import InvalidRequest, Unauthenticated
+from ecshop.auth.sessions import GRACE, MOST, Visitor
+from ecshop.kernel.errors import InvalidRequest
 from ecshop.kernel.identity import Actor, Role
-from ecshop.kernel.tokens import Verifier
-from tests.databases import Databases
+from tests.unit.accounts import DAYS, PASSWORD, Auth
 
 pytestmark = pytest.mark.anyio
-
-PASSWORD = "correct horse battery"
-DAYS = 30
-
-
-class Auth:
-    """The service with a clock that the test sets, and what it needs to be asked in somebody's name."""
-
-    def __init__(self, database: Database) -> None:
-        self.database, self.moment = database, datetime.now(UTC)
-        self.service = AuthService(
-            database,
-            GivenKey(new_key().decode(), "the test"),
-            token_seconds=300,
-            session_days=DAYS,
-            free_guesses=1000,
-            secrets={},
-            grants={},
-            clock=lambda: self.moment,
-        )
-        self.verifier = Verifier(self.service.jwks, ended=self.service.ended_sessions, check_every=0)
-
-    async def user(self, name: str = "aoi", role: Role = Role.CUSTOMER) -> User:
-        return await self.service.sign_up(NewUser(name, PASSWORD), role)
-
-    async def log_in(self, name: str = "aoi", visitor: Visitor = NOBODY) -> Token:
-        return await self.service.log_in(Login(name, PASSWORD), visitor)
-
-    async def actor(self, token: Token) -> Actor:
-        return await self.verifier.actor(token.access_token)
-
-    async def refresh(self, token: Token) -> Token:
-        assert isinstance(token.refresh_token, str)
-        return await self.service.refresh(token.refresh_token)
-
-    async def is_ended(self, token: Token) -> bool:
-        """By its refresh token, and for everybody who verifies the other one; a new verifier has heard of it, too."""
-        fresh = Verifier(self.service.jwks, ended=self.service.ended_sessions)
-        try:
-            await fresh.actor(token.access_token)
-        except Unauthenticated:
-            with pytest.raises(InvalidRefreshToken):
-                await self.refresh(token)
-            return True
-        return False
-
-    async def run(self, statement: Any) -> None:
-        def execute(session: Session) -> None:
-            session.execute(statement)
-
-        await self.database.write(execute)
-
-    def pass_by(self, **time: float) -> None:
-        self.moment += timedelta(**time)
-
-
-@pytest.fixture
-async def auth(databases: Databases) -> AsyncIterator[Auth]:
-    database = Database(databases.url("auth", MIGRATIONS))
-    database.open(MIGRATIONS)
-    yield Auth(database)
-    await database.close()
 
 
 async def test_a_login_begins_a_session_and_its_tokens_say_which(auth: Auth) -> None:
@@ -245,29 +171,6 @@ async def test_whoever_changes_the_account_by_whatever_means_ends_its_sessions(a
     assert not await auth.is_ended(other)
 
 
-async def test_an_account_that_is_disabled_cannot_log_in_and_says_so_to_its_owner_alone(auth: Auth) -> None:
-    user, admin = await auth.user(), await auth.user("ren", Role.ADMIN)
-    token = await auth.log_in()
-    by_admin = Actor(admin.id, admin.role)
-    assert (await auth.service.change_user(by_admin, user.id, UserChange(disabled=True))).disabled
-    assert await auth.is_ended(token)
-    with pytest.raises(AccountDisabled):
-        await auth.log_in()
-    with pytest.raises(InvalidCredentials):
-        await auth.service.log_in(Login("aoi", "something else"))
-    await auth.service.change_user(by_admin, user.id, UserChange(disabled=False))
-    assert not await auth.is_ended(await auth.log_in())
-
-
-async def test_a_new_role_is_in_the_next_login_and_nobody_changes_his_own(auth: Auth) -> None:
-    user, admin = await auth.user(), await auth.user("ren", Role.ADMIN)
-    by_admin = Actor(admin.id, admin.role)
-    assert (await auth.service.change_user(by_admin, user.id, UserChange(role=Role.STAFF))).role is Role.STAFF
-    assert (await auth.actor(await auth.log_in())).role is Role.STAFF
-    with pytest.raises(OwnAccount):
-        await auth.service.change_user(by_admin, admin.id, UserChange(role=Role.CUSTOMER))
-
-
 async def test_a_new_password_ends_all_other_sessions(auth: Auth) -> None:
     await auth.user()
     here, there = await auth.log_in(), await auth.log_in()
@@ -286,20 +189,6 @@ async def test_a_password_is_changed_by_who_knows_it_and_not_to_the_name(auth: A
     with pytest.raises(InvalidRequest):
         await auth.service.change_password(actor, PasswordChange(PASSWORD, "aoi-tanaka1"))
     await auth.log_in("aoi-tanaka")
-
-
-async def test_users_are_found_by_how_their_names_begin_by_role_and_by_state(auth: Auth) -> None:
-    aoi, _, admin = await auth.user("Aoi"), await auth.user("ao"), await auth.user("ren", Role.ADMIN)
-    await auth.service.change_user(Actor(admin.id, admin.role), aoi.id, UserChange(disabled=True))
-
-    async def names(*wanted: Any) -> list[str]:
-        return [user.user_name for user in (await auth.service.users(UserFilter(*wanted), None, 10)).items]
-
-    assert await names() == ["ao", "Aoi", "ren"]
-    assert await names("AO") == ["ao", "Aoi"]
-    assert await names(None, Role.ADMIN) == ["ren"]
-    assert await names(None, None, True) == ["Aoi"]
-    assert await names("ao", None, False) == ["ao"]
 
 
 async def test_what_ended_long_ago_is_forgotten(auth: Auth) -> None:

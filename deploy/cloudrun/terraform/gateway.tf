@@ -1,6 +1,6 @@
 locals {
   paths = {
-    auth    = ["/auth", "/auth/*", "/.well-known", "/.well-known/*"]
+    auth    = ["/auth", "/auth/*", "/users", "/users/*", "/.well-known", "/.well-known/*"]
     product = ["/products", "/products/*", "/categories", "/categories/*"]
     stock   = ["/stock", "/stock/*"]
     order   = ["/orders", "/orders/*", "/order", "/order/*"]

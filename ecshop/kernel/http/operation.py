@@ -23,8 +23,10 @@ from ecshop.kernel.errors import (
     BodyTooLarge,
     EcshopError,
     Forbidden,
+    HeadTooLarge,
     InvalidRequest,
     MalformedBody,
+    RequestTooSlow,
     Unauthenticated,
     Unavailable,
     UnsupportedMediaType,
@@ -50,6 +52,7 @@ ADMITS: Final = "admits"
 Admission = Callable[[HTTPScope, Verifier], Awaitable[None]]
 """Lets the caller of a request in, or raises `Unauthenticated` or `Forbidden`."""
 
+_OF_ALL: Final = (InvalidRequest, HeadTooLarge, RequestTooSlow)
 BODY_ERRORS: Final = (MalformedBody, InvalidRequest, BodyTooLarge, UnsupportedMediaType)
 
 
@@ -91,7 +94,7 @@ def operation(
     the answer's fields in it. A `tagged` answer has an ETag. What `needs_nothing` never answers `Unavailable` or
     `Aborted`.
     """
-    errors = [*raises, InvalidRequest, *([] if needs_nothing else [Unavailable, Aborted])]
+    errors = [*raises, *_OF_ALL, *([] if needs_nothing else [Unavailable, Aborted])]
     admits: Admission | None = None
     security: list[dict[str, list[str]]] = []
     access = "Anybody may call this."
