@@ -190,7 +190,7 @@ async def _settle(databases: Iterable[Database]) -> None:
 
 
 async def _add_products(shop: _Shop, count: int) -> None:
-    categories = [await shop.product.create_category(CategoryBody(name)) for name in CATEGORIES]
+    categories = [await shop.product.create_category(_STAFF, CategoryBody(name)) for name in CATEGORIES]
     made = [(good, categories[good.category].id) for good in goods(count)]
     await _many_a_transaction("adding products", shop.databases["product"], _add, made)
     await _many_a_transaction("registering their stock", shop.databases["stock"], _register, range(1, count + 1))
@@ -198,7 +198,7 @@ async def _add_products(shop: _Shop, count: int) -> None:
 
 def _add(session: Session, good: tuple[Good, int]) -> None:
     (name, detail, price, _), category = good
-    catalogue.create(session, NewProduct(name, price, detail, category_id=category))
+    catalogue.create(session, _STAFF, NewProduct(name, price, detail, category_id=category))
 
 
 def _register(session: Session, product_id: int) -> None:

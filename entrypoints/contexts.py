@@ -33,10 +33,10 @@ class ContextEntry:
 
 
 CONTEXTS: Final = (
-    ContextEntry("auth", 8000, "magenta", ("auth", "users", ".well-known")),
-    ContextEntry("product", 8001, "green", ("products", "categories")),
-    ContextEntry("stock", 8002, "yellow", ("stock",)),
-    ContextEntry("order", 8003, "cyan", ("orders", "order")),
+    ContextEntry("auth", 8000, "magenta", ("auth", "users", ".well-known", "audit/auth")),
+    ContextEntry("product", 8001, "green", ("products", "categories", "audit/product")),
+    ContextEntry("stock", 8002, "yellow", ("stock", "audit/stock")),
+    ContextEntry("order", 8003, "cyan", ("orders", "order", "audit/order")),
 )
 NAMES: Final = tuple(context.name for context in CONTEXTS)
 ALL: Final = frozenset(NAMES)

@@ -27,6 +27,7 @@ from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
 from ecshop.product.contract import ProductClient
 from ecshop.stock.contract import StockClient
+from entrypoints.audit import audit_routes
 from entrypoints.contexts import CONTEXTS
 from entrypoints.measuring import Measuring
 from entrypoints.neighbours import Neighbours
@@ -88,6 +89,7 @@ class Shop:
     def app(self) -> ASGIApp:
         """What serves the contexts while the shop is `running`."""
         routes = [route for context in self.contexts for route in context.public]
+        routes += audit_routes(self.contexts)
         if self._with_internal:
             routes += [route for context in self.contexts for route in context.internal]
         if self._push:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, update
@@ -13,9 +13,10 @@ from uuid_utils.compat import uuid7
 
 from ecshop.auth.contract import User, UserChange, UserExists, UserFilter, UserNotFound
 from ecshop.auth.models import Account
+from ecshop.events.audit import COMMAND_LINE, note
 from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.db.mapping import struct_of
-from ecshop.kernel.identity import Role
+from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import Page
 from ecshop.kernel.words import beyond, key_of
 
@@ -58,9 +59,10 @@ def list_users(session: Session, wanted: UserFilter, cursor: str | None, limit: 
     return _BY_NAME.fetch(session, query, cursor, limit, _user)
 
 
-def change(session: Session, user_id: UUID, change: UserChange, moment: datetime) -> User:
+def change(session: Session, actor: Actor | None, user_id: UUID, change: UserChange, moment: datetime) -> User:
     """The database ends the sessions of an account that is disabled or gets another role. Raises `UserNotFound`."""
     account = _row(session, user_id)
+    before = _shown(account)
     if isinstance(change.role, Role):
         account.role = change.role.value
     if change.disabled is True:
@@ -68,7 +70,17 @@ def change(session: Session, user_id: UUID, change: UserChange, moment: datetime
     elif change.disabled is False:
         account.disabled_at = None
     session.flush()
+    note(session, actor, "user.changed", f"user {user_id}", before, _shown(account), role=COMMAND_LINE)
     return _user(account)
+
+
+def replace_password(session: Session, actor: Actor | None, account_id: UUID, password_hash: str) -> None:
+    keep_hash(session, account_id, password_hash)
+    note(session, actor, "user.password_changed", f"user {account_id}", role=COMMAND_LINE)
+
+
+def refuse_login(session: Session, account_id: UUID) -> None:
+    note(session, None, "user.login_refused", f"user {account_id}")
 
 
 def keep_hash(session: Session, account_id: UUID, password_hash: str) -> None:
@@ -85,6 +97,10 @@ def _wanted(wanted: UserFilter) -> list[ColumnElement[bool]]:
     if wanted.disabled is not None:
         conditions.append(Account.disabled_at.is_not(None) if wanted.disabled else Account.disabled_at.is_(None))
     return conditions
+
+
+def _shown(account: Account) -> dict[str, Any]:
+    return {"role": account.role, "disabled": account.disabled_at is not None}
 
 
 def _row(session: Session, user_id: UUID) -> Account:

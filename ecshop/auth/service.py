@@ -121,12 +121,12 @@ class AuthService:
     async def log_out(self, actor: Actor, *, everywhere: bool = False) -> None:
         """Raises `NoSession`."""
         if everywhere:
-            await self._db.write(sessions.end_all, actor.user_id, self._clock())
+            await self._db.write(sessions.end_all, actor, self._clock())
         elif actor.session is None:
             raise NoSession("this token has no session; it ends by itself")
         else:
             with suppress(SessionNotFound):  # it has ended already
-                await self._db.write(sessions.end, actor.user_id, actor.session, self._clock())
+                await self._db.write(sessions.end, actor, actor.session, self._clock())
 
     async def change_password(self, actor: Actor, change: PasswordChange, *, address: str = "") -> None:
         """All other sessions end. Raises `WrongPassword`, `TooManyAttempts`, `UserNotFound` or `InvalidRequest`."""
@@ -142,14 +142,14 @@ class AuthService:
         except InvalidCredentials as cause:
             raise WrongPassword("the current password is another one") from cause
         new_hash = await self._passwords.hash(change.new_password)
-        await self._db.write(_replace_password, account.id, new_hash, actor.session, self._clock())
+        await self._db.write(_replace_password, actor, new_hash, self._clock())
 
     async def sessions_of(self, actor: Actor) -> Sessions:
         return Sessions(await self._db.read(sessions.open_sessions, actor.user_id, self._clock(), actor.session))
 
     async def end_session(self, actor: Actor, session_id: UUID) -> None:
         """Raises `SessionNotFound`."""
-        await self._db.write(sessions.end, actor.user_id, session_id, self._clock())
+        await self._db.write(sessions.end, actor, session_id, self._clock())
 
     async def ended_sessions(self, since: datetime | None) -> EndedSessions:
         moment = self._clock()
@@ -172,7 +172,7 @@ class AuthService:
         """Raises `UserNotFound` or `OwnAccount`."""
         if user_id == actor.user_id:
             raise OwnAccount("another admin, or `ecshop user` on the command line, changes your account")
-        return await self._db.write(accounts.change, user_id, change, self._clock())
+        return await self._db.write(accounts.change, actor, user_id, change, self._clock())
 
     async def forget_sessions(self, every: float = _FORGET_EVERY) -> None:
         """Those that ended long ago, until cancelled; `every` is in seconds."""
@@ -208,6 +208,8 @@ class AuthService:
         if account is not None:
             annotate(account_id=account.id)
         if not await self._passwords.match(account.password_hash if account else None, password) or not account:
+            if account is not None:
+                await self._db.write(accounts.refuse_login, account.id)
             raise InvalidCredentials("user name and password do not belong together")
         annotate(account_id=account.id, role=account.role)
         self._guesses.succeeded(name, address)
@@ -224,8 +226,6 @@ class AuthService:
         return any(hmac.compare_digest(secret.encode(), presented.encode()) for secret in known)
 
 
-def _replace_password(
-    session: Session, account_id: UUID, password_hash: str, current: UUID | None, moment: datetime
-) -> None:
-    accounts.keep_hash(session, account_id, password_hash)
-    sessions.end_all(session, account_id, moment, but=current)
+def _replace_password(session: Session, actor: Actor, password_hash: str, moment: datetime) -> None:
+    accounts.replace_password(session, actor, actor.user_id, password_hash)
+    sessions.end_others(session, actor.user_id, moment, but=actor.session)

@@ -18,8 +18,10 @@ from sqlalchemy.orm import Session
 
 from ecshop.auth.contract import InvalidRefreshToken, SessionNotFound, SignedIn
 from ecshop.auth.models import Account, SessionRow
+from ecshop.events.audit import note
 from ecshop.kernel.db.columns import affected_rows
 from ecshop.kernel.ended_sessions import EndedSessions
+from ecshop.kernel.identity import Actor, Role
 
 GRACE: Final = timedelta(seconds=10)
 """In which a refresh token may come again: its answer was lost, or two pages asked at once."""
@@ -69,6 +71,7 @@ def begin(session: Session, account_id: UUID, visitor: Visitor, moment: datetime
             expires_at=moment + lasts,
         )
     )
+    note(session, Actor(account_id, Role(account.role), session=id_), "user.logged_in", user(account_id))
     return Begun(id_, account, _written(id_, secret))
 
 
@@ -87,6 +90,7 @@ def refresh(session: Session, refresh_token: str, moment: datetime) -> Begun | N
     is_repeat = hmac.compare_digest(presented, row.former_hash or b"") and moment - row.used_at <= GRACE
     if not is_current and not is_repeat:
         row.ended_at = moment
+        note(session, None, "session.stolen", user(row.user_id), before={"session": row.id})
         return None
     account = session.get_one(Account, row.user_id)
     successor = hmac.digest(row.salt, secret, "sha256")
@@ -104,16 +108,23 @@ def open_sessions(session: Session, user_id: UUID, moment: datetime, current: UU
     )
 
 
-def end(session: Session, user_id: UUID, id_: UUID, moment: datetime) -> None:
+def end(session: Session, actor: Actor, id_: UUID, moment: datetime) -> None:
     """Raises `SessionNotFound`, also for somebody else's."""
+    user_id = actor.user_id
     ending = update(SessionRow).where(
         SessionRow.id == id_, SessionRow.user_id == user_id, SessionRow.ended_at.is_(None)
     )
     if not affected_rows(session.execute(ending.values(ended_at=moment))):
         raise SessionNotFound("you have no session of that id")
+    note(session, actor, "session.ended", user(user_id), before={"session": id_})
 
 
-def end_all(session: Session, user_id: UUID, moment: datetime, *, but: UUID | None = None) -> None:
+def end_all(session: Session, actor: Actor, moment: datetime) -> None:
+    end_others(session, actor.user_id, moment)
+    note(session, actor, "sessions.ended", user(actor.user_id))
+
+
+def end_others(session: Session, user_id: UUID, moment: datetime, *, but: UUID | None = None) -> None:
     ending = update(SessionRow).where(SessionRow.user_id == user_id, SessionRow.ended_at.is_(None))
     if but is not None:
         ending = ending.where(SessionRow.id != but)
@@ -132,6 +143,11 @@ def forget(session: Session, oldest: datetime) -> int:
     """Some that ended or expired before; returns how many."""
     gone = select(SessionRow.id).where(or_(SessionRow.ended_at < oldest, SessionRow.expires_at < oldest)).limit(500)
     return affected_rows(session.execute(delete(SessionRow).where(SessionRow.id.in_(gone))))
+
+
+def user(user_id: UUID) -> str:
+    """As the audit trail names whom something was done to."""
+    return f"user {user_id}"
 
 
 def _make_room(session: Session, user_id: UUID, moment: datetime) -> None:

@@ -5,7 +5,25 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from ecshop.kernel.db.columns import CompactId, CountedKey, Instant
+from ecshop.kernel.db.columns import CompactId, CompactUuid, CountedKey, Instant
+
+_REFUSED = "the audit trail is only ever added to"
+_APPEND_ONLY = {
+    "sqlite": [
+        f"CREATE TRIGGER audit_{what.lower()} BEFORE {what} ON audit BEGIN SELECT RAISE(ABORT, '{_REFUSED}'); END"
+        for what in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        f"""
+        CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION '{_REFUSED}';
+        END $$
+        """,
+        "CREATE TRIGGER audit_change BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+        "CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+    ],
+}
 
 
 def create_event_tables() -> None:
@@ -49,6 +67,25 @@ def create_event_tables() -> None:
         sa.Column("made_at", Instant, nullable=False),
     )
     op.create_index("answer_made_at", "answer", ["made_at"])
+    op.create_table(
+        "audit",
+        sa.Column("seq", CountedKey, primary_key=True),
+        sa.Column("at", Instant, nullable=False),
+        sa.Column("actor", CompactUuid),
+        sa.Column("role", sa.String(16), nullable=False),
+        sa.Column("session", CompactUuid),
+        sa.Column("address", sa.String(64), nullable=False),
+        sa.Column("request_id", CompactId, nullable=False),
+        sa.Column("action", sa.String(40), nullable=False),
+        sa.Column("subject", sa.String(80), nullable=False),
+        sa.Column("before", sa.Text),
+        sa.Column("after", sa.Text),
+        sa.Column("hash", sa.LargeBinary(32), nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("audit_subject", "audit", ["subject", "seq"])
+    for statement in _APPEND_ONLY[op.get_context().dialect.name]:
+        op.execute(statement)
     op.create_table(
         "dead_letter",
         sa.Column("consumer", sa.String(32), primary_key=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import Index, LargeBinary, String, Text, and_
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -77,6 +78,26 @@ class Answer(Base):
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
     answer: Mapped[bytes] = mapped_column(LargeBinary)
     made_at: Mapped[datetime]
+
+
+class AuditRow(Base):
+    """What somebody did. The database refuses to change one, or to delete one."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("audit_subject", "subject", "seq"), {"sqlite_autoincrement": True})
+
+    seq: Mapped[int] = mapped_column(CountedKey, primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[UUID | None]
+    role: Mapped[str] = mapped_column(String(16))
+    session: Mapped[UUID | None]
+    address: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str] = mapped_column(CompactId)
+    action: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(80))
+    before: Mapped[str | None] = mapped_column(Text)
+    after: Mapped[str | None] = mapped_column(Text)
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
 
 
 class Inbox(Base):

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Select, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
+from ecshop.events.audit import note
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, OrderFulfilled, ReservationExpired
 from ecshop.events.outbox import record as record_events
 from ecshop.kernel.clock import now
@@ -100,6 +101,8 @@ def cancel(
         _end(row, CANCELLED)
         row.cancelled_by = CUSTOMER if actor.user_id == row.user_id else STAFF
         assign(row, given(cancellation))
+        if row.cancelled_by == STAFF:
+            note(session, actor, "order.cancelled", f"order {row.id}", after=given(cancellation))
         record_events(session, [_cancelled(row)])
     return _order(row)
 

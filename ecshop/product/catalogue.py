@@ -9,12 +9,14 @@ from typing import Any, Final
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from ecshop.events.audit import note
 from ecshop.events.catalog import ProductDeleted
 from ecshop.events.outbox import record
 from ecshop.kernel.conditions import UNCONDITIONAL, Conditions
 from ecshop.kernel.db.keyset import Among, Keyset, Part, fetch, unindexed
 from ecshop.kernel.db.many import KEYS, select_many
 from ecshop.kernel.db.mapping import assign, columns_of, given, struct_of
+from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import Page
 from ecshop.kernel.words import key_of, search_text
@@ -50,29 +52,35 @@ def list_products(session: Session, wanted: ProductFilter, cursor: str | None, l
     return fetch(session, _parts(session, wanted), cursor, limit, _product)
 
 
-def create(session: Session, new: NewProduct) -> Product:
+def create(session: Session, actor: Actor, new: NewProduct) -> Product:
     _require_category(session, new.category_id)
     row = ProductRow(**{"on_sale": True} | _columns_of(new))
     session.add(row)
     session.flush()
+    note(session, actor, "product.created", _subject(row.id), after={"name": row.name, "price": row.price})
     return _product(row)
 
 
-def change(session: Session, product_id: int, change: ProductChange, conditions: Conditions = UNCONDITIONAL) -> Product:
+def change(
+    session: Session, actor: Actor, product_id: int, change: ProductChange, conditions: Conditions = UNCONDITIONAL
+) -> Product:
     row = _row(session, product_id)
     conditions.require_seen(_product(row))
     values = _columns_of(change)
     _require_category(session, values.get("category_id"))
     if values.get("currency", row.currency) != row.currency and "price" not in values:
         raise wrong("price", f"is required with another currency: the one that is known is in {row.currency}")
+    before = {name: getattr(row, name) for name in values}
     assign(row, values)
     session.flush()
+    note(session, actor, "product.changed", _subject(product_id), before, values)
     return _product(row)
 
 
-def delete(session: Session, product_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
+def delete(session: Session, actor: Actor, product_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
     row = _row(session, product_id)
     conditions.require_seen(_product(row))
+    note(session, actor, "product.deleted", _subject(product_id), before={"name": row.name, "price": row.price})
     session.delete(row)
     record(session, [ProductDeleted(product_id)])
 
@@ -119,6 +127,10 @@ def _columns_of(body: NewProduct | ProductChange) -> dict[str, Any]:
         values.setdefault("on_sale", values.pop("status"))
         values.pop("status", None)
     return values
+
+
+def _subject(product_id: int) -> str:
+    return f"product {product_id}"
 
 
 def _row(session: Session, product_id: int) -> ProductRow:

@@ -103,7 +103,7 @@ class ProductController(Controller):
         idempotency_key: IdempotencyKey = None,
     ) -> Product:
         """`in_stock` is null until stock has said something; register its units with `POST /stock` next."""
-        return await product.create(data, conditions(request, idempotency_key, body=data))
+        return await product.create(request.user, data, conditions(request, idempotency_key, body=data))
 
     @get("/products/{product_id:int}", **operation("Get a product", ProductNotFound, tagged=True))
     async def get_product(self, product: NamedDependency[ProductService], product_id: PathId) -> Product:
@@ -130,7 +130,7 @@ class ProductController(Controller):
         if_match: IfMatch = None,
     ) -> Product:
         """Fields that are left out stay as they are."""
-        return await product.change(product_id, data, conditions(request, if_match=if_match))
+        return await product.change(request.user, product_id, data, conditions(request, if_match=if_match))
 
     @delete(
         "/products/{product_id:int}",
@@ -144,7 +144,7 @@ class ProductController(Controller):
         if_match: IfMatch = None,
     ) -> None:
         """Orders keep the name and price that they were placed with."""
-        await product.delete(product_id, conditions(request, if_match=if_match))
+        await product.delete(request.user, product_id, conditions(request, if_match=if_match))
 
     @get("/categories", **operation("List categories", InvalidCursor))
     async def list_categories(
@@ -171,7 +171,7 @@ class ProductController(Controller):
         data: JSONBody[CategoryBody],
         idempotency_key: IdempotencyKey = None,
     ) -> Category:
-        return await product.create_category(data, conditions(request, idempotency_key, body=data))
+        return await product.create_category(request.user, data, conditions(request, idempotency_key, body=data))
 
     @get("/categories/{category_id:int}", **operation("Get a category", CategoryNotFound, tagged=True))
     async def get_category(self, product: NamedDependency[ProductService], category_id: PathId) -> Category:
@@ -197,7 +197,7 @@ class ProductController(Controller):
         data: JSONBody[CategoryBody],
         if_match: IfMatch = None,
     ) -> Category:
-        return await product.rename_category(category_id, data, conditions(request, if_match=if_match))
+        return await product.rename_category(request.user, category_id, data, conditions(request, if_match=if_match))
 
     @delete(
         "/categories/{category_id:int}",
@@ -210,7 +210,7 @@ class ProductController(Controller):
         category_id: PathId,
         if_match: IfMatch = None,
     ) -> None:
-        await product.delete_category(category_id, conditions(request, if_match=if_match))
+        await product.delete_category(request.user, category_id, conditions(request, if_match=if_match))
 
 
 class ProductInternal(Controller):

@@ -9,6 +9,7 @@ import structlog
 from ecshop.events.repeats import once
 from ecshop.kernel.conditions import UNCONDITIONAL, Conditions
 from ecshop.kernel.db.database import Database
+from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Page
 from ecshop.product import catalogue, categories, search
 from ecshop.product.contract import (
@@ -43,22 +44,24 @@ class ProductService:
         """Raises `InvalidCursor` or `TookTooLong`."""
         return await self._db.read_apart(catalogue.list_products, wanted, cursor, limit)
 
-    async def create(self, new: NewProduct, conditions: Conditions = UNCONDITIONAL) -> Product:
+    async def create(self, actor: Actor, new: NewProduct, conditions: Conditions = UNCONDITIONAL) -> Product:
         """Raises `CategoryNotFound` or `IdempotencyKeyReused`."""
-        return await self._db.write(once, conditions.repeat, Product, catalogue.create, new)
+        return await self._db.write(once, conditions.repeat, Product, catalogue.create, actor, new)
 
-    async def change(self, product_id: int, change: ProductChange, conditions: Conditions = UNCONDITIONAL) -> Product:
+    async def change(
+        self, actor: Actor, product_id: int, change: ProductChange, conditions: Conditions = UNCONDITIONAL
+    ) -> Product:
         """Raises `ProductNotFound`, `CategoryNotFound`, `PreconditionFailed`, or `InvalidRequest` for a currency
         without its price.
         """
-        return await self._db.write(catalogue.change, product_id, change, conditions)
+        return await self._db.write(catalogue.change, actor, product_id, change, conditions)
 
-    async def delete(self, product_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
+    async def delete(self, actor: Actor, product_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
         """Orders keep the name and price that they were placed with.
 
         Raises `ProductNotFound` or `PreconditionFailed`.
         """
-        await self._db.write(catalogue.delete, product_id, conditions)
+        await self._db.write(catalogue.delete, actor, product_id, conditions)
 
     async def get_category(self, category_id: int) -> Category:
         """Raises `CategoryNotFound`."""
@@ -67,19 +70,21 @@ class ProductService:
     async def list_categories(self, cursor: str | None, limit: int) -> Page[Category]:
         return await self._db.read(categories.list_categories, cursor, limit)
 
-    async def create_category(self, body: CategoryBody, conditions: Conditions = UNCONDITIONAL) -> Category:
+    async def create_category(
+        self, actor: Actor, body: CategoryBody, conditions: Conditions = UNCONDITIONAL
+    ) -> Category:
         """Raises `CategoryExists` or `IdempotencyKeyReused`."""
-        return await self._db.write(once, conditions.repeat, Category, categories.create, body)
+        return await self._db.write(once, conditions.repeat, Category, categories.create, actor, body)
 
     async def rename_category(
-        self, category_id: int, body: CategoryBody, conditions: Conditions = UNCONDITIONAL
+        self, actor: Actor, category_id: int, body: CategoryBody, conditions: Conditions = UNCONDITIONAL
     ) -> Category:
         """Raises `CategoryNotFound`, `CategoryExists` or `PreconditionFailed`."""
-        return await self._db.write(categories.rename, category_id, body, conditions)
+        return await self._db.write(categories.rename, actor, category_id, body, conditions)
 
-    async def delete_category(self, category_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
+    async def delete_category(self, actor: Actor, category_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
         """Raises `CategoryNotFound`, `CategoryInUse` or `PreconditionFailed`."""
-        await self._db.write(categories.delete, category_id, conditions)
+        await self._db.write(categories.delete, actor, category_id, conditions)
 
     async def tell_how_it_searches(self) -> None:
         if not await self._db.read(search.is_indexed):

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ecshop.events.audit import note
 from ecshop.events.catalog import ProductDeleted, StockDepleted, StockReplenished
 from ecshop.events.outbox import record
 from ecshop.kernel.clock import now
@@ -74,6 +75,7 @@ def register(session: Session, actor: Actor, new: NewStock) -> StockItem:
     _check_limit(row.on_hand, new.stock)
     row.state = OPEN
     _move_units(session, row, new.stock, REGISTERED, actor.user_id)
+    note(session, actor, "stock.registered", f"product {row.product_id}", after={"stock": row.on_hand})
     news = StockReplenished if row.on_hand else StockDepleted
     record(session, [news(row.product_id, row.version)])
     return _item(row)
@@ -98,6 +100,7 @@ def remove(session: Session, actor: Actor, product_id: int, conditions: Conditio
     conditions.require_seen(_item(row))
     if row.reserved:
         raise _reserved(row)
+    note(session, actor, "stock.removed", f"product {product_id}", before={"stock": row.on_hand})
     _close(session, row, REMOVED, actor.user_id)
 
 
@@ -151,8 +154,11 @@ def _move(
         raise _reserved(level)
     _check_limit(level.on_hand, change)
     if change:
+        before = {"stock": level.on_hand}
         levels.move(product_id, change, reason)
         levels.save()
+        after = {"stock": level.on_hand, "reason": reason}
+        note(session, actor, "stock.adjusted", f"product {product_id}", before, after)
     return get(session, product_id)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import rich_click as click
 
 from ecshop import __version__
+from entrypoints.cli.audit import audit
 from entrypoints.cli.bus import bus
 from entrypoints.cli.config import config
 from entrypoints.cli.data import data
@@ -33,6 +34,6 @@ def main(context: click.Context) -> None:
 
 
 _RUNNING = (up, serve, worker, stop)
-_LOOKING_AFTER = (config, migrate, token, user, keys, data, bus, dlq, logs, doctor, smoke, gateway, docs)
+_LOOKING_AFTER = (config, migrate, token, user, keys, data, bus, dlq, audit, logs, doctor, smoke, gateway, docs)
 for _command in (*_RUNNING, *_LOOKING_AFTER):
     main.add_command(_command)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy.orm import Session
 
+from ecshop.events.audit import COMMAND_LINE, note
 from ecshop.events.dead_letters import list_letters
 from entrypoints.contexts import NAMES
 from entrypoints.operations.shop_data import beside_the_shop
@@ -25,4 +26,11 @@ def dead_letters(settings: Settings) -> Iterator[str]:
 
 def settle_dead_letter(settings: Settings, context: str, event_id: str, verdict: Verdict) -> None:
     """Raises `DeadLetterNotFound`, `DeadLetterUndecodable` or `NoShop`."""
-    beside_the_shop(settings, context, lambda session: verdict(session, event_id))
+
+    def settle(session: Session) -> None:
+        verdict(session, event_id)
+        note(
+            session, None, "dead_letter.settled", f"event {event_id}", after={"by": verdict.__name__}, role=COMMAND_LINE
+        )
+
+    beside_the_shop(settings, context, settle)

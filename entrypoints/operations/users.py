@@ -16,6 +16,7 @@ from ecshop.auth.credentials import check_password
 from ecshop.auth.models import Account
 from ecshop.auth.module import MIGRATIONS
 from ecshop.auth.passwords import Passwords
+from ecshop.events.audit import COMMAND_LINE, note
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.engine import ownership
 from ecshop.kernel.db.migration import migrate
@@ -47,7 +48,7 @@ def list_users(settings: Settings, beginning: str) -> list[User]:
 
 def change_user(settings: Settings, name: str, change: UserChange) -> User:
     """Raises `UserNotFound` or `NoShop`."""
-    return _of_name(settings, name, lambda session, account: accounts.change(session, account.id, change, now()))
+    return _of_name(settings, name, lambda session, account: accounts.change(session, None, account.id, change, now()))
 
 
 def replace_password(settings: Settings, name: str, password: str) -> User:
@@ -62,7 +63,9 @@ def replace_password(settings: Settings, name: str, password: str) -> User:
 
 
 def _add(session: Session, new: NewUser, password_hash: str, role: Role) -> User:
-    return accounts.add(session, new.user_name, password_hash, role, now())
+    added = accounts.add(session, new.user_name, password_hash, role, now())
+    note(session, None, "user.added", f"user {added.id}", after={"role": role.value}, role=COMMAND_LINE)
+    return added
 
 
 def _all(session: Session, wanted: UserFilter) -> list[User]:
@@ -75,8 +78,8 @@ def _all(session: Session, wanted: UserFilter) -> list[User]:
 
 
 def _replace(session: Session, account: Account, password_hash: str) -> User:
-    accounts.keep_hash(session, account.id, password_hash)
-    sessions.end_all(session, account.id, now())
+    accounts.replace_password(session, None, account.id, password_hash)
+    sessions.end_others(session, account.id, now())
     return accounts.get(session, account.id)
 
 

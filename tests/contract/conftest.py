@@ -39,6 +39,7 @@ from entrypoints.listening import listening_socket
 from entrypoints.settings import Settings
 from entrypoints.shop import Clients, Shop
 from entrypoints.signing_keys import key_of
+from tests.actors import STAFF
 from tests.contract.wires import Wire, shop_id_in
 from tests.databases import Databases, databases_on, for_a_shop
 
@@ -64,7 +65,7 @@ class Doors:
 
     async def stocked(self, units: int, **fields: Any) -> int:
         """A new product with so many units on hand."""
-        product = await self.catalogue.create(NewProduct("Green tea", 1200, **fields))
+        product = await self.catalogue.create(STAFF, NewProduct("Green tea", 1200, **fields))
         await self.store.register(self.actor(Role.STAFF), NewStock(product.id, units))
         return product.id
 

@@ -21,6 +21,7 @@ from ecshop.order.contract import (
 )
 from ecshop.product.contract import ProductChange, ProductDiscontinued, ProductNotFound
 from ecshop.stock.contract import InsufficientStock
+from tests.actors import STAFF
 from tests.contract.conftest import Doors
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +60,7 @@ async def test_the_same_key_with_another_order_is_refused(doors: Doors) -> None:
 
 async def test_refusals_of_the_neighbours_reach_the_buyer(doors: Doors) -> None:
     scarce, gone = await doors.stocked(1), await doors.stocked(1)
-    await doors.catalogue.change(gone, ProductChange(on_sale=False))
+    await doors.catalogue.change(STAFF, gone, ProductChange(on_sale=False))
     with pytest.raises(InsufficientStock) as short:
         await doors.order.place(doors.actor(), of(scarce, quantity=2))
     assert short.value.fields == {"lines": [{"product_id": scarce, "quantity": 2, "available": 1}]}

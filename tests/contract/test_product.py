@@ -14,6 +14,7 @@ from ecshop.product.contract import (
     ProductNotFound,
     Quote,
 )
+from tests.actors import STAFF
 from tests.contract.conftest import Doors
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +25,7 @@ async def test_it_satisfies_the_protocol(doors: Doors) -> None:
 
 
 async def test_a_product_is_what_was_created(doors: Doors) -> None:
-    made = await doors.catalogue.create(NewProduct("Green tea", 1200, detail="First flush"))
+    made = await doors.catalogue.create(STAFF, NewProduct("Green tea", 1200, detail="First flush"))
     assert await doors.product.get(made.id) == made
 
 
@@ -35,22 +36,22 @@ async def test_an_unknown_product_is_named(doors: Doors) -> None:
 
 
 async def test_quotes_come_in_the_order_that_was_asked_for(doors: Doors) -> None:
-    tea = await doors.catalogue.create(NewProduct("Tea", 1200))
-    pot = await doors.catalogue.create(NewProduct("Pot", 40, currency="EUR"))
+    tea = await doors.catalogue.create(STAFF, NewProduct("Tea", 1200))
+    pot = await doors.catalogue.create(STAFF, NewProduct("Pot", 40, currency="EUR"))
     quotes = await doors.product.quote([pot.id, tea.id])
     assert quotes == (Quote(pot.id, "Pot", 40, "EUR"), Quote(tea.id, "Tea", 1200, "JPY"))
 
 
 async def test_a_quote_needs_every_product_to_exist(doors: Doors) -> None:
-    tea = await doors.catalogue.create(NewProduct("Tea", 1200))
+    tea = await doors.catalogue.create(STAFF, NewProduct("Tea", 1200))
     with pytest.raises(ProductNotFound) as refusal:
         await doors.product.quote([8_000, tea.id, 9_000])
     assert refusal.value.fields == {"product_ids": [8_000, 9_000]}
 
 
 async def test_a_quote_needs_every_product_to_be_on_sale(doors: Doors) -> None:
-    tea = await doors.catalogue.create(NewProduct("Tea", 1200))
-    await doors.catalogue.change(tea.id, ProductChange(on_sale=False))
+    tea = await doors.catalogue.create(STAFF, NewProduct("Tea", 1200))
+    await doors.catalogue.change(STAFF, tea.id, ProductChange(on_sale=False))
     with pytest.raises(ProductDiscontinued) as refusal:
         await doors.product.quote([tea.id])
     assert refusal.value.fields == {"product_id": tea.id, "reason": "off_sale"}
@@ -58,13 +59,13 @@ async def test_a_quote_needs_every_product_to_be_on_sale(doors: Doors) -> None:
 
 async def test_whoever_has_changed_a_product_finds_it_changed(doors: Doors) -> None:
     """However many look at it meanwhile."""
-    tea = await doors.catalogue.create(NewProduct("Tea", 1200))
+    tea = await doors.catalogue.create(STAFF, NewProduct("Tea", 1200))
     looking = [asyncio.create_task(_look_at(doors, tea.id)) for _ in range(8)]
     for price in range(1000, 1050):
-        changed = await doors.catalogue.change(tea.id, ProductChange(price=price))
+        changed = await doors.catalogue.change(STAFF, tea.id, ProductChange(price=price))
         assert await doors.product.get(tea.id) == changed
         assert await doors.product.quote([tea.id]) == (Quote(tea.id, "Tea", price, "JPY"),)
-    await doors.catalogue.delete(tea.id)
+    await doors.catalogue.delete(STAFF, tea.id)
     with pytest.raises(ProductNotFound):
         await doors.product.quote([tea.id])
     for task in looking:
@@ -79,7 +80,7 @@ async def _look_at(doors: Doors, product_id: int) -> None:
 
 
 async def test_quotes_that_are_looked_up_together_do_not_fail_for_each_other(doors: Doors) -> None:
-    tea = await doors.catalogue.create(NewProduct("Tea", 1200))
+    tea = await doors.catalogue.create(STAFF, NewProduct("Tea", 1200))
     outcomes = await asyncio.gather(
         *(doors.product.quote([tea.id if turn % 2 else 10**9 + turn]) for turn in range(20)), return_exceptions=True
     )

@@ -60,7 +60,7 @@ class House:
         return next(one.database for one in self.shop.contexts if one.name == context)
 
     async def stocked(self) -> int:
-        product = await self.products.create(NewProduct("Green tea", 1200))
+        product = await self.products.create(STAFF, NewProduct("Green tea", 1200))
         await self.stock.register(STAFF, NewStock(product.id, 5))
         return product.id
 

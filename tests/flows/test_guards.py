@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ecshop.auth.key_file import signing_key_in
 from ecshop.auth.keys import SigningKey
 from ecshop.kernel.identity import Role
+from entrypoints.contexts import NAMES
 from tests.flows.operations import Operation, is_apart
 from tests.flows.refusals import assert_refused, assert_unauthenticated
 from tests.shops import RunningShop
@@ -63,7 +64,7 @@ FOR_STAFF: Final = {
     "GET /users",
     "GET /users/{user_id}",
 }
-FOR_ADMINS: Final = {"PUT /users/{user_id}"}
+FOR_ADMINS: Final = {"PUT /users/{user_id}", *(f"GET /audit/{name}" for name in NAMES)}
 MAY: Final[dict[Role | None, set[str]]] = {
     None: set(),
     Role.CUSTOMER: FOR_CUSTOMERS,

@@ -19,7 +19,7 @@ from ecshop.kernel.errors import Aborted, EcshopError, Unavailable
 from ecshop.order.contract import NewOrder, PriceChanged, WantedLine
 from ecshop.product.contract import ProductChange, ProductDiscontinued, ProductNotFound
 from ecshop.stock.contract import Line, Reservation, ReservationReleased
-from tests.flows.house import BUYER, House, Stalling, five_of
+from tests.flows.house import BUYER, STAFF, House, Stalling, five_of
 from tests.waiting import eventually_async
 
 pytestmark = pytest.mark.anyio
@@ -174,9 +174,9 @@ async def test_a_price_that_is_too_old_is_asked_for_again_before_it_is_recorded(
     placing = asyncio.create_task(apart.place(BUYER, new))
     await stalling.reserved.wait()
     if change is None:
-        await house.products.delete(product)
+        await house.products.delete(STAFF, product)
     else:
-        await house.products.change(product, change)
+        await house.products.change(STAFF, product, change)
     stalling.go_on.set()
     with pytest.raises(error):
         await placing
@@ -190,6 +190,6 @@ async def test_who_expected_no_price_pays_the_one_of_the_moment_of_the_record(ho
     stalling = Stalling(house.stock)
     placing = asyncio.create_task(house.order_service(stalling).place(BUYER, five_of(product)))
     await stalling.reserved.wait()
-    await house.products.change(product, ProductChange(price=1500))
+    await house.products.change(STAFF, product, ProductChange(price=1500))
     stalling.go_on.set()
     assert (await placing).total == 5 * 1500

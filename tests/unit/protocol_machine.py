@@ -52,7 +52,7 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.brought = Counter[int]()
         self.seen = self.passed = dict.fromkeys(self.shop.databases, 0)
         for product in PRODUCTS:
-            at_once(self.shop.products.create(NewProduct("Green tea", 1200)))
+            at_once(self.shop.products.create(STAFF, NewProduct("Green tea", 1200)))
             self._register(product, UNITS)
 
     def teardown(self) -> None:
@@ -138,7 +138,7 @@ class ProtocolMachine(RuleBasedStateMachine):
             if change == "removed":
                 at_once(shop.stock.remove(STAFF, product))
             elif change == "deleted":
-                at_once(shop.products.delete(product))
+                at_once(shop.products.delete(STAFF, product))
             else:
                 delta = 1 if change == "more" else -1
                 at_once(shop.stock.adjust(STAFF, product, Adjustment(delta, "counted")))

@@ -82,9 +82,9 @@ def test_what_is_looked_for_is_found_by_the_index_of_parts(
     """Of a few the rows are looked up by their keys, of many they are read in their order."""
     engine = migrated("product")
     with Session(writing(engine)) as session:
-        category = categories.create(session, CategoryBody("Tea")).id
+        category = categories.create(session, STAFF, CategoryBody("Tea")).id
         for number in range(5):
-            catalogue.create(session, NewProduct(f"\u8336 Tea {number}", 1, category_id=category))
+            catalogue.create(session, STAFF, NewProduct(f"\u8336 Tea {number}", 1, category_id=category))
         session.commit()
     monkeypatch.setattr(keyset, "_FEW", few)
     monkeypatch.setattr(keyset, "_NEAR", 0)

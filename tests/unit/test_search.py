@@ -24,6 +24,7 @@ from ecshop.product import availability, catalogue, search
 from ecshop.product.contract import NewProduct, ProductChange, ProductFilter, Sort
 from ecshop.product.module import MIGRATIONS, build
 from ecshop.product.service import ProductService
+from tests.actors import STAFF
 from tests.databases import Databases, OnPostgres, PostgresServer
 
 Texts = tuple[str, str]
@@ -144,7 +145,7 @@ def test_exactly_what_has_the_part_is_found(
     with pytest.MonkeyPatch.context() as patch, Session(engine) as session:
         patch.setattr(keyset, "_FEW", few)
         patch.setattr(keyset, "_NEAR", near)
-        shelf = {catalogue.create(session, new(*texts)).id: texts for texts in made}
+        shelf = {catalogue.create(session, STAFF, new(*texts)).id: texts for texts in made}
         for place, name, detail in changed:
             change(session, shelf, place, name, detail)
         for part in parts:
@@ -179,7 +180,7 @@ async def test_searches_that_hang_hold_up_no_look_at_a_product(
     service = ProductService(database)
     searches = [asyncio.ensure_future(service.list(ProductFilter(q="tea"), None, 10)) for _ in range(50)]
     for number in range(5):
-        product = await service.create(new(f"Tea {number}", ""))
+        product = await service.create(STAFF, new(f"Tea {number}", ""))
         assert await service.get(product.id) == product
     assert not any(search.done() for search in searches)
     ended.set()
@@ -191,7 +192,7 @@ async def test_searches_that_hang_hold_up_no_look_at_a_product(
 def test_news_of_stock_leaves_the_index_alone(engine: Engine) -> None:
     contents = text("SELECT id, block FROM product_search_data ORDER BY id")
     with Session(engine) as session:
-        product = catalogue.create(session, new("Tea", ""))
+        product = catalogue.create(session, STAFF, new("Tea", ""))
         session.commit()
         before = session.execute(contents).all()
         availability.sell_out(session, [StockDepleted(product.id, 1)])
@@ -202,7 +203,7 @@ def test_news_of_stock_leaves_the_index_alone(engine: Engine) -> None:
 
 def assert_found(engine: Engine, q: str) -> None:
     with Session(engine) as session:
-        names = {catalogue.create(session, new(*texts)).id: texts[0] for texts in SHELF.items()}
+        names = {catalogue.create(session, STAFF, new(*texts)).id: texts[0] for texts in SHELF.items()}
         assert [names[id_] for id_ in found(session, q, 2)] == FOUND[q]
         assert sorted(found(session, q, 2, "name")) == sorted(found(session, q, 2))
 
@@ -221,11 +222,11 @@ def change(session: Session, shelf: dict[int, Texts], place: int, name: str, det
         return
     id_ = list(shelf)[place]
     if detail is None:
-        catalogue.delete(session, id_)
+        catalogue.delete(session, STAFF, id_)
         del shelf[id_]
     else:
         texts = new(name, detail)
-        catalogue.change(session, id_, ProductChange(name=texts.name, detail=texts.detail))
+        catalogue.change(session, STAFF, id_, ProductChange(name=texts.name, detail=texts.detail))
         shelf[id_] = name, detail
 
 

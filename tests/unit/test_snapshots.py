@@ -11,6 +11,7 @@ from ecshop.product.contract import NewProduct
 from ecshop.product.models import ProductRow
 from ecshop.product.module import MIGRATIONS
 from ecshop.product.service import ProductService
+from tests.actors import STAFF
 from tests.databases import Databases
 from tests.unit.notes import transaction
 from tests.waiting import eventually_async
@@ -23,7 +24,7 @@ async def test_what_another_process_changes_is_seen_soon(databases: Databases, m
     database = Database(databases.url("product", MIGRATIONS))
     database.open(MIGRATIONS)
     service = ProductService(database)
-    tea = await service.create(NewProduct("Tea", 1200))
+    tea = await service.create(STAFF, NewProduct("Tea", 1200))
 
     async def price() -> int:
         return (await service.quote([tea.id]))[0].price
@@ -39,7 +40,7 @@ async def test_what_is_asked_for_again_and_again_is_read_now_and_then(databases:
     database = Database(databases.url("product", MIGRATIONS))
     database.open(MIGRATIONS)
     service = ProductService(database)
-    tea = await service.create(NewProduct("Tea", 1200))
+    tea = await service.create(STAFF, NewProduct("Tea", 1200))
     statements: list[str] = []
     event.listen(database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
     for _ in range(500):
@@ -54,7 +55,7 @@ async def test_the_latest_of_many_are_kept(databases: Databases, monkeypatch: py
     database = Database(databases.url("product", MIGRATIONS))
     database.open(MIGRATIONS)
     service = ProductService(database)
-    ids = [(await service.create(NewProduct(name, 1200))).id for name in ("Tea", "Cup", "Pot")]
+    ids = [(await service.create(STAFF, NewProduct(name, 1200))).id for name in ("Tea", "Cup", "Pot")]
     statements: list[str] = []
     event.listen(database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
 

@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Sen
 
 from ecshop.kernel.deadline import Deadline, deadline
 from ecshop.kernel.errors import Aborted, EcshopError, Internal, Unavailable
-from ecshop.kernel.http.headers import header
+from ecshop.kernel.http.headers import client_of, header
 from ecshop.kernel.http.problems import FAILED, MEDIA_TYPE, RETRY_AFTER, to_problem
 from ecshop.kernel.http.request_log import log_request, request_id_of
 from ecshop.kernel.http.safety import with_safety
@@ -66,7 +66,7 @@ class Edge:
         inside: Any = {**scope, "method": "GET"} if is_head else scope
         own_id = request_id_of(scope)
         span, own_trace = _traced(scope)
-        own_fields: dict[str, Any] = own_trace.fields if own_trace else {}
+        own_fields = {"client": client_of(scope), **(own_trace.fields if own_trace else {})}
         task, until = self._watch(scope)
         id_before, fields_before = request_id.set(own_id), request_fields.set(own_fields)
         deadline_before, trace_before = deadline.set(until), trace.set(own_trace)

@@ -7,7 +7,7 @@ from litestar.types import Scope
 
 def client_of(scope: Scope) -> str:
     """The client's address, as far as it is known."""
-    client = scope["client"]
+    client = scope.get("client")
     return client[0] if client else ""
 
 

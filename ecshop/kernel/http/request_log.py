@@ -28,14 +28,12 @@ def log_request(
     scope: Any, route: str, status: int, seconds: float, request_id: str, fields: Mapping[str, Any]
 ) -> None:
     """`status` is 0 for a request that got no answer. A path without a route is the client's own word, and not told."""
-    client = scope.get("client")
     log.info(
         "request",
         method=scope["method"],
         path=scope["path"][:LONGEST_PATH] if route else "",
         status=status or "gone",
         ms=round(seconds * 1000, 1),
-        client=client[0] if client else None,
         request_id=request_id,
         **fields,
     )
