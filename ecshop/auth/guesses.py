@@ -39,6 +39,10 @@ class Guesses:
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
 
+    def knows(self, account: str, address: str) -> bool:
+        """Whether the account has logged in from there, as long as that is kept in mind."""
+        return (account, address) in self._known
+
     def begin_at(self, address: str) -> None:
         """Of a secret that belongs to no person. Raises `TooManyAttempts`."""
         _take(self._addresses, address)
@@ -51,7 +55,7 @@ class Guesses:
         _take(self._makers, address)
 
     def _key(self, account: str, address: str) -> str:
-        return f"{account} {address}" if (account, address) in self._known else account
+        return f"{account} {address}" if self.knows(account, address) else account
 
 
 def _take(throttle: Throttle, key: str) -> None:

@@ -23,31 +23,44 @@ _QUEUE: Final = 16
 class Passwords:
     """Argon2id with 19 MiB, two passes and one lane, as OWASP's password storage cheat sheet has it.
 
-    It takes about 20 ms of a core, so it runs in threads, as many at a time as there are cores. Few wait for a turn,
-    and who has gone meanwhile gets none; the others are refused at once, by `Aborted`.
+    It takes about 20 ms of a core, so it runs in threads, as many at a time as there are cores, and one more for those
+    who have been here before: no crowd of strangers is in their way. Few wait for a turn, and who has gone meanwhile
+    gets none; the others are refused at once, by `Aborted`.
     """
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        cores = os.cpu_count() or 1
-        self._turns, self._waiting, self._most = asyncio.Semaphore(cores), 0, cores * (1 + _QUEUE)
+        self._lane, self._lane_of_known = _Lane(os.cpu_count() or 1), _Lane(1)
         self._nobodys = _nobodys(self._hasher)
 
     async def hash(self, password: str) -> str:
-        async with self._turn():
+        async with self._lane.turn():
             return await asyncio.to_thread(self._hasher.hash, prepared(password) or "")
 
     def is_outdated(self, stored: str) -> bool:
         """Whether a hash costs a thief less than one would that is made today."""
         return self._hasher.check_needs_rehash(stored)
 
-    async def match(self, stored: str | None, password: str) -> bool:
+    async def match(self, stored: str | None, password: str, *, is_known: bool = False) -> bool:
         """Without a stored hash the answer is no, but takes as long."""
-        async with self._turn():
+        async with (self._lane_of_known if is_known else self._lane).turn():
             return await asyncio.to_thread(self._verify, stored or self._nobodys, prepared(password) or "")
 
+    def _verify(self, stored: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored, password)
+        except VerificationError:
+            return False
+
+
+class _Lane:
+    """So many hashes at a time, and a short queue for each of them."""
+
+    def __init__(self, turns: int) -> None:
+        self._turns, self._waiting, self._most = asyncio.Semaphore(turns), 0, turns * (1 + _QUEUE)
+
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def turn(self) -> AsyncIterator[None]:
         if self._waiting >= self._most:
             raise Aborted("more people log in than can be served; try again")
         self._waiting += 1
@@ -58,12 +71,6 @@ class Passwords:
                 yield
         finally:
             self._waiting -= 1
-
-    def _verify(self, stored: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(stored, password)
-        except VerificationError:
-            return False
 
 
 def _nobodys(hasher: PasswordHasher) -> str:

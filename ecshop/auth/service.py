@@ -207,7 +207,8 @@ class AuthService:
         self._guesses.begin(name, address)
         if account is not None:
             annotate(account_id=account.id)
-        if not await self._passwords.match(account.password_hash if account else None, password) or not account:
+        stored, is_known = account.password_hash if account else None, self._guesses.knows(name, address)
+        if not await self._passwords.match(stored, password, is_known=is_known) or not account:
             if account is not None:
                 await self._db.write(accounts.refuse_login, account.id)
             raise InvalidCredentials("user name and password do not belong together")

@@ -55,6 +55,16 @@ async def test_few_wait_for_a_turn_and_the_others_are_refused_at_once() -> None:
     assert all(isinstance(one, Aborted) for one in outcomes if one is not False)
 
 
+async def test_no_crowd_of_strangers_is_in_the_way_of_those_who_have_been_here_before() -> None:
+    passwords = Passwords()
+    stored = await passwords.hash("correct horse battery")
+    crowd = [asyncio.create_task(passwords.match(None, "guess")) for _ in range(20 * (os.cpu_count() or 1))]
+    await asyncio.sleep(0)
+    assert await passwords.match(stored, "correct horse battery", is_known=True)
+    assert not all(one.done() for one in crowd)
+    await asyncio.gather(*crowd, return_exceptions=True)
+
+
 async def test_whoever_has_gone_gets_no_turn() -> None:
     passwords, gone = Passwords(), Deadline(10)
     before = deadline.set(gone)
