@@ -13,13 +13,17 @@ from typing import Final
 class ContextEntry:
     """`port` is where it listens as a service of its own, `colour` what its log lines have in the split mode.
 
-    All that it serves to the public is under one of its `paths`.
+    All that it serves to the public is under one of its `paths`, of which it has chosen `own`.
     """
 
     name: str
     port: int
     colour: str
-    paths: tuple[str, ...]
+    own: tuple[str, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (*self.own, f"audit/{self.name}")
 
     @property
     def module(self) -> ModuleType:
@@ -33,10 +37,10 @@ class ContextEntry:
 
 
 CONTEXTS: Final = (
-    ContextEntry("auth", 8000, "magenta", ("auth", "users", ".well-known", "audit/auth")),
-    ContextEntry("product", 8001, "green", ("products", "categories", "audit/product")),
-    ContextEntry("stock", 8002, "yellow", ("stock", "audit/stock")),
-    ContextEntry("order", 8003, "cyan", ("orders", "order", "audit/order")),
+    ContextEntry("auth", 8000, "magenta", ("auth", "users", ".well-known")),
+    ContextEntry("product", 8001, "green", ("products", "categories")),
+    ContextEntry("stock", 8002, "yellow", ("stock",)),
+    ContextEntry("order", 8003, "cyan", ("orders", "order")),
 )
 NAMES: Final = tuple(context.name for context in CONTEXTS)
 ALL: Final = frozenset(NAMES)

@@ -55,9 +55,11 @@ BAD_HABITS: Final = {
 VISIT: Final = """
 import asyncio
 from typing import cast
+from uuid import uuid4
 
 from httpx import ASGITransport, AsyncClient
 
+from ecshop.kernel.identity import Actor, Role
 from ecshop.product.contract import NewProduct
 from ecshop.product.service import ProductService
 from ecshop.review.contract import NewReview
@@ -69,7 +71,8 @@ from entrypoints.settings import Settings
 async def visit() -> None:
     shop = compose(Settings(data_dir="data"))
     async with shop.running():
-        product = await cast(ProductService, shop.clients.product).create(NewProduct("Green tea", 1200))
+        staff = Actor(uuid4(), Role.STAFF)
+        product = await cast(ProductService, shop.clients.product).create(staff, NewProduct("Green tea", 1200))
         review = await cast(ReviewService, shop.clients.review).add(NewReview(product.id, 5, "Tastes of spring."))
         async with AsyncClient(transport=ASGITransport(shop.app()), base_url="http://shop") as http:
             answer = await http.get(f"/reviews/{review.id}")

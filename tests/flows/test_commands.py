@@ -94,7 +94,7 @@ def test_a_port_in_use_is_told_with_what_to_do(together: RunningShop, tmp_path: 
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("ECSHOP_PROT", "8000", "unknown variable ECSHOP_PROT; known are: ECSHOP_HOST, ECSHOP_PORT"),
+        ("ECSHOP_PROT", "8000", "unknown variable ECSHOP_PROT; known are: ECSHOP_PROFILE, ECSHOP_HOST, ECSHOP_PORT"),
         ("ECSHOP_PORT", "eighty", "ECSHOP_PORT is 'eighty'"),
         ("ECSHOP_SYNCHRONOUS", "OFF", "ECSHOP_SYNCHRONOUS is 'OFF'"),
         ("ECSHOP_RESERVATION_SECONDS", "-1", "ECSHOP_RESERVATION_SECONDS is '-1'"),
