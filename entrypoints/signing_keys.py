@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from ecshop.auth.key_file import FILE, KeyOfFolder, replace_signing_key, signing_key_in
-from ecshop.auth.key_table import KeyOfDatabase, pem_in, replace_signing_key_of, signing_key_of
+from ecshop.auth.key_file import FILE, KeyOfFolder, replace_signing_key, signing_key_in, take_signing_key
+from ecshop.auth.key_table import KeyOfDatabase, keep_signing_key, pem_in, replace_signing_key_of, signing_key_of
 from ecshop.auth.keys import GivenKey, KeyInUse, SigningKey, SigningKeyUnusable, read_key
 from ecshop.kernel.db.database import Database
 from entrypoints.operations import NoShop
@@ -51,6 +52,17 @@ def replace_key(settings: Settings) -> SigningKey:
         return beside_the_shop(settings, _AUTH, replace_signing_key_of)
     _require_file(settings)
     return replace_signing_key(settings.folder)
+
+
+def edit_keys(settings: Settings, edit: Callable[[str], str]) -> None:
+    """Of a text with keys in it make another one. Raises as `replace_key`."""
+    if settings.signing_key:
+        raise SigningKeyUnusable(f"the keys are given by {_VARIABLE}: give others, and start auth anew")
+    if settings.server_of(_AUTH):
+        beside_the_shop(settings, _AUTH, lambda session: keep_signing_key(session, edit(pem_in(session) or "")))
+        return
+    _require_file(settings)
+    take_signing_key(settings.folder, edit((settings.folder / FILE).read_text()).encode())
 
 
 def _require_file(settings: Settings) -> None:

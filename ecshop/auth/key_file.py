@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from ecshop.auth.keys import SigningKey, SigningKeyUnusable, new_key, read_key
+from ecshop.auth.keys import SigningKey, SigningKeyUnusable, new_key, read_key, tell_of_change
 from ecshop.kernel.file_lock import FileUnusable
 
 log = structlog.get_logger("auth")
@@ -72,11 +72,11 @@ class KeyOfFolder:
 
     def _take_over(self) -> None:
         try:
-            self._key = _read(self._folder / FILE)
+            before, self._key = self._key, _read(self._folder / FILE)
         except (OSError, SigningKeyUnusable) as cause:
             log.error("the signing key cannot be read; the last one stays in use", error=str(cause))
         else:
-            log.warning("another key signs from now on; what others have signed is refused", kid=self._key.public.kid)
+            tell_of_change(before, self._key)
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

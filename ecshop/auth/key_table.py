@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ecshop.auth.keys import SigningKey, SigningKeyUnusable, new_key, read_key
+from ecshop.auth.keys import SigningKey, SigningKeyUnusable, new_key, read_key, tell_of_change
 from ecshop.auth.models import SigningKeyRow
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.database import Database
@@ -75,10 +75,5 @@ class KeyOfDatabase:
                 log.error("the signing key cannot be read; the last one stays in use", error=str(cause))
 
     def _take_over(self, key: SigningKey) -> None:
-        if self._key is not None and key.public != self._key.public:
-            log.warning("another key signs from now on; what others have signed is refused", kid=key.public.kid)
-        self._key = key
-
-
-def _pem(session: Session) -> str | None:
-    return session.scalar(select(SigningKeyRow.pem))
+        before, self._key = self._key, key
+        tell_of_change(before, key)

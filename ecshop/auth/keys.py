@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 import jwt
 import msgspec
+import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -21,9 +23,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from uuid_utils.compat import uuid7
 
+from ecshop.auth.key_ring import held_in
+from ecshop.kernel.clock import now
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Role
 from ecshop.kernel.tokens import ALGORITHM, ISSUER, SHOP, TOKEN_TYPE, Jwk, JwkSet
+
+log = structlog.get_logger("auth")
 
 _MEND: Final = "bring back the right one, or move it away and a new one is made (everybody has to log in again)"
 
@@ -35,16 +41,14 @@ class SigningKeyUnusable(EcshopError, code="auth.signing_key_unusable", status=5
 class SigningKey:
     """Signs access tokens as RFC 9068 profiles them; the key id is the key's thumbprint (RFC 7638)."""
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    def __init__(self, key: Ed25519PrivateKey, others: Sequence[SigningKey] = ()) -> None:
+        """`others` are published with it: the one that signs next, and those whose tokens are still about."""
         self._key = key
         public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         x = _base64url(public)
         thumbprint = hashlib.sha256(msgspec.json.encode({"crv": "Ed25519", "kty": "OKP", "x": x})).digest()
         self.public = Jwk(kid=_base64url(thumbprint), x=x)
-
-    @property
-    def jwks(self) -> JwkSet:
-        return JwkSet((self.public,))
+        self.jwks = JwkSet((self.public, *(other.public for other in others)))
 
     def token_for_user(self, user_id: UUID, role: Role, seconds: float, session: UUID | None = None) -> str:
         """It ends with its `session`; without one, when its time is over."""
@@ -66,6 +70,16 @@ class SigningKey:
         }
         headers = {"kid": self.public.kid, "typ": TOKEN_TYPE}
         return jwt.encode(standard | claims, self._key, algorithm=ALGORITHM, headers=headers)
+
+
+def tell_of_change(before: SigningKey | None, after: SigningKey) -> None:
+    """In the log, where another key signs from now on."""
+    if before is None or before.public == after.public:
+        return
+    if before.public in after.jwks.keys:
+        log.info("another key signs from now on; what the last one has signed stays good", kid=after.public.kid)
+    else:
+        log.warning("another key signs from now on; what others have signed is refused", kid=after.public.kid)
 
 
 class KeyInUse(Protocol):
@@ -100,14 +114,26 @@ def new_key() -> bytes:
 
 
 def read_key(pem: bytes, where: object) -> SigningKey:
-    """Raises `SigningKeyUnusable`, which names `where` it is."""
+    """The first of one or more keys, with those that are published beside it.
+
+    Raises `SigningKeyUnusable`, which names `where` they are.
+    """
+    try:
+        held = [one for one in held_in(pem.decode()) if not one.is_over(now())]
+    except ValueError as cause:
+        raise SigningKeyUnusable(f"{where} holds no private key that can be read; {_MEND}") from cause
+    first, *others = [_private_key(one.pem.encode(), where) for one in held] or [_private_key(pem, where)]
+    return SigningKey(first, [SigningKey(other) for other in others])
+
+
+def _private_key(pem: bytes, where: object) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as cause:
         raise SigningKeyUnusable(f"{where} holds no private key that can be read; {_MEND}") from cause
     if not isinstance(key, Ed25519PrivateKey):
         raise SigningKeyUnusable(f"{where} holds a key of another kind than Ed25519; {_MEND}")
-    return SigningKey(key)
+    return key
 
 
 def _base64url(value: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Commands about the signing key."""
+"""Commands about the signing keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from entrypoints.cli.options import DATA_DIR, report_errors, settings_of
 
 @click.group()
 def keys() -> None:
-    """Look after the signing key. Works beside a running shop."""
+    """Look after the signing keys. Works beside a running shop."""
 
 
 @keys.command("revoke")
@@ -20,3 +20,25 @@ def revoke(data_dir: str | None) -> None:
     from entrypoints.operations.tokens import revoke_key
 
     print(f"{revoke_key(settings_of(data_dir=data_dir))} signs from now on; everybody has to log in again")
+
+
+@keys.command("list")
+@DATA_DIR
+@report_errors
+def list_all(data_dir: str | None) -> None:
+    """Show which key signs, and which others are published beside it."""
+    from entrypoints.operations.tokens import keys_there
+
+    for line in keys_there(settings_of(data_dir=data_dir)):
+        print(line)
+
+
+@keys.command("rotate")
+@DATA_DIR
+@report_errors
+def rotate(data_dir: str | None) -> None:
+    """Have another key sign, as once in a while: it is published before, and what the last one signed stays good."""
+    from entrypoints.operations.tokens import rotate_key
+
+    for line in rotate_key(settings_of(data_dir=data_dir)):
+        print(line, flush=True)

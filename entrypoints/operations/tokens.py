@@ -1,15 +1,22 @@
-"""What whoever has the signing key can do with it: make tokens, and end them all."""
+"""What whoever has the signing key can do with it: make tokens, replace it, and end them all."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
+from ecshop.auth.key_ring import held_in, turned, with_next
+from ecshop.auth.keys import new_key, read_key
+from ecshop.kernel.clock import now
 from ecshop.kernel.identity import Role
 from entrypoints.settings import Settings
-from entrypoints.signing_keys import key_of, replace_key
+from entrypoints.signing_keys import edit_keys, key_of, pem_of, replace_key
 
 _SECONDS: Final = 900
+_PUBLISHED_FIRST: Final = 10.0  # seconds, in which every verifier has asked for keys five times
 
 
 def local_token(settings: Settings, role: Role) -> str:
@@ -21,3 +28,20 @@ def local_token(settings: Settings, role: Role) -> str:
 def revoke_key(settings: Settings) -> str:
     """Says which key signs from now on. Raises as `replace_key`."""
     return replace_key(settings).public.kid
+
+
+def keys_there(settings: Settings) -> Iterator[str]:
+    """A line for each, the one that signs first. Raises as `pem_of`."""
+    for place, one in enumerate(held_in(pem_of(settings) or "")):
+        kid = read_key(one.pem.encode(), "the place of the signing key").public.kid
+        state = "signs" if not place else "is published, and signs next"
+        yield f"{kid}  {f'retired at {one.retired:%Y-%m-%d %H:%M:%S}' if one.retired else state}"
+
+
+def rotate_key(settings: Settings) -> Iterator[str]:
+    """Says what it does, and does it meanwhile. Raises as `replace_key`."""
+    edit_keys(settings, partial(with_next, pem=new_key().decode()))
+    yield f"another key is published; it signs in {_PUBLISHED_FIRST:g} s, when everybody knows it"
+    time.sleep(_PUBLISHED_FIRST)
+    edit_keys(settings, partial(turned, moment=now()))
+    yield f"{key_of(settings).public.kid} signs from now on; what the last one has signed stays good, nobody notices"

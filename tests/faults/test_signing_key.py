@@ -75,6 +75,31 @@ def test_a_revoked_key_is_felt_everywhere_within_five_seconds(
         eventually(lambda: shop.order(product, 1, fresh).status_code, 201)
 
 
+@pytest.mark.parametrize("shape", [shop_together, shop_apart])
+def test_a_key_that_is_rotated_is_noticed_by_nobody(
+    shape: Callable[[Path], AbstractContextManager[RunningShop]], tmp_path: Path
+) -> None:
+    need_redis()
+    ecshop = [sys.executable, "-m", "ecshop", "keys"]
+    data = ["--data-dir", str(tmp_path)]
+    with shape(tmp_path) as shop:
+        refused = 0
+        first = signing_key_in(tmp_path).public.kid
+        with subprocess.Popen([*ecshop, "rotate", *data], stdout=subprocess.PIPE, text=True) as rotating:
+            while rotating.poll() is None:
+                refused += shop.call("GET", "/orders", shop.customer).status_code != 200
+        assert rotating.returncode == 0
+        second = signing_key_in(tmp_path).public.kid
+        assert second != first
+        fresh = signing_key_in(tmp_path).token_for_user(uuid4(), Role.CUSTOMER, 900)
+        for token in (shop.customer, fresh):
+            refused += shop.call("GET", "/orders", token).status_code != 200
+        assert refused == 0
+        listed = subprocess.run([*ecshop, "list", *data], capture_output=True, text=True, check=True).stdout
+        assert [line.split()[:2] for line in listed.splitlines()] == [[second, "signs"], [first, "retired"]]
+        assert {key["kid"] for key in shop.call("GET", "/.well-known/jwks.json").json()["keys"]} == {first, second}
+
+
 def test_what_renews_a_service_token_is_in_no_orders_way(tmp_path: Path) -> None:
     """Auth hangs: a token that is still good goes on being used, and nobody waits for another one."""
     need_redis()
