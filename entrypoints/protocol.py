@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -26,6 +27,11 @@ _SAFETY: Final = (
 )
 _LARGEST_HEAD: Final = 16 * 1024  # bytes
 _MOST_HEADERS: Final = 100
+_HOST: Final = re.compile(
+    rb"(?:[\w.~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])"
+    rb"(?::(?:\d{0,4}|[0-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]))?"
+)
+"""A name or an address, and a port (RFC 3986, section 3.2): others make something of what they do not understand."""
 _LINGER: Final = 1.0  # seconds in which whoever is refused can read why, before its connection is reset
 
 
@@ -150,6 +156,8 @@ class ProblemProtocol(HttpToolsProtocol):
         self._unparsed = 0
         if len(self.headers) > _MOST_HEADERS:
             raise HeadTooLarge
+        if not _is_unambiguous(self.headers, self.parser.get_http_version()):
+            raise MalformedRequest
         super().on_headers_complete()
         if self._all.is_draining:
             self._end_with(self.cycle)
@@ -227,6 +235,15 @@ class ProblemProtocol(HttpToolsProtocol):
                 cast(Any, self.cycle.scope)[DEADLINE].give_up()
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+
+
+def _is_unambiguous(headers: list[tuple[bytes, bytes]], version: str) -> bool:
+    """One valid Host, which HTTP/1.0 may lack (RFC 9112, section 3.2), and no second one who asks."""
+    hosts = [value for name, value in headers if name == b"host"]
+    if not hosts and version == "1.0":
+        return True
+    tokens = [value for name, value in headers if name == b"authorization"]
+    return len(hosts) == 1 and len(tokens) <= 1 and _HOST.fullmatch(hosts[0]) is not None
 
 
 def _answer(error: EcshopError, request_id: str, scheme: str | None) -> bytes:

@@ -38,6 +38,38 @@ def test_what_is_nearly_a_request_is_no_failure_of_ours(shop: RunningShop, what:
     assert shop.call("GET", "/products").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"",
+        b"host: shop\r\nhost: shop\r\n",
+        b"host: sho:p\r\n",
+        b"host: shop:65536\r\n",
+        b"host: [::\r\n",
+        b"host: a b\r\n",
+        b"host: user@shop\r\n",
+        b"host: shop/products\r\n",
+        b"host: shop\r\nauthorization: Bearer a\r\nauthorization: Bearer b\r\n",
+    ],
+)
+def test_what_names_no_host_or_two_or_who_asks_twice_is_refused_everywhere(shop: RunningShop, headers: bytes) -> None:
+    for line in (b"GET /products", b"POST /auth/login", b"GET /docs"):
+        statuses, answer = answers(shop, line + b" HTTP/1.1\r\n" + headers + b"\r\n", 30)
+        assert statuses == [400], answer
+        assert b'"code":"http.malformed"' in answer
+
+
+@pytest.mark.parametrize("host", [b"shop", b"shop:8000", b"shop:", b"127.0.0.1:65535", b"[::1]:80", b"a_b.example"])
+def test_what_is_a_host_is_taken(shop: RunningShop, host: bytes) -> None:
+    statuses, _ = answers(shop, b"GET /products HTTP/1.1\r\nhost: " + host + b"\r\n\r\n", 30)
+    assert statuses == [200]
+
+
+def test_a_client_of_http_1_0_needs_no_host(shop: RunningShop) -> None:
+    statuses, _ = answers(shop, b"GET /products HTTP/1.0\r\n\r\n", 30)
+    assert statuses == [200]
+
+
 def test_what_a_fuzzer_begins_from_is_understood(shop: RunningShop) -> None:
     for request in good(shop.staff):
         if request.startswith(b"HEAD"):
