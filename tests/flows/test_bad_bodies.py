@@ -65,6 +65,31 @@ def test_a_body_that_is_not_json_is_refused(shop: RunningShop, spoil: Callable[[
             assert_refused(target.send(operation, spoil(good)), *MALFORMED)
 
 
+def test_a_name_that_comes_twice_is_refused(shop: RunningShop) -> None:
+    with untouched(shop) as target:
+        for operation, good in GOOD.items():
+            if good.startswith('{"'):
+                name = good[1 : good.index(":")]
+                for again in (name, name.replace(name[1], f"\\u{ord(name[1]):04x}", 1)):
+                    assert_refused(target.send(operation, f"{{{again}: 7, {good[1:]}"), *INVALID)
+    two_lines = '{"lines": [{"product_id": 1, "quantity": 1}, {"product_id": 2, "quantity": 1, "quantity": 9}]}'
+    refused = shop.call("POST", "/orders", shop.customer, content=two_lines, headers=JSON)
+    assert refused.json()["errors"] == [{"field": "quantity", "message": "is given more than once"}]
+
+
+def test_the_same_name_in_two_objects_is_no_name_twice(shop: RunningShop) -> None:
+    products = [shop.new_product(stock=5) for _ in range(3)]
+    lines = [{"product_id": product, "quantity": 1} for product in products]
+    assert shop.call("POST", "/orders", shop.customer, json={"lines": lines}).status_code == 201
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity", ""])
+def test_a_body_that_is_encoded_is_refused(shop: RunningShop, encoding: str) -> None:
+    with untouched(shop) as target:
+        for operation, good in GOOD.items():
+            assert_refused(target.send(operation, good, {**JSON, "content-encoding": encoding}), *WRONG_TYPE)
+
+
 TEXTS: Final = [
     ("POST /orders/{order}/cancel", b'{"reason": TEXT}'),
     ("POST /products", b'{"name": TEXT, "price": 1200}'),
@@ -108,7 +133,18 @@ def test_a_request_without_its_body_is_refused(shop: RunningShop, headers: dict[
 
 @pytest.mark.parametrize(
     "media_type",
-    ["text/plain", "application/xml", "multipart/form-data; boundary=x", "text/json", "json", "*/*", "", None],
+    [
+        "application/json; charset=utf-16",
+        "application/json; charset=latin1",
+        "text/plain",
+        "application/xml",
+        "multipart/form-data; boundary=x",
+        "text/json",
+        "json",
+        "*/*",
+        "",
+        None,
+    ],
 )
 def test_json_under_another_name_is_refused(shop: RunningShop, media_type: str | None) -> None:
     headers = {} if media_type is None else {"content-type": media_type}

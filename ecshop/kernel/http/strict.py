@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Generator, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
@@ -27,6 +28,11 @@ JSON: Final = "application/json"
 ACCEPTS: Final = "accepts"
 """The handler option that names the media types it reads; JSON alone without it."""
 
+_UTF_8: Final = re.compile(r"(charset\s*=\s*\"?utf-?8\"?)?", re.IGNORECASE)
+_TEXTS: Final = re.compile(rb'("(?:[^"\\]|\\.)*")\s*(:?)')
+"""Each text of JSON, and whether it is a name."""
+_LONGEST_ECHO: Final = 64
+_SHORT_BODY: Final = 512  # bytes; of those many shapes are remembered
 _ESCAPED: Final = b"\\u0000"
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -40,15 +46,19 @@ class StrictBody(AbstractDTO[Any]):
     def decode_bytes(self, value: bytes) -> Any:
         decoder, accepts = _reading(self.asgi_connection.scope["route_handler"])
         given = header(self.asgi_connection.scope, b"content-type") or ""
-        media_type = given if given in accepts else given.partition(";")[0].strip().lower()
+        media_type = given if given in accepts else _media_type(given)
         if media_type not in accepts:
-            raise UnsupportedMediaType(f"send Content-Type: {' or '.join(accepts)}")
+            raise UnsupportedMediaType(f"send Content-Type: {' or '.join(accepts)}, in UTF-8")
+        if header(self.asgi_connection.scope, b"content-encoding") is not None:
+            raise UnsupportedMediaType("send the body as it is, without a Content-Encoding")
         try:
             if media_type == FORM:
                 return msgspec.convert(_form(value.decode()), decoder.type, strict=False)
             if _ESCAPED in value and _NUL.search(value):
                 raise wrong(_where_nul_is(msgspec.json.decode(value)) or "body", NO_NUL)
-            return decoder.decode(value)
+            decoded = decoder.decode(value)
+            _refuse_names_twice(value)
+            return decoded
         except msgspec.ValidationError as cause:
             raise invalid(cause, decoder.type) from None
         except msgspec.DecodeError as cause:
@@ -87,6 +97,34 @@ class StrictBody(AbstractDTO[Any]):
 def _reading(handler: BaseRouteHandler) -> tuple[msgspec.json.Decoder[Any], tuple[str, ...]]:
     """How its body is decoded, and which media types it may have. Litestar makes a handler's id anew at each look."""
     return StrictBody._decoders[handler.handler_id], handler.opt.get(ACCEPTS, (JSON,))
+
+
+def _media_type(given: str) -> str:
+    """Without its parameters, of which only one is understood; empty with another."""
+    media_type, _, parameters = given.partition(";")
+    return media_type.strip().lower() if _UTF_8.fullmatch(parameters.strip()) else ""
+
+
+def _refuse_names_twice(body: bytes) -> None:
+    """Of two with the same name others may read the first one, and we the last (RFC 8259, section 4)."""
+    shape = body.translate(None, b"0123456789")
+    if not (_names_differ(shape) if len(shape) < _SHORT_BODY else _names_differ.__wrapped__(shape)):
+        json.loads(body, object_pairs_hook=_object)
+
+
+@lru_cache(1024)
+def _names_differ(shape: bytes) -> bool:
+    """Certainly. Without its digits a body has the same texts in the same places, and is one of few."""
+    names = [name for name, colon in _TEXTS.findall(shape) if colon]
+    return b"\\" not in shape and len(set(names)) == len(names)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place]))
+        raise wrong(twice[:_LONGEST_ECHO], "is given more than once")
+    return found
 
 
 def _form(text: str) -> dict[str, str]:
