@@ -79,8 +79,9 @@ def replace_password(session: Session, actor: Actor | None, account_id: UUID, pa
     note(session, actor, "user.password_changed", f"user {account_id}", role=COMMAND_LINE)
 
 
-def refuse_login(session: Session, account_id: UUID) -> None:
-    note(session, None, "user.login_refused", f"user {account_id}")
+def refuse_login(session: Session, account_id: UUID | None) -> None:
+    """Nothing of a name that nobody has: people type passwords there."""
+    note(session, None, "user.login_refused", f"user {account_id or 'unknown'}")
 
 
 def keep_hash(session: Session, account_id: UUID, password_hash: str) -> None:

@@ -99,9 +99,10 @@ class AuthService:
         Raises `InvalidCredentials`, after the same time whether or not the user exists, `TooManyAttempts`, or to who
         knows the password `AccountDisabled`.
         """
-        account = await self._db.read(accounts.by_name, login.username)
-        await self._authenticate(key_of(login.username), account, login.password, visitor.address)
-        assert account is not None
+        name = key_of(login.username)
+        self._guesses.begin(name, visitor.address)
+        found = await self._db.read(accounts.by_name, login.username)
+        account = await self._authenticated(name, found, login.password, visitor.address)
         begun = await self._db.write(sessions.begin, account.id, visitor, self._clock(), self._session_lasts)
         if begun is None:
             raise AccountDisabled("the account is disabled; ask the shop")
@@ -137,8 +138,9 @@ class AuthService:
             check_password(change, "new_password", account.user_name)
         except Wrong as cause:
             raise wrong(cause.field, cause.message) from cause
+        self._guesses.begin(account.name_key, address)
         try:
-            await self._authenticate(account.name_key, account, change.current_password, address)
+            await self._authenticated(account.name_key, account, change.current_password, address)
         except InvalidCredentials as cause:
             raise WrongPassword("the current password is another one") from cause
         new_hash = await self._passwords.hash(change.new_password)
@@ -202,18 +204,17 @@ class AuthService:
         token = key.token_for_service(request.client_id, audience, scope, SERVICE_TOKEN_SECONDS)
         return Token(token, SERVICE_TOKEN_SECONDS, scope=scope)
 
-    async def _authenticate(self, name: str, account: Account | None, password: str, address: str) -> None:
-        """Raises `InvalidCredentials` or `TooManyAttempts`."""
-        self._guesses.begin(name, address)
+    async def _authenticated(self, name: str, account: Account | None, password: str, address: str) -> Account:
+        """Raises `InvalidCredentials`, after the same work whether or not there is one."""
         if account is not None:
             annotate(account_id=account.id)
         stored, is_known = account.password_hash if account else None, self._guesses.knows(name, address)
         if not await self._passwords.match(stored, password, is_known=is_known) or not account:
-            if account is not None:
-                await self._db.write(accounts.refuse_login, account.id)
+            await self._db.write(accounts.refuse_login, account.id if account else None)
             raise InvalidCredentials("user name and password do not belong together")
         annotate(account_id=account.id, role=account.role)
         self._guesses.succeeded(name, address)
+        return account
 
     async def _token(self, begun: Begun) -> Token:
         account = begun.account

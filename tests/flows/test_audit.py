@@ -93,6 +93,14 @@ def test_an_account_tells_of_logins_refusals_and_changes(shop: RunningShop, admi
     assert PASSWORD not in str(found)
 
 
+def test_a_login_under_a_name_that_nobody_has_is_noted_without_it(shop: RunningShop, admin: str) -> None:
+    name = f"u{uuid4()}"
+    shop.call("POST", "/auth/login", data={"username": name, "password": "guessed"})
+    found = told(shop, admin, "auth", "user unknown")
+    assert {one["action"] for one in found} == {"user.login_refused"}
+    assert name not in str(found)
+
+
 def test_a_logout_and_a_new_password_are_noted(shop: RunningShop, admin: str) -> None:
     who = member(shop)
     change = {"current_password": PASSWORD, "new_password": "another horse battery"}

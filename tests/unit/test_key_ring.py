@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,7 +60,9 @@ def test_what_retired_long_ago_is_left_out_by_the_next_rotation() -> None:
     assert [one.retired is None for one in held_in(text)] == [True, False]
 
 
-@pytest.mark.parametrize("text", ["", "no key", "retired: never\n" + new_key().decode(), new_key().decode()[:80]])
-def test_what_is_no_key_is_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    "spoil", [lambda _: "", lambda _: "no key", lambda t: f"retired: never\n{t}", lambda t: t[:80]]
+)
+def test_what_is_no_key_is_refused(spoil: Callable[[str], str]) -> None:
     with pytest.raises(SigningKeyUnusable):
-        read_key(text.encode(), "the test")
+        read_key(spoil(fresh()).encode(), "the test")
