@@ -41,6 +41,9 @@ _OPEN: Final = """
 /products?in_stock=false
 /products?in_stock=false&sort=price
 /products?in_stock=false&category_id={category}
+/products?on_sale=false
+/products?status=false&sort=name
+/products?status=true&sort=-price
 /products?updated_after={old}
 /products?updated_after={old}&sort=price
 /products?updated_after={coming}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ecshop.events.audit import note
@@ -112,6 +112,13 @@ def _parts(session: Session, wanted: ProductFilter) -> Sequence[Part]:
             among.append(Among(unindexed(ProductRow.in_stock) == wanted.in_stock))
         else:
             same[ProductRow.in_stock] = wanted.in_stock
+    if wanted.on_sale is not None:
+        is_off = None if wanted.on_sale else select(ProductRow.id).where(ProductRow.on_sale.is_(False))
+        among.append(Among(unindexed(ProductRow.on_sale) == wanted.on_sale, is_off))
+    if wanted.status is not None:
+        cannot_be_bought = or_(ProductRow.on_sale.is_(False), ProductRow.in_stock.is_(False))
+        found = None if wanted.status else select(ProductRow.id).where(cannot_be_bought)
+        among.append(Among(ProductRow.status == wanted.status, found))
     if part and wanted.sort in {None, RELEVANCE}:
         return search.ranked(session, part, same, among)
     if part:

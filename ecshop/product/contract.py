@@ -107,6 +107,8 @@ class ProductFilter(Struct, frozen=True):
     q: str | None = None
     category_id: int | None = None
     in_stock: bool | None = None
+    on_sale: bool | None = None
+    status: bool | None = None
     updated_after: datetime | None = None
     sort: Sort | None = None
 

@@ -68,6 +68,10 @@ class ProductController(Controller):
         ] = None,
         category_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_INT64)] = None,
         in_stock: Annotated[bool | None, QueryParameter()] = None,
+        on_sale: Annotated[bool | None, QueryParameter(description="As the seller has it.")] = None,
+        status: Annotated[
+            bool | None, QueryParameter(description="Whether it can be bought: on sale, and not out of stock.")
+        ] = None,
         updated_after: UpdatedAfter = None,
         sort: Annotated[
             Sort | None,
@@ -80,7 +84,7 @@ class ProductController(Controller):
         cursor: Cursor = None,
         limit: Limit = LIMIT,
     ) -> Page[Product]:
-        wanted = ProductFilter(name, q, category_id, in_stock, updated_after, sort)
+        wanted = ProductFilter(name, q, category_id, in_stock, on_sale, status, updated_after, sort)
         return await product.list(wanted, cursor, limit)
 
     @post(

@@ -57,7 +57,7 @@ class ProductRow(Base):
     price: Mapped[int] = mapped_column(index=True)
     currency: Mapped[str] = mapped_column(String(3))
     category_id: Mapped[int | None] = mapped_column(ForeignKey("category.id"), index=True)
-    on_sale: Mapped[bool]
+    on_sale: Mapped[bool] = mapped_column(index=True)
     in_stock: Mapped[bool | None] = mapped_column(index=True)
     stock_version: Mapped[int] = mapped_column(default=0)
     updated_at: Mapped[UpdatedAt] = mapped_column(index=True)

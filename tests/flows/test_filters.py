@@ -94,6 +94,20 @@ def test_what_is_in_stock_is_found_apart_from_what_is_not(shop: RunningShop) -> 
         assert found(shop, category_id=category, in_stock=no) == [gone]
 
 
+def test_what_can_be_bought_is_found_apart_from_what_cannot(shop: RunningShop) -> None:
+    category = shop.new_category()
+    there, gone, unknown = (shop.new_product(category_id=category, stock=stock) for stock in (5, 0, None))
+    off = shop.new_product(category_id=category, stock=5, on_sale=False)
+    eventually(lambda: shop.product(gone)["in_stock"], False)
+    eventually(lambda: shop.product(off)["in_stock"], True)
+    assert found(shop, category_id=category, status="true") == [there, unknown]
+    assert found(shop, category_id=category, status="false") == [gone, off]
+    assert found(shop, category_id=category, on_sale="true") == [there, gone, unknown]
+    assert found(shop, category_id=category, on_sale="false") == [off]
+    assert found(shop, category_id=category, on_sale="true", status="false", sort="-id") == [gone]
+    assert {there, gone, off, unknown} & set(found(shop, status="false", sort="-id", limit=100)) == {gone, off}
+
+
 def test_filters_narrow_each_other(shop: RunningShop) -> None:
     category, name = shop.new_category(), f"Sencha {uuid4()}"
     wanted = shop.new_product(stock=1, name=name, detail="first flush", category_id=category)

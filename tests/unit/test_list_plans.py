@@ -48,6 +48,7 @@ LISTS: dict[str, tuple[str, Ask]] = {
     "products_of_category_by_name": ("product", products(category_id=1, sort="-name")),
     "products_of_category_by_price": ("product", products(category_id=1, in_stock=True, sort="price")),
     "ix_product_in_stock": ("product", products(in_stock=True)),
+    "ix_product_on_sale": ("product", products(on_sale=False)),
     "products_in_stock_by_name": ("product", products(in_stock=False, sort="name")),
     "products_in_stock_by_price": ("product", products(in_stock=True, sort="-price")),
 }

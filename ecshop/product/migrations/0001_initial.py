@@ -49,7 +49,7 @@ def upgrade() -> None:
         sa.CheckConstraint("price >= 0", name="price_not_negative"),
         sqlite_autoincrement=True,
     )
-    for column in ("name_key", "search_name", "price", "category_id", "in_stock", "updated_at"):
+    for column in ("name_key", "search_name", "price", "category_id", "on_sale", "in_stock", "updated_at"):
         op.create_index(f"ix_product_{column}", "product", [column])
     op.create_index("products_of_category_by_name", "product", ["category_id", "name_key"])
     op.create_index("products_of_category_by_price", "product", ["category_id", "price"])
