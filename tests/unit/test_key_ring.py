@@ -10,7 +10,9 @@ import pytest
 from ecshop.auth.key_ring import held_in, turned, with_next
 from ecshop.auth.keys import SigningKeyUnusable, new_key, read_key
 
-NOW = datetime.now(UTC)
+
+def ago(**time: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**time)
 
 
 def fresh() -> str:
@@ -35,7 +37,7 @@ def test_the_next_key_is_published_before_it_signs_and_the_last_one_after_it() -
     both = with_next(first, second)
     assert kid(both) == kid(first)
     assert published(both) == [kid(first), kid(second)]
-    after = turned(both, NOW)
+    after = turned(both, ago())
     assert kid(after) == kid(second)
     assert published(after) == [kid(second), kid(first)]
 
@@ -47,16 +49,16 @@ def test_a_rotation_that_was_broken_off_goes_on_with_the_key_that_is_known_alrea
 
 
 def test_a_key_that_retired_is_published_until_no_token_of_it_can_be_good() -> None:
-    text = turned(with_next(fresh(), fresh()), NOW - timedelta(minutes=60))
+    text = turned(with_next(fresh(), fresh()), ago(minutes=60))
     assert len(published(text)) == 2
-    text = turned(with_next(fresh(), fresh()), NOW - timedelta(minutes=62))
+    text = turned(with_next(fresh(), fresh()), ago(minutes=62))
     assert len(published(text)) == 1
 
 
 def test_what_retired_long_ago_is_left_out_by_the_next_rotation() -> None:
     text = fresh()
     for hours in (30, 20, 10, 0):
-        text = turned(with_next(text, fresh()), NOW - timedelta(hours=hours))
+        text = turned(with_next(text, fresh()), ago(hours=hours))
     assert [one.retired is None for one in held_in(text)] == [True, False]
 
 
