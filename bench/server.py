@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -49,6 +50,11 @@ class Server:
         """In MB, of the process and its children."""
         pids = [self.process.pid, *_children(self.process.pid)]
         return sum(_peak(pid) for pid in pids) / 1000
+
+    def memory(self) -> int:
+        """Bytes that the process holds now."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * resource.getpagesize()
 
     def cpu_seconds(self) -> float:
         """Of the process and its children, so far."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-import resource
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,12 +68,12 @@ def measure(folder: Path, count: int, seed: int) -> Iterator[Finding]:
         token = signing_key_in(server.folder).token_for_user(uuid4(), Role.ADMIN, 3600)
         fuzzer = Fuzzer(server, token, seed)
         asyncio.run(fuzzer.send(count // 3))
-        memory = _memory(server)
+        memory = server.memory()
         asyncio.run(fuzzer.send(count - count // 3))
         yield at_least("requests that are nearly ones", fuzzer.sent, count)
         yield none_of("of them answered 5xx, but for 503 where too much is asked at once", fuzzer.failures)
         yield none_of("answers that are no problem and no success", fuzzer.no_problems)
-        yield at_most("memory more at the end than after a third", (_memory(server) - memory) / _MEGABYTE, 20, " MB")
+        yield at_most("memory more at the end than after a third", (server.memory() - memory) / _MEGABYTE, 20, " MB")
         alive = httpx.get(f"{server.url('product')}/health/ready", timeout=30).status_code
         yield Finding("the shop afterwards", str(alive), "200", alive == httpx.codes.OK)
         told = ", ".join(f"{status}: {times:,}" for status, times in sorted(fuzzer.statuses.items()))
@@ -209,7 +208,3 @@ _MUTATIONS: Final = [
     _mend_the_length,
     _mend_the_length,
 ]
-
-
-def _memory(server: Server) -> int:
-    return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * resource.getpagesize()

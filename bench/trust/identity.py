@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import statistics
 import time
 from collections import Counter
@@ -47,7 +46,7 @@ async def _forgeries(server: Server) -> list[Finding]:
     forger = Forger(_private_key(server.folder), key.public.kid, key.public.x)
     async with _client(server) as http:
         assert (await http.get("/orders", headers=_bearer(forger.good()))).status_code == httpx.codes.OK
-        guarded = await _guarded(http)
+        guarded = await _operations(http, guarded=True)
         forgeries = list(forger.all())
         before, wrong = server.cpu_seconds(), Counter[str]()
         requests = [(name, token, one) for name, token in forgeries for one in guarded]
@@ -101,7 +100,7 @@ async def _crowds(server: Server) -> list[Finding]:
         with floods.going_on(floods.drips, port, _CROWD):
             await asyncio.sleep(3)
             reads = await _latencies(http, "/products", 500)
-        memory = _memory(server)
+        memory = server.memory()
         for flood in (floods.endless_heads, floods.endless_tokens):
             with floods.going_on(flood, port, 50):
                 await asyncio.sleep(8)
@@ -110,7 +109,7 @@ async def _crowds(server: Server) -> list[Finding]:
         at_most("an honest login among 1,000 others, the slowest of 10", max(honest), 1, " s"),
         at_most("p99 of a request that does nothing, meanwhile", 1000 * _p99(lag), 20, " ms"),
         at_most("p99 of a list, among 1,000 connections that drip", 1000 * _p99(reads), 100, " ms"),
-        at_most("memory more after heads and tokens without an end", (_memory(server) - memory) / _MEGABYTE, 20, " MB"),
+        at_most("memory more after heads and tokens without an end", (server.memory() - memory) / _MEGABYTE, 20, " MB"),
     ]
 
 
@@ -159,18 +158,14 @@ async def _log_in(http: httpx.AsyncClient, name: str) -> httpx.Response:
     return (await http.post("/auth/login", data={"username": name, "password": _PASSWORD})).raise_for_status()
 
 
-async def _operations(http: httpx.AsyncClient) -> list[tuple[str, str]]:
-    paths: dict[str, Any] = (await http.get("/docs/openapi.json")).json()["paths"]
-    return [(method.upper(), _filled(path)) for path, operations in paths.items() for method in operations]
-
-
-async def _guarded(http: httpx.AsyncClient) -> list[tuple[str, str]]:
+async def _operations(http: httpx.AsyncClient, *, guarded: bool = False) -> list[tuple[str, str]]:
+    """All, or those that want a token alone."""
     paths: dict[str, Any] = (await http.get("/docs/openapi.json")).json()["paths"]
     return [
         (method.upper(), _filled(path))
         for path, operations in paths.items()
         for method, told in operations.items()
-        if told.get("security")
+        if told.get("security") or not guarded
     ]
 
 
@@ -212,10 +207,6 @@ def _bearer(token: str) -> dict[str, str]:
 
 def _is_in(secret: str, kept: bytes) -> bool:
     return secret.encode() in kept
-
-
-def _memory(server: Server) -> int:
-    return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _private_key(folder: Path) -> Any:

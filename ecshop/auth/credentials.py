@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 from precis_i18n import get_profile
 
-from ecshop.kernel.validation import Wrong
+from ecshop.kernel.validation import Wrong, wrong
 from ecshop.kernel.words import key_of, refuse_invisible
 
 LONGEST_USER_NAME: Final = 64
@@ -68,6 +68,14 @@ def check_password(struct: Struct, field: str, user_name: str) -> None:
         raise Wrong(field, "must not be one of those that everybody tries first")
     if name and len(folded.replace(name, "").replace(name[::-1], "")) < _OWN_PART and name in folded + folded[::-1]:
         raise Wrong(field, "must not be like the user name")
+
+
+def require_password(struct: Struct, field: str, user_name: str) -> None:
+    """The same where the name comes from elsewhere than the struct. Raises `InvalidRequest`."""
+    try:
+        check_password(struct, field, user_name)
+    except Wrong as cause:
+        raise wrong(cause.field, cause.message) from cause
 
 
 def prepared(password: str) -> str | None:

@@ -35,7 +35,7 @@ from ecshop.auth.contract import (
     UserNotFound,
     WrongPassword,
 )
-from ecshop.auth.credentials import check_password
+from ecshop.auth.credentials import require_password
 from ecshop.auth.guesses import Guesses
 from ecshop.auth.keys import KeyInUse
 from ecshop.auth.models import Account
@@ -48,7 +48,6 @@ from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.telemetry.logs import annotate
 from ecshop.kernel.tokens import JwkSet, audience_of
-from ecshop.kernel.validation import Wrong, wrong
 from ecshop.kernel.values import Page
 from ecshop.kernel.words import key_of
 
@@ -134,10 +133,7 @@ class AuthService:
         account = await self._db.read(accounts.by_id, actor.user_id)
         if account is None:
             raise UserNotFound("the token's user is no longer there")
-        try:
-            check_password(change, "new_password", account.user_name)
-        except Wrong as cause:
-            raise wrong(cause.field, cause.message) from cause
+        require_password(change, "new_password", account.user_name)
         self._guesses.begin(account.name_key, address)
         try:
             await self._authenticated(account.name_key, account, change.current_password, address)

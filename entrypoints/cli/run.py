@@ -37,16 +37,16 @@ def up(
     if (gateway or gateway_port is not None) and not split:
         raise BadSetting("--gateway goes with --split; the one-process shop is one address already")
     if split:
-        if settings_of(data_dir=data_dir).profile == "production":
-            raise BadSetting(
-                "ECSHOP_PROFILE=production: the split mode makes secrets and a Redis of its own at each start; "
-                "start each service by `ecshop serve`"
-            )
         if tls_cert or tls_key:
             raise BadSetting("--tls-cert goes without --split; in front of services a proxy ends TLS")
         if port is not None:
             raise BadSetting("--port goes without --split; the first port of the split mode is --base-port")
         settings = settings_of(host=host, base_port=base_port, data_dir=data_dir)
+        if settings.profile == "production":
+            raise BadSetting(
+                "ECSHOP_PROFILE=production: the split mode makes secrets and a Redis of its own at each start; "
+                "start each service by `ecshop serve`"
+            )
         from entrypoints.local.split import run_split
 
         run_split(settings, (gateway_port or 8080) if gateway or gateway_port is not None else None)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ecshop.auth import accounts, sessions
 from ecshop.auth.contract import NewUser, PasswordChange, User, UserChange, UserFilter, UserNotFound
-from ecshop.auth.credentials import check_password
+from ecshop.auth.credentials import require_password
 from ecshop.auth.models import Account
 from ecshop.auth.module import MIGRATIONS
 from ecshop.auth.passwords import Passwords
@@ -22,7 +22,7 @@ from ecshop.kernel.db.engine import ownership
 from ecshop.kernel.db.migration import migrate
 from ecshop.kernel.file_lock import FileInUse
 from ecshop.kernel.identity import Role
-from ecshop.kernel.validation import NO_NUL, Wrong, invalid, wrong
+from ecshop.kernel.validation import NO_NUL, invalid, wrong
 from entrypoints.databases import database_of
 from entrypoints.operations.shop_data import beside_the_shop
 from entrypoints.settings import Settings
@@ -54,10 +54,7 @@ def change_user(settings: Settings, name: str, change: UserChange) -> User:
 def replace_password(settings: Settings, name: str, password: str) -> User:
     """For who has forgotten it; all sessions end. Raises `UserNotFound`, `InvalidRequest` or `NoShop`."""
     change = _checked(PasswordChange, current_password="", new_password=password)
-    try:
-        check_password(change, "new_password", name)
-    except Wrong as cause:
-        raise wrong(cause.field, cause.message) from cause
+    require_password(change, "new_password", name)
     password_hash = asyncio.run(Passwords().hash(change.new_password))
     return _of_name(settings, name, partial(_replace, password_hash=password_hash))
 
