@@ -20,6 +20,7 @@ from ecshop.kernel.http.operation import operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
 from ecshop.kernel.identity import Role
 from ecshop.kernel.values import Page
+from entrypoints.grants import AUDIT
 
 Since = Annotated[datetime | None, QueryParameter(description="Not earlier than this.")]
 
@@ -29,7 +30,7 @@ def audit_routes(contexts: Sequence[Context[Any]]) -> list[ControllerRouterHandl
 
 
 def _route(name: str, database: Database) -> ControllerRouterHandler:
-    told = operation(f"What people did in {name}", InvalidCursor, role=Role.ADMIN)
+    told = operation(f"What people did in {name}", InvalidCursor, role=Role.ADMIN, key_scope=AUDIT)
 
     @get(f"/audit/{name}", operation_id=f"Audit{name.title()}", tags=[name], **told)
     async def list_entries(

@@ -27,7 +27,7 @@ from ecshop.stock.http import HttpStockClient
 from entrypoints.buses import bus_of, push_of
 from entrypoints.contexts import ALL
 from entrypoints.databases import database_of
-from entrypoints.grants import GRANTS
+from entrypoints.grants import GRANTS, KEY_SCOPES
 from entrypoints.identity import Identity
 from entrypoints.neighbours import Neighbours
 from entrypoints.private_files import close_to_others
@@ -72,6 +72,7 @@ def compose(
                 free_guesses=settings.free_guesses,
                 secrets=settings.secrets(),
                 grants=GRANTS,
+                key_scopes=KEY_SCOPES,
                 clock=clock,
             ),
         )
@@ -85,7 +86,11 @@ def compose(
 
     if "stock" in here:
         built = stock_module.build(
-            databases["stock"], product, reservation_seconds=settings.reservation_seconds, clock=clock
+            databases["stock"],
+            product,
+            reservation_seconds=settings.reservation_seconds,
+            public_numbers=settings.public_stock,
+            clock=clock,
         )
         stock = _place(placed, built)
     elif stock is None:
@@ -109,7 +114,7 @@ def compose(
         placed,
         Clients(auth, product, stock, order),
         bus,
-        Verifier(auth.jwks, callees=here, ended=auth.ended_sessions),
+        Verifier(auth.jwks, callees=here, ended=auth.ended_sessions, exchange=auth.exchange_key),
         neighbours,
         identity.admit,
         request_seconds=settings.request_seconds,

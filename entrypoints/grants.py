@@ -1,14 +1,26 @@
-"""Which service may call which, and what for."""
+"""Which service may call which, and what for; and what API keys may be good for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from ecshop.product.contract import QUOTE
-from ecshop.stock.contract import RESERVE
+from ecshop.kernel.identity import Role
+from ecshop.order import contract as order
+from ecshop.product import contract as product
+from ecshop.stock import contract as stock
 
 GRANTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
-    "order": {"product": frozenset({QUOTE}), "stock": frozenset({RESERVE})}
+    "order": {"product": frozenset({product.QUOTE}), "stock": frozenset({stock.RESERVE})}
 }
 """By caller, by whom it calls: the scopes of its tokens."""
+AUDIT: Final = "audit.read"
+KEY_SCOPES: Final[Mapping[str, Role]] = {
+    order.READ: Role.CUSTOMER,
+    order.WRITE: Role.CUSTOMER,
+    product.WRITE: Role.STAFF,
+    stock.READ: Role.STAFF,
+    stock.WRITE: Role.STAFF,
+    AUDIT: Role.ADMIN,
+}
+"""What an API key may be good for, and the role that its maker needs to give it that."""

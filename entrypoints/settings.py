@@ -88,6 +88,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a client may take for the head of a request, from when it connects."""
     body_seconds: Seconds = 20
     """How long for its body, and to read what it was sent."""
+    public_stock: bool = True
+    """Whether everybody sees how many units there are; else staff does, and others whether there are any, or few."""
     quote_seconds: Annotated[float, Meta(ge=0, le=60)] = 1
     """How long a quoted price holds while an order is placed; an older one is asked for again before it is recorded."""
     hourly_orders: Annotated[int, Meta(ge=0, le=1_000_000)] = 100

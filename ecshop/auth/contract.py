@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Annotated, Final, Literal, NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -16,11 +16,14 @@ from ecshop.auth.credentials import (
     keep_user_name,
 )
 from ecshop.kernel.ended_sessions import EndedSessions
-from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.errors import EcshopError, Unauthenticated
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet
 from ecshop.kernel.validation import rule
+from ecshop.kernel.values import NOT_BLANK, SEEN
+from ecshop.kernel.words import keep_name
 
+LONGEST_KEY_NAME: Final = 100
 _ONE_WORD = rule(r"^[^\s\x00]+(?![\s\S])", "without spaces")
 
 UserName = Annotated[
@@ -126,6 +129,43 @@ class Sessions(Struct, frozen=True):
     items: tuple[SignedIn, ...]
 
 
+class NewApiKey(Struct, frozen=True, forbid_unknown_fields=True):
+    name: Annotated[
+        str,
+        Meta(min_length=1, max_length=LONGEST_KEY_NAME, pattern=NOT_BLANK, description=SEEN, examples=["the till"]),
+    ]
+    scopes: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=40, examples=["order.write"])], ...],
+        Meta(min_length=1, max_length=10, description="What it is good for: some of what you may do."),
+    ]
+    days: Annotated[int, Meta(ge=1, le=365, description="After which it ends.")] = 90
+
+    def __post_init__(self) -> None:
+        keep_name(self, "name", LONGEST_KEY_NAME)
+
+
+class ApiKey(Struct, frozen=True):
+    """`used_at` is when it was exchanged last, which a machine at work does every few minutes; null is never."""
+
+    id: UUID
+    name: Annotated[str, Meta(examples=["the till"])]
+    scopes: Annotated[tuple[str, ...], Meta(examples=[["order.write"]])]
+    made_at: datetime
+    used_at: datetime | None
+    expires_at: datetime
+    key: Annotated[str | UnsetType, Meta(description="Shown once, to who makes it: `Authorization: Bearer <key>`.")] = (
+        UNSET
+    )
+
+
+class ApiKeys(Struct, frozen=True):
+    items: tuple[ApiKey, ...]
+
+
+class KeyExchange(Struct, frozen=True, forbid_unknown_fields=True):
+    key: Annotated[str, Meta(max_length=1024, examples=["ek_YW4gaWQgb2YgMTYgYnl0ZXMuLi4"])]
+
+
 class ServiceTokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """The client credentials grant of OAuth 2 (RFC 6749, section 4.4), with the callee as the audience."""
 
@@ -164,6 +204,22 @@ class SessionNotFound(EcshopError, code="auth.session_not_found", status=404):
     """You have no session of that id, or it has ended."""
 
 
+class InvalidApiKey(Unauthenticated, code="auth.invalid_api_key", status=401):
+    """There is no such API key, or it has ended."""
+
+
+class ApiKeyNotFound(EcshopError, code="auth.api_key_not_found", status=404):
+    """You have no API key of that id, or it has ended."""
+
+
+class TooManyApiKeys(EcshopError, code="auth.too_many_api_keys", status=409):
+    """You have as many as one account may have; end one first."""
+
+
+class ScopeNotGranted(EcshopError, code="auth.scope_not_granted", status=403, example={"may_grant": ["order.read"]}):
+    """Nobody gives a key what he does not have himself; `may_grant` is what you have."""
+
+
 class OwnAccount(EcshopError, code="auth.own_account", status=409):
     """Nobody takes his own role away, or disables himself: another admin does, or the command line."""
 
@@ -198,6 +254,10 @@ class AuthClient(Protocol):
         """Raises `UserNotFound`."""
         ...
 
+    async def exchange_key(self, key: str) -> Token:
+        """A person's access token for an API key; raises `InvalidApiKey`."""
+        ...
+
     async def ended_sessions(self, since: datetime | None) -> EndedSessions:
-        """Those that ended since then, and without it all whose access tokens could still be good."""
+        """Those that ended since then, API keys too; without it all whose access tokens could still be good."""
         ...

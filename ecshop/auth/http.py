@@ -12,20 +12,28 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from ecshop.auth.contract import (
     AccountDisabled,
+    ApiKey,
+    ApiKeyNotFound,
+    ApiKeys,
     GrantRefused,
+    InvalidApiKey,
     InvalidClient,
     InvalidCredentials,
     InvalidRefreshToken,
+    KeyExchange,
     Login,
+    NewApiKey,
     NewUser,
     NoSession,
     OwnAccount,
     PasswordChange,
     Refresh,
+    ScopeNotGranted,
     ServiceTokenRequest,
     SessionNotFound,
     Sessions,
     Token,
+    TooManyApiKeys,
     TooManyAttempts,
     User,
     UserChange,
@@ -134,6 +142,45 @@ class AuthController(Controller):
         return await auth.jwks()
 
 
+class ApiKeyController(Controller):
+    tags = ("auth",)
+
+    @post(
+        "/auth/api-keys",
+        **operation(
+            "Make an API key",
+            ScopeNotGranted,
+            TooManyApiKeys,
+            UserNotFound,
+            *BODY_ERRORS,
+            role=Role.CUSTOMER,
+            makes="/auth/api-keys",
+        ),
+    )
+    async def make_key(
+        self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any], data: JSONBody[NewApiKey]
+    ) -> ApiKey:
+        """For a machine that acts in your name: it sends the key as you send a token. The key is shown here alone."""
+        return await auth.make_key(request.user, data)
+
+    @get("/auth/api-keys", **operation("List your API keys", role=Role.CUSTOMER))
+    async def list_keys(self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any]) -> ApiKeys:
+        """Those that are good; at most twenty."""
+        return await auth.keys_of(request.user)
+
+    @delete("/auth/api-keys/{key_id:uuid}", **operation("End an API key", ApiKeyNotFound, role=Role.CUSTOMER))
+    async def end_key(
+        self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any], key_id: FromPath[UUID]
+    ) -> None:
+        """It is refused everywhere within five seconds."""
+        await auth.end_key(request.user, key_id)
+
+    @post("/auth/api-keys/token", status_code=200, **operation("A token for an API key", InvalidApiKey, *BODY_ERRORS))
+    async def exchange_key(self, auth: NamedDependency[AuthService], data: JSONBody[KeyExchange]) -> Token:
+        """An access token of some minutes; every service does this by itself for a key that it is sent."""
+        return await auth.exchange_key(data.key)
+
+
 class UserController(Controller):
     tags = ("auth",)
 
@@ -200,6 +247,9 @@ class HttpAuthClient:
     async def ended_sessions(self, since: datetime | None) -> EndedSessions:
         params = {} if since is None else {"since": since.isoformat()}
         return await self._call("GET", "/auth/ended-sessions", EndedSessions, params=params)
+
+    async def exchange_key(self, key: str) -> Token:
+        return await self._call("POST", "/auth/api-keys/token", Token, KeyExchange(key))
 
     async def service_token(self, request: ServiceTokenRequest) -> Token:
         form: dict[str, Any] = {name: getattr(request, name) for name in request.__struct_fields__}

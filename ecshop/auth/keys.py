@@ -50,10 +50,13 @@ class SigningKey:
         self.public = Jwk(kid=_base64url(thumbprint), x=x)
         self.jwks = JwkSet((self.public, *(other.public for other in others)))
 
-    def token_for_user(self, user_id: UUID, role: Role, seconds: float, session: UUID | None = None) -> str:
-        """It ends with its `session`; without one, when its time is over."""
-        of_session = {"sid": str(session)} if session is not None else {}
-        return self._sign(str(user_id), SHOP, seconds, role=role.value, **of_session)
+    def token_for_user(
+        self, user_id: UUID, role: Role, seconds: float, session: UUID | None = None, scope: str | None = None
+    ) -> str:
+        """It ends with its `session`, a login or an API key; without one, when its time is over. `scope` is a key's."""
+        bounds = {"sid": session and str(session), "scope": scope}
+        given = {name: value for name, value in bounds.items() if value is not None}
+        return self._sign(str(user_id), SHOP, seconds, role=role.value, **given)
 
     def token_for_service(self, name: str, audience: str, scope: str, seconds: float) -> str:
         return self._sign(name, audience, seconds, scope=scope)

@@ -9,12 +9,14 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from ecshop.auth.contract import LONGEST_KEY_NAME
 from ecshop.auth.credentials import LONGEST_USER_NAME
 from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey, sort_key
 from ecshop.kernel.identity import Role
 
 LONGEST_ADDRESS: Final = 64
 LONGEST_AGENT: Final = 200
+LONGEST_SCOPES: Final = 500
 
 
 class Base(DeclarativeBase):
@@ -61,6 +63,28 @@ class SessionRow(Base):
     agent: Mapped[str] = mapped_column(String(LONGEST_AGENT))
     begun_at: Mapped[datetime]
     used_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class ApiKeyRow(Base):
+    """What a machine of somebody's shows, until it ends; the database ends it as it ends a session."""
+
+    __tablename__ = "api_key"
+    __table_args__ = (
+        Index("api_key_user_id", "user_id"),
+        Index("api_key_ended_at", "ended_at"),
+        Index("api_key_expires_at", "expires_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID]
+    name: Mapped[str] = mapped_column(String(LONGEST_KEY_NAME))
+    scopes: Mapped[str] = mapped_column(String(LONGEST_SCOPES))
+    """With spaces between them, as in a token (RFC 6749, section 3.3)."""
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    made_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 

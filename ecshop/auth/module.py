@@ -8,8 +8,9 @@ from typing import Final
 from litestar import Router
 from litestar.di import Provide
 
+from ecshop.auth.api_keys import Scopes
 from ecshop.auth.contract import AuthClient
-from ecshop.auth.http import AuthController, AuthInternal, UserController
+from ecshop.auth.http import ApiKeyController, AuthController, AuthInternal, UserController
 from ecshop.auth.keys import KeyInUse
 from ecshop.auth.service import AuthService, Grants, Secrets
 from ecshop.context import Context
@@ -28,6 +29,7 @@ def build(
     free_guesses: int,
     secrets: Secrets,
     grants: Grants,
+    key_scopes: Scopes,
     clock: Clock = now,
 ) -> Context[AuthClient]:
     service = AuthService(
@@ -38,6 +40,7 @@ def build(
         free_guesses=free_guesses,
         secrets=secrets,
         grants=grants,
+        key_scopes=key_scopes,
         clock=clock,
     )
     provide = {"auth": Provide(lambda: service, sync_to_thread=False)}
@@ -46,7 +49,7 @@ def build(
         service,
         db,
         MIGRATIONS,
-        public=[Router("/", route_handlers=[AuthController, UserController], dependencies=provide)],
+        public=[Router("/", route_handlers=[AuthController, ApiKeyController, UserController], dependencies=provide)],
         internal=[Router("/", route_handlers=[AuthInternal], dependencies=provide)],
         background=[keys.watch, service.forget_sessions],
     )

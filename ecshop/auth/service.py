@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -13,14 +14,18 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
-from ecshop.auth import accounts, sessions
+from ecshop.auth import accounts, api_keys, sessions
+from ecshop.auth.api_keys import Scopes
 from ecshop.auth.contract import (
     AccountDisabled,
+    ApiKey,
+    ApiKeys,
     GrantRefused,
     InvalidClient,
     InvalidCredentials,
     InvalidRefreshToken,
     Login,
+    NewApiKey,
     NewUser,
     NoSession,
     OwnAccount,
@@ -78,11 +83,12 @@ class AuthService:
         free_guesses: int,
         secrets: Secrets,
         grants: Grants,
+        key_scopes: Scopes,
         clock: Clock = now,
     ) -> None:
         self._db, self._keys, self._clock = db, keys, clock
         self._token_seconds, self._session_lasts = token_seconds, timedelta(days=session_days)
-        self._secrets, self._grants = secrets, grants
+        self._secrets, self._grants, self._key_scopes = secrets, grants, key_scopes
         self._passwords, self._guesses = Passwords(), Guesses(free_guesses)
 
     async def sign_up(self, new: NewUser, role: Role = Role.CUSTOMER, *, address: str = "") -> User:
@@ -153,6 +159,27 @@ class AuthService:
         moment = self._clock()
         oldest = moment - timedelta(seconds=self._token_seconds) - _ROUNDING
         return await self._db.read(sessions.ended_since, max(since or oldest, oldest), moment)
+
+    async def make_key(self, actor: Actor, new: NewApiKey) -> ApiKey:
+        """Raises `ScopeNotGranted`, `TooManyApiKeys` or `UserNotFound`."""
+        return await self._db.write(api_keys.make, actor, new, self._key_scopes, self._clock())
+
+    async def keys_of(self, actor: Actor) -> ApiKeys:
+        return ApiKeys(await self._db.read(api_keys.good_keys, actor.user_id, self._clock()))
+
+    async def end_key(self, actor: Actor, key_id: UUID) -> None:
+        """Raises `ApiKeyNotFound`."""
+        await self._db.write(api_keys.end, actor, key_id, self._clock())
+
+    async def exchange_key(self, key: str) -> Token:
+        """Raises `InvalidApiKey`."""
+        moment = self._clock()
+        row, role = await self._db.write(api_keys.use, key, moment)
+        annotate(account_id=row.user_id, role=role.value)
+        seconds = math.ceil(min(self._token_seconds, (row.expires_at - moment).total_seconds()))
+        signing = await self._keys.current()
+        token = signing.token_for_user(row.user_id, role, seconds, row.id, row.scopes)
+        return Token(token, seconds, scope=row.scopes)
 
     async def me(self, actor: Actor) -> User:
         """Raises `UserNotFound`."""

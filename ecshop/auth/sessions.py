@@ -5,19 +5,17 @@ Each function runs inside somebody's transaction.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
-import secrets
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy import Select, delete, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
+from ecshop.auth import opaque
 from ecshop.auth.contract import InvalidRefreshToken, SessionNotFound, SignedIn
-from ecshop.auth.models import Account, SessionRow
+from ecshop.auth.models import Account, ApiKeyRow, SessionRow
 from ecshop.events.audit import note
 from ecshop.kernel.db.columns import affected_rows
 from ecshop.kernel.ended_sessions import EndedSessions
@@ -28,9 +26,8 @@ GRACE: Final = timedelta(seconds=10)
 MOST: Final = 20
 """That an account has at a time; one more ends the one that was used least lately."""
 _MOST_TOLD: Final = 10_000
+_FORGOTTEN_AT_ONCE: Final = 500
 _PREFIX: Final = "er_"
-_ID_BYTES: Final = 16
-_SECRET_BYTES: Final = 32
 
 
 class Visitor(NamedTuple):
@@ -57,13 +54,13 @@ def begin(session: Session, account_id: UUID, visitor: Visitor, moment: datetime
     if account is None or account.disabled_at is not None:
         return None
     _make_room(session, account_id, moment)
-    id_, secret = uuid4(), secrets.token_bytes(_SECRET_BYTES)
+    id_, secret = uuid4(), opaque.new_secret()
     session.add(
         SessionRow(
             id=id_,
             user_id=account_id,
-            secret_hash=_hash(secret),
-            salt=secrets.token_bytes(_SECRET_BYTES),
+            secret_hash=opaque.hash_of(secret),
+            salt=opaque.new_secret(),
             address=visitor.address,
             agent=visitor.agent,
             begun_at=moment,
@@ -72,7 +69,7 @@ def begin(session: Session, account_id: UUID, visitor: Visitor, moment: datetime
         )
     )
     note(session, Actor(account_id, Role(account.role), session=id_), "user.logged_in", user(account_id))
-    return Begun(id_, account, _written(id_, secret))
+    return Begun(id_, account, opaque.written(_PREFIX, id_, secret))
 
 
 def refresh(session: Session, refresh_token: str, moment: datetime) -> Begun | None:
@@ -81,11 +78,14 @@ def refresh(session: Session, refresh_token: str, moment: datetime) -> Begun | N
     The successor is made of the token itself: whoever comes again within `GRACE` gets the same one. Raises
     `InvalidRefreshToken`.
     """
-    id_, secret = _read(refresh_token)
+    token = opaque.read(_PREFIX, refresh_token)
+    if token is None:
+        raise InvalidRefreshToken("that is no refresh token; log in again")
+    id_, secret = token
     row = session.scalar(select(SessionRow).where(SessionRow.id == id_).with_for_update())
     if row is None or row.ended_at is not None or row.expires_at <= moment:
         raise InvalidRefreshToken("the session has ended; log in again")
-    presented = _hash(secret)
+    presented = opaque.hash_of(secret)
     is_current = hmac.compare_digest(presented, row.secret_hash)
     is_repeat = hmac.compare_digest(presented, row.former_hash or b"") and moment - row.used_at <= GRACE
     if not is_current and not is_repeat:
@@ -95,8 +95,8 @@ def refresh(session: Session, refresh_token: str, moment: datetime) -> Begun | N
     account = session.get_one(Account, row.user_id)
     successor = hmac.digest(row.salt, secret, "sha256")
     if is_current:
-        row.former_hash, row.secret_hash, row.used_at = presented, _hash(successor), moment
-    return Begun(row.id, account, _written(row.id, successor))
+        row.former_hash, row.secret_hash, row.used_at = presented, opaque.hash_of(successor), moment
+    return Begun(row.id, account, opaque.written(_PREFIX, row.id, successor))
 
 
 def open_sessions(session: Session, user_id: UUID, moment: datetime, current: UUID | None) -> tuple[SignedIn, ...]:
@@ -132,22 +132,28 @@ def end_others(session: Session, user_id: UUID, moment: datetime, *, but: UUID |
 
 
 def ended_since(session: Session, since: datetime, moment: datetime) -> EndedSessions:
-    """In the order in which they ended: the first of them, where they are many."""
-    ended = select(SessionRow.id, SessionRow.ended_at).where(SessionRow.ended_at >= since)
-    rows = session.execute(ended.order_by(SessionRow.ended_at).limit(_MOST_TOLD)).all()
+    """With the API keys, in the order in which they ended: the first of them, where they are many."""
+    ended = union_all(
+        *(select(rows.id, rows.ended_at).where(rows.ended_at >= since) for rows in (SessionRow, ApiKeyRow))
+    )
+    rows = session.execute(ended.order_by("ended_at").limit(_MOST_TOLD)).all()
     until = rows[-1].ended_at if len(rows) == _MOST_TOLD else moment
     return EndedSessions(tuple(row[0] for row in rows), until)
 
 
 def forget(session: Session, oldest: datetime) -> int:
-    """Some that ended or expired before; returns how many."""
-    gone = select(SessionRow.id).where(or_(SessionRow.ended_at < oldest, SessionRow.expires_at < oldest)).limit(500)
-    return affected_rows(session.execute(delete(SessionRow).where(SessionRow.id.in_(gone))))
+    """Some that ended or expired before, API keys too; returns how many."""
+    return sum(_forget(session, rows, oldest) for rows in (SessionRow, ApiKeyRow))
 
 
 def user(user_id: UUID) -> str:
     """As the audit trail names whom something was done to."""
     return f"user {user_id}"
+
+
+def _forget(session: Session, rows: type[SessionRow | ApiKeyRow], oldest: datetime) -> int:
+    gone = select(rows.id).where(or_(rows.ended_at < oldest, rows.expires_at < oldest)).limit(_FORGOTTEN_AT_ONCE)
+    return affected_rows(session.execute(delete(rows).where(rows.id.in_(gone))))
 
 
 def _make_room(session: Session, user_id: UUID, moment: datetime) -> None:
@@ -160,22 +166,3 @@ def _open(user_id: UUID, moment: datetime) -> Select[SessionRow]:
     return select(SessionRow).where(
         SessionRow.user_id == user_id, SessionRow.ended_at.is_(None), SessionRow.expires_at > moment
     )
-
-
-def _written(id_: UUID, secret: bytes) -> str:
-    return _PREFIX + base64.urlsafe_b64encode(id_.bytes + secret).decode().rstrip("=")
-
-
-def _read(refresh_token: str) -> tuple[UUID, bytes]:
-    try:
-        whole = base64.b64decode(refresh_token.removeprefix(_PREFIX), altchars=b"-_", validate=True)
-    except ValueError:
-        whole = b""
-    if len(whole) != _ID_BYTES + _SECRET_BYTES or not refresh_token.startswith(_PREFIX):
-        raise InvalidRefreshToken("that is no refresh token; log in again")
-    return UUID(bytes=whole[:_ID_BYTES]), whole[_ID_BYTES:]
-
-
-def _hash(secret: bytes) -> bytes:
-    """Of what is random already: nothing slows down guesses at 256 bits further (ASVS 5, 6.5 and 7.2)."""
-    return hashlib.sha256(secret).digest()

@@ -32,7 +32,9 @@ class Actor(msgspec.Struct, frozen=True):
     role: Role
     token: str = ""
     session: UUID | None = None
-    """Of which the token is; None where it was made with the signing key itself."""
+    """Of which the token is, or the API key; None where it was made with the signing key itself."""
+    scopes: frozenset[str] | None = None
+    """What an API key is good for; None for a person, who may do all that the role may."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -45,6 +47,16 @@ class Caller(msgspec.Struct, frozen=True):
 def require_role(actor: Actor, role: Role) -> None:
     if not actor.role.includes(role):
         raise Forbidden(f"this needs the role {role}; yours is {actor.role}")
+
+
+def require_key_scope(actor: Actor, scope: str | None) -> None:
+    """`scope` is None for what is for people alone."""
+    if actor.scopes is None:
+        return
+    if scope is None:
+        raise Forbidden("this is for people who log in, and an API key does not open it")
+    if scope not in actor.scopes:
+        raise Forbidden(f"the API key needs the scope {scope}")
 
 
 def require_scope(caller: Caller, scope: str) -> None:

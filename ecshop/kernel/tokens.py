@@ -15,6 +15,7 @@ from uuid import UUID
 import jwt
 import msgspec
 
+from ecshop.kernel.api_keys import PREFIX, Exchange, LentTokens, no_keys
 from ecshop.kernel.ended_sessions import Ask, SessionEnds, none_ended
 from ecshop.kernel.errors import Forbidden, Unauthenticated, Unavailable
 from ecshop.kernel.identity import Actor, Caller, Role
@@ -83,10 +84,12 @@ class Verifier:
         callees: Iterable[str] = (),
         *,
         ended: Ask = none_ended,
+        exchange: Exchange = no_keys,
         check_every: float = _CHECK_EVERY,
     ) -> None:
         """`callees` are the contexts that a service's token may be meant for to be good here."""
         self._jwks, self._check_every = jwks, check_every
+        self._lent = LentTokens(exchange)
         self._ends = SessionEnds(ended, LONGEST_LIFE + _CLOCK_SKEW)
         self._keys = Refreshing("auth's public keys", self._fetch, pause=check_every, first_pause=_FIRST_PAUSE)
         self._callees = tuple(audience_of(context) for context in sorted(callees))
@@ -99,7 +102,7 @@ class Verifier:
         await self._keys.keep_fresh()
 
     async def actor(self, token: str) -> Actor:
-        """Raises `Unauthenticated` for a token that is not a person's, or no longer."""
+        """Of a person's token or an API key. Raises `Unauthenticated` for what is neither, or no longer."""
         return cast(Actor, await self._holder(token, (SHOP,), _actor))
 
     async def caller(self, token: str) -> Caller:
@@ -111,6 +114,8 @@ class Verifier:
 
     async def _holder(self, token: str, audience: Audience, named: Callable[[Claims, str], Any]) -> Any:
         try:
+            if token.startswith(PREFIX):
+                token = await self._lent.token_of(token)
             return await self._good_holder(token, audience, named)
         except Unauthenticated:
             self.refused += 1
@@ -129,7 +134,7 @@ class Verifier:
             del self._remembered[token, audience]
             raise Unauthenticated("the token has expired; log in again")
         if known.session in self._ends:
-            raise Unauthenticated("the session has ended; log in again")
+            raise Unauthenticated("the session, or the API key, has ended; log in again")
         return known.holder
 
     def _is_withdrawn(self, kid: str) -> bool:
@@ -193,7 +198,8 @@ def _check(claims: Claims) -> None:
 def _actor(claims: Claims, token: str) -> Actor:
     try:
         session = UUID(claims["sid"]) if "sid" in claims else None
-        return Actor(UUID(claims["sub"]), Role(claims["role"]), token, session)
+        scopes = frozenset(claims["scope"].split()) if "scope" in claims else None
+        return Actor(UUID(claims["sub"]), Role(claims["role"]), token, session, scopes)
     except (KeyError, ValueError, AttributeError, TypeError) as cause:
         raise Unauthenticated("the token does not name a user and a role") from cause
 

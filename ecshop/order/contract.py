@@ -18,6 +18,9 @@ from ecshop.kernel.words import keep_name
 MAX_QUANTITY: Final = 10_000
 MAX_LINES: Final = 100
 MAX_TOTAL: Final = 2**53 - 1
+READ: Final = "order.read"
+WRITE: Final = "order.write"
+"""What an API key is good for."""
 """What JavaScript can hold (RFC 8259, section 6)."""
 
 Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, examples=[5])]

@@ -21,6 +21,8 @@ from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.order.contract import (
     DEFAULT_CANCELLATION,
     MAX_QUANTITY,
+    READ,
+    WRITE,
     Cancellation,
     MixedCurrencies,
     NewOrder,
@@ -59,7 +61,15 @@ class OrderController(Controller):
 
     @post(
         "/orders",
-        **operation("Place an order", *_REFUSALS, PriceChanged, *BODY_ERRORS, role=Role.CUSTOMER, makes="/orders/{id}"),
+        **operation(
+            "Place an order",
+            *_REFUSALS,
+            PriceChanged,
+            *BODY_ERRORS,
+            role=Role.CUSTOMER,
+            key_scope=WRITE,
+            makes="/orders/{id}",
+        ),
     )
     async def place_order(
         self,
@@ -73,7 +83,9 @@ class OrderController(Controller):
 
     @post(
         "/order",
-        **operation("Place an order of one product", *_REFUSALS, role=Role.CUSTOMER, makes="/orders/{id}"),
+        **operation(
+            "Place an order of one product", *_REFUSALS, role=Role.CUSTOMER, key_scope=WRITE, makes="/orders/{id}"
+        ),
     )
     async def place_one_line_order(
         self,
@@ -88,7 +100,7 @@ class OrderController(Controller):
         placed = await order.place(request.user, new, unquoted(idempotency_key))
         return _with_its_line(placed)
 
-    @get("/orders", **operation("List orders", InvalidCursor, role=Role.CUSTOMER))
+    @get("/orders", **operation("List orders", InvalidCursor, role=Role.CUSTOMER, key_scope=READ))
     async def list_orders(
         self,
         order: NamedDependency[OrderService],
@@ -108,7 +120,10 @@ class OrderController(Controller):
         wanted = OrderFilter(status, product_id, user_id, placed_after, placed_before, updated_after)
         return await order.list(request.user, wanted, cursor, limit)
 
-    @get("/orders/{order_id:uuid}", **operation("Get an order", OrderNotFound, role=Role.CUSTOMER, tagged=True))
+    @get(
+        "/orders/{order_id:uuid}",
+        **operation("Get an order", OrderNotFound, role=Role.CUSTOMER, key_scope=READ, tagged=True),
+    )
     async def get_order(
         self, order: NamedDependency[OrderService], request: Request[Actor, Any, Any], order_id: FromPath[UUID]
     ) -> Order:
@@ -125,6 +140,7 @@ class OrderController(Controller):
             PreconditionFailed,
             *BODY_ERRORS,
             role=Role.CUSTOMER,
+            key_scope=WRITE,
             tagged=True,
         ),
     )
@@ -148,6 +164,7 @@ class OrderController(Controller):
             OrderNotConfirmed,
             PreconditionFailed,
             role=Role.STAFF,
+            key_scope=WRITE,
             tagged=True,
         ),
     )

@@ -17,6 +17,8 @@ LONGEST_NAME: Final = 200
 LONGEST_CATEGORY: Final = 100
 QUOTE: Final = "product.quote"
 """What a service needs leave for, to ask for quotes."""
+WRITE: Final = "product.write"
+"""What an API key is good for, beside what is public."""
 
 Name = Annotated[
     str,

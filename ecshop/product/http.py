@@ -21,6 +21,7 @@ from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import MAX_INT64, Id, Page
 from ecshop.product.contract import (
     QUOTE,
+    WRITE,
     Category,
     CategoryBody,
     CategoryExists,
@@ -95,6 +96,7 @@ class ProductController(Controller):
             IdempotencyKeyReused,
             *BODY_ERRORS,
             role=Role.STAFF,
+            key_scope=WRITE,
             makes="/products/{id}",
             tagged=True,
         ),
@@ -122,6 +124,7 @@ class ProductController(Controller):
             PreconditionFailed,
             *BODY_ERRORS,
             role=Role.STAFF,
+            key_scope=WRITE,
             tagged=True,
         ),
     )
@@ -138,7 +141,7 @@ class ProductController(Controller):
 
     @delete(
         "/products/{product_id:int}",
-        **operation("Delete a product", ProductNotFound, PreconditionFailed, role=Role.STAFF),
+        **operation("Delete a product", ProductNotFound, PreconditionFailed, role=Role.STAFF, key_scope=WRITE),
     )
     async def delete_product(
         self,
@@ -164,6 +167,7 @@ class ProductController(Controller):
             IdempotencyKeyReused,
             *BODY_ERRORS,
             role=Role.STAFF,
+            key_scope=WRITE,
             makes="/categories/{id}",
             tagged=True,
         ),
@@ -190,6 +194,7 @@ class ProductController(Controller):
             PreconditionFailed,
             *BODY_ERRORS,
             role=Role.STAFF,
+            key_scope=WRITE,
             tagged=True,
         ),
     )
@@ -205,7 +210,9 @@ class ProductController(Controller):
 
     @delete(
         "/categories/{category_id:int}",
-        **operation("Delete a category", CategoryNotFound, CategoryInUse, PreconditionFailed, role=Role.STAFF),
+        **operation(
+            "Delete a category", CategoryNotFound, CategoryInUse, PreconditionFailed, role=Role.STAFF, key_scope=WRITE
+        ),
     )
     async def delete_category(
         self,

@@ -7,17 +7,23 @@ from datetime import datetime
 from typing import Annotated, Final, Protocol, runtime_checkable
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import Wrong
 from ecshop.kernel.values import LONGEST_REASON, Id, Reason
 from ecshop.kernel.words import keep_name
 
 MAX_UNITS: Final = 10**12
 MAX_QUANTITY: Final = 10_000
+LOW: Final = 5
+"""Units: so few that a shopper should be told, or fewer."""
 RESERVE: Final = "stock.reserve"
 """What a service needs leave for, to hold units and to give them back."""
+READ: Final = "stock.read"
+WRITE: Final = "stock.write"
+"""What an API key is good for, beside what is public."""
 
 Units = Annotated[int, Meta(ge=0, le=MAX_UNITS, examples=[5])]
 Delta = Annotated[int, Meta(ge=-MAX_UNITS, le=MAX_UNITS, description="Not 0.", examples=[5])]
@@ -44,14 +50,19 @@ class Adjustment(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StockItem(Struct, frozen=True):
-    """`stock` is on hand, `reserved` of it promised to orders, `available` the rest; `version` counts the changes."""
+    """`stock` is on hand, `reserved` of it promised to orders, `available` the rest; `version` counts the changes.
+
+    A shop may keep these numbers for staff: then they are left out for others.
+    """
 
     product_id: Id
-    stock: Units
-    reserved: Annotated[int, Meta(examples=[2])]
-    available: Annotated[int, Meta(examples=[3])]
-    version: Annotated[int, Meta(examples=[7])]
-    updated_at: datetime
+    in_stock: Annotated[bool, Meta(description="Whether anything is available.")]
+    low_stock: Annotated[bool, Meta(description=f"Whether {LOW} units or fewer are.")]
+    stock: Units | UnsetType = UNSET
+    reserved: Annotated[int | UnsetType, Meta(examples=[2])] = UNSET
+    available: Annotated[int | UnsetType, Meta(examples=[3])] = UNSET
+    version: Annotated[int | UnsetType, Meta(examples=[7])] = UNSET
+    updated_at: datetime | UnsetType = UNSET
 
 
 class Movement(Struct, frozen=True):
@@ -105,7 +116,7 @@ class InsufficientStock(
     status=409,
     example={"lines": [{"product_id": 7, "quantity": 5, "available": 3}]},
 ):
-    """Not enough is available; `lines` names what falls short, and what is left of it."""
+    """Not enough is available; `lines` names what falls short, and what is left of it where the shop tells."""
 
 
 class ReservationReleased(EcshopError, code="stock.reservation_released", status=409):
@@ -132,6 +143,6 @@ class StockClient(Protocol):
         """
         ...
 
-    async def get(self, product_id: int) -> StockItem:
-        """Raises `StockNotFound`."""
+    async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
+        """As the actor may see it. Raises `StockNotFound`."""
         ...

@@ -23,7 +23,9 @@ from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.product.contract import ProductNotFound
 from ecshop.stock.contract import (
+    READ,
     RESERVE,
+    WRITE,
     Adjustment,
     InsufficientStock,
     Line,
@@ -42,6 +44,7 @@ from ecshop.stock.contract import (
 from ecshop.stock.service import StockService
 
 AnyRequest = Request[Actor, Any, Any]
+AnyonesRequest = Request[Actor | None, Any, Any]
 ProductId = Annotated[int, PathParameter(ge=1, le=MAX_INT64)]
 Attempt = Annotated[int, QueryParameter(ge=0, le=MAX_INT64)]
 
@@ -60,15 +63,16 @@ Wishes = Annotated[tuple[Wish, ...], Meta(min_length=1, max_length=MOST_ITEMS)]
 class StockController(Controller):
     tags = ("stock",)
 
-    @get("/stock", **operation("List stock", InvalidCursor))
+    @get("/stock", **operation("List stock", InvalidCursor, key_scope=READ, is_public=True))
     async def list_stock(
         self,
         stock: NamedDependency[StockService],
+        request: AnyonesRequest,
         updated_after: UpdatedAfter = None,
         cursor: Cursor = None,
         limit: Limit = LIMIT,
     ) -> Page[StockItem]:
-        return await stock.list(updated_after, cursor, limit)
+        return await stock.list(request.user, updated_after, cursor, limit)
 
     @post(
         "/stock",
@@ -79,6 +83,7 @@ class StockController(Controller):
             IdempotencyKeyReused,
             *BODY_ERRORS,
             role=Role.STAFF,
+            key_scope=WRITE,
             makes="/stock/{product_id}",
             tagged=True,
         ),
@@ -93,9 +98,14 @@ class StockController(Controller):
         """From now on the product can be ordered as long as units are available."""
         return await stock.register(request.user, data, conditions(request, idempotency_key, body=data))
 
-    @get("/stock/{product_id:int}", **operation("Get a product's stock", StockNotFound, tagged=True))
-    async def get_stock(self, stock: NamedDependency[StockService], product_id: ProductId) -> StockItem:
-        return await stock.get(product_id)
+    @get(
+        "/stock/{product_id:int}",
+        **operation("Get a product's stock", StockNotFound, key_scope=READ, is_public=True, tagged=True),
+    )
+    async def get_stock(
+        self, stock: NamedDependency[StockService], request: AnyonesRequest, product_id: ProductId
+    ) -> StockItem:
+        return await stock.get(product_id, request.user)
 
     @put(
         "/stock/{product_id:int}",
@@ -107,6 +117,7 @@ class StockController(Controller):
             PreconditionFailed,
             *BODY_ERRORS,
             role=Role.STAFF,
+            key_scope=WRITE,
             tagged=True,
         ),
     )
@@ -125,7 +136,9 @@ class StockController(Controller):
 
     @delete(
         "/stock/{product_id:int}",
-        **operation("Stop keeping a product", StockNotFound, StockReserved, PreconditionFailed, role=Role.STAFF),
+        **operation(
+            "Stop keeping a product", StockNotFound, StockReserved, PreconditionFailed, role=Role.STAFF, key_scope=WRITE
+        ),
     )
     async def remove_stock(
         self,
@@ -148,6 +161,7 @@ class StockController(Controller):
             PreconditionFailed,
             *BODY_ERRORS,
             role=Role.STAFF,
+            key_scope=WRITE,
             makes="/stock/{product_id}/movements",
             tagged=True,
         ),
@@ -167,7 +181,7 @@ class StockController(Controller):
 
     @get(
         "/stock/{product_id:int}/movements",
-        **operation("List a product's movements", StockNotFound, InvalidCursor, role=Role.STAFF),
+        **operation("List a product's movements", StockNotFound, InvalidCursor, role=Role.STAFF, key_scope=READ),
     )
     async def list_movements(
         self,
@@ -217,5 +231,5 @@ class HttpStockClient:
         path, params = f"/internal/reservations/{order_id}", {"attempt": attempt}
         await self._call("DELETE", path, NoneType, params=params)
 
-    async def get(self, product_id: int) -> StockItem:
-        return await self._call("GET", f"/stock/{product_id}", StockItem)
+    async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
+        return await self._call("GET", f"/stock/{product_id}", StockItem, token=actor.token if actor else "")

@@ -22,6 +22,7 @@ from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Page
 from ecshop.product.contract import ProductNotFound
 from ecshop.stock.contract import (
+    LOW,
     MAX_UNITS,
     Adjustment,
     Movement,
@@ -188,7 +189,9 @@ def _check_limit(on_hand: int, delta: int) -> None:
 
 
 def _item(item: ItemRow) -> StockItem:
-    return struct_of(StockItem, item, stock=item.on_hand, available=item.on_hand - item.reserved)
+    available = item.on_hand - item.reserved
+    seen = {"in_stock": available > 0, "low_stock": available <= LOW}
+    return struct_of(StockItem, item, stock=item.on_hand, available=available, **seen)
 
 
 def _missing(product_id: int) -> StockNotFound:

@@ -30,9 +30,16 @@ SUBSCRIPTIONS: Final[Mapping[type[Event], Handler]] = {
 
 
 def build(
-    db: Database, product: ProductClient, *, reservation_seconds: float, clock: Clock = now
+    db: Database,
+    product: ProductClient,
+    *,
+    reservation_seconds: float,
+    public_numbers: bool,
+    clock: Clock = now,
 ) -> Context[StockClient]:
-    service = StockService(db, product, reservation_seconds=reservation_seconds, clock=clock)
+    service = StockService(
+        db, product, reservation_seconds=reservation_seconds, public_numbers=public_numbers, clock=clock
+    )
     provide = {"stock": Provide(lambda: service, sync_to_thread=False)}
     return Context(
         "stock",

@@ -14,7 +14,7 @@ from ecshop.events.repeats import once
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.conditions import UNCONDITIONAL, Conditions
 from ecshop.kernel.db.database import Database
-from ecshop.kernel.identity import Actor
+from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import Page
 from ecshop.product.contract import ProductClient
@@ -42,9 +42,12 @@ class StockService:
         product: ProductClient,
         *,
         reservation_seconds: float,
+        public_numbers: bool = True,
         clock: Clock = now,
     ) -> None:
+        """Numbers that are not public are for staff."""
         self._db, self._product, self._clock = db, product, clock
+        self._public_numbers = public_numbers
         self._patience = timedelta(seconds=reservation_seconds)
         self.units: Counter[str] = Counter()
         """How many units orders have asked for that were reserved, or refused."""
@@ -57,9 +60,11 @@ class StockService:
         units = sum(line.quantity for line in lines)
         try:
             reserved = await self._db.write_many(reservations.reserve, wanted)
-        except InsufficientStock:
+        except InsufficientStock as short:
             self.units["refused"] += units
-            raise
+            if self._public_numbers:
+                raise
+            raise _without_numbers(short) from None
         self.units["reserved"] += units
         return reserved
 
@@ -67,11 +72,14 @@ class StockService:
         withdrawn = reservations.Withdrawn(order_id, attempt)
         await self._db.write_many(reservations.withdraw, withdrawn)
 
-    async def get(self, product_id: int) -> StockItem:
-        return await self._db.read(items.get, product_id)
+    async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
+        return self._seen_by(actor, await self._db.read(items.get, product_id))
 
-    async def list(self, updated_after: datetime | None, cursor: str | None, limit: int) -> Page[StockItem]:
-        return await self._db.read(items.list_items, updated_after, cursor, limit)
+    async def list(
+        self, actor: Actor | None, updated_after: datetime | None, cursor: str | None, limit: int
+    ) -> Page[StockItem]:
+        page = await self._db.read(items.list_items, updated_after, cursor, limit)
+        return Page(tuple(self._seen_by(actor, item) for item in page.items), page.next_cursor)
 
     async def list_movements(self, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
         """Newest first. Raises `StockNotFound` for a product that never had any stock."""
@@ -113,6 +121,15 @@ class StockService:
         """Ask about expired reservations until cancelled."""
         await repeat(self._ask_after_a_while, "the watch over expired reservations")
 
+    def _seen_by(self, actor: Actor | None, item: StockItem) -> StockItem:
+        sees_numbers = self._public_numbers or (actor is not None and actor.role.includes(Role.STAFF))
+        return item if sees_numbers else StockItem(item.product_id, item.in_stock, item.low_stock)
+
     async def _ask_after_a_while(self) -> None:
         await asyncio.sleep(min(_LONGEST_WATCH, self._patience.total_seconds() / 4))
         await self.ask_about_expired()
+
+
+def _without_numbers(short: InsufficientStock) -> InsufficientStock:
+    lines = [{name: value for name, value in line.items() if name != "available"} for line in short.fields["lines"]]
+    return InsufficientStock(short.detail, lines=lines)

@@ -57,6 +57,8 @@ def default_of(variable: str) -> str:
         return settings.database_urls.get(name.removesuffix("_database_url"), "")
     context = name.removesuffix("_url")
     value = settings.urls[context] if context in settings.urls else getattr(settings, name)
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

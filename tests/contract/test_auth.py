@@ -9,8 +9,10 @@ import pytest
 from ecshop.auth.contract import (
     AuthClient,
     GrantRefused,
+    InvalidApiKey,
     InvalidClient,
     Login,
+    NewApiKey,
     NewUser,
     ServiceTokenRequest,
     UserNotFound,
@@ -98,6 +100,22 @@ async def test_sessions_that_end_are_told_to_whoever_verifies_tokens(doors: Door
         assert actor.session in told.sessions
         assert told.until >= before.until
     assert (await doors.auth.ended_sessions(told.until)).sessions == ()
+
+
+async def test_an_api_key_is_exchanged_for_a_token_of_whoever_made_it(doors: Doors) -> None:
+    user = await doors.accounts.sign_up(NewUser(f"u{uuid4()}", "correct horse"), Role.STAFF)
+    owner = Actor(user.id, user.role)
+    made = await doors.accounts.make_key(owner, NewApiKey("the till", ("stock.write", "order.read")))
+    assert isinstance(made.key, str)
+    lent = await doors.auth.exchange_key(made.key)
+    assert (lent.scope, 0 < lent.expires_in <= 3600) == ("order.read stock.write", True)
+    actor = await Verifier(doors.auth.jwks, exchange=doors.auth.exchange_key).actor(made.key)
+    assert (actor.user_id, actor.role, actor.session) == (user.id, Role.STAFF, made.id)
+    assert actor.scopes == frozenset({"order.read", "stock.write"})
+    await doors.accounts.end_key(owner, made.id)
+    with pytest.raises(InvalidApiKey):
+        await doors.auth.exchange_key(made.key)
+    assert made.id in (await doors.auth.ended_sessions(None)).sessions
 
 
 async def test_a_user_who_is_gone_is_not_found(doors: Doors) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from uuid import uuid4
 
 import pytest
@@ -34,7 +35,9 @@ async def test_what_is_reserved_is_on_hand_but_not_available(doors: Doors) -> No
     before = await doors.stock.get(product)
     assert await doors.stock.reserve(order, [Line(product, 2)]) == Reservation(order, (Line(product, 2),))
     item = await doors.stock.get(product)
-    assert item == StockItem(product, 5, 2, 3, 2, item.updated_at)
+    assert item == StockItem(product, True, True, 5, 2, 3, 2, item.updated_at)
+    assert isinstance(item.updated_at, datetime)
+    assert isinstance(before.updated_at, datetime)
     assert item.updated_at > before.updated_at
 
 

@@ -44,8 +44,8 @@ class Stalling:
     async def withdraw(self, order_id: UUID, attempt: int) -> None:
         await self._stock.withdraw(order_id, attempt)
 
-    async def get(self, product_id: int) -> StockItem:
-        return await self._stock.get(product_id)
+    async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
+        return await self._stock.get(product_id, actor)
 
 
 class House:
@@ -89,7 +89,9 @@ class House:
         assert await self.stock.ask_about_expired() == 0
 
     async def reserved(self, product: int) -> int:
-        return (await self.stock.get(product)).reserved
+        reserved = (await self.stock.get(product)).reserved
+        assert isinstance(reserved, int)
+        return reserved
 
     async def is_released(self, product: int) -> None:
         await eventually_async(lambda: self.reserved(product), 0)

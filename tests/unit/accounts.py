@@ -22,6 +22,7 @@ from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unauthenticated
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import Verifier
+from entrypoints.grants import KEY_SCOPES
 
 PASSWORD = "correct horse battery"
 DAYS = 30
@@ -40,9 +41,15 @@ class Auth:
             free_guesses=1000,
             secrets={},
             grants={},
+            key_scopes=KEY_SCOPES,
             clock=lambda: self.moment,
         )
-        self.verifier = Verifier(self.service.jwks, ended=self.service.ended_sessions, check_every=0)
+        self.verifier = Verifier(
+            self.service.jwks,
+            ended=self.service.ended_sessions,
+            exchange=self.service.exchange_key,
+            check_every=0,
+        )
 
     async def user(self, name: str = "aoi", role: Role = Role.CUSTOMER) -> User:
         return await self.service.sign_up(NewUser(name, PASSWORD), role)

@@ -95,8 +95,8 @@ class Wire:
         await self._stock.withdraw(order_id, attempt)
         self.withdrawn.add((order_id, attempt))
 
-    async def get(self, product_id: int) -> StockItem:
-        return await self._stock.get(product_id)
+    async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
+        return await self._stock.get(product_id, actor)
 
 
 class OrderDatabase(InlineDatabase):

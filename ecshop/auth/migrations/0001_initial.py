@@ -1,4 +1,4 @@
-"""Accounts, sessions, the signing key, and the event tables."""
+"""Accounts, sessions, API keys, the signing key, and the event tables."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,8 @@ _SQLITE = """
 CREATE TRIGGER {name} AFTER {change} BEGIN
     UPDATE session SET ended_at = CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)
     WHERE user_id = OLD.id AND ended_at IS NULL;
+    UPDATE api_key SET ended_at = CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)
+    WHERE user_id = OLD.id AND ended_at IS NULL;
 END
 """
 _CHANGED = "OLD.role <> NEW.role OR (OLD.disabled_at IS NULL AND NEW.disabled_at IS NOT NULL)"
@@ -26,6 +28,8 @@ _ENDS_SESSIONS = {
         CREATE FUNCTION end_sessions() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             UPDATE session SET ended_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+            WHERE user_id = OLD.id AND ended_at IS NULL;
+            UPDATE api_key SET ended_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
             WHERE user_id = OLD.id AND ended_at IS NULL;
             RETURN NULL;
         END $$
@@ -69,6 +73,21 @@ def upgrade() -> None:
     op.create_index("session_user_id", "session", ["user_id"])
     op.create_index("session_ended_at", "session", ["ended_at"])
     op.create_index("session_expires_at", "session", ["expires_at"])
+    op.create_table(
+        "api_key",
+        sa.Column("id", CompactUuid, primary_key=True),
+        sa.Column("user_id", CompactUuid, nullable=False),
+        sa.Column("name", sa.String(100), nullable=False),
+        sa.Column("scopes", sa.String(500), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(32), nullable=False),
+        sa.Column("made_at", Instant, nullable=False),
+        sa.Column("used_at", Instant, nullable=True),
+        sa.Column("expires_at", Instant, nullable=False),
+        sa.Column("ended_at", Instant, nullable=True),
+    )
+    op.create_index("api_key_user_id", "api_key", ["user_id"])
+    op.create_index("api_key_ended_at", "api_key", ["ended_at"])
+    op.create_index("api_key_expires_at", "api_key", ["expires_at"])
     for statement in _ENDS_SESSIONS[op.get_context().dialect.name]:
         op.execute(statement)
     op.create_table(

@@ -34,13 +34,15 @@ from ecshop.kernel.errors import (
 from ecshop.kernel.http.headers import header
 from ecshop.kernel.http.problems import MEDIA_TYPE, to_problem
 from ecshop.kernel.http.strict import ACCEPTS, JSON
-from ecshop.kernel.identity import Role, require_role, require_scope
+from ecshop.kernel.identity import Role, require_key_scope, require_role, require_scope
 from ecshop.kernel.tokens import Verifier, bearer_token
 
 USER: Final = "user"
 SERVICE: Final = "service"
 SECURITY_SCHEMES: Final = {
-    USER: SecurityScheme(type="http", scheme="bearer", bearer_format="JWT", description="A token from /auth/login."),
+    USER: SecurityScheme(
+        type="http", scheme="bearer", bearer_format="JWT", description="A token from /auth/login, or an API key."
+    ),
     SERVICE: SecurityScheme(
         type="http", scheme="bearer", bearer_format="JWT", description="A service's token from /auth/token."
     ),
@@ -82,6 +84,8 @@ def operation(
     summary: str,
     *raises: type[EcshopError],
     role: Role | None = None,
+    key_scope: str | None = None,
+    is_public: bool = False,
     scope: str | None = None,
     accepts: Sequence[str] = (JSON,),
     makes: str | None = None,
@@ -90,17 +94,21 @@ def operation(
 ) -> dict[str, Any]:
     """Arguments for a Litestar handler decorator.
 
-    `role` asks for a person's token, `scope` for a service's. `makes` is the path of what a 201 has made, with names of
-    the answer's fields in it. A `tagged` answer has an ETag. What `needs_nothing` never answers `Unavailable` or
-    `Aborted`.
+    `role` asks for a person's token; with an API key it is called where that has the `key_scope`, and with none where
+    there is no such scope. What `is_public` takes either one, and nobody. `scope` asks for a service's token. `makes`
+    is the path of what a 201 has made, with names of the answer's fields in it. A `tagged` answer has an ETag. What
+    `needs_nothing` never answers `Unavailable` or `Aborted`.
     """
     errors = [*raises, *_OF_ALL, *([] if needs_nothing else [Unavailable, Aborted])]
     admits: Admission | None = None
     security: list[dict[str, list[str]]] = []
     access = "Anybody may call this."
     if role is not None:
-        admits, security, access = _signed_in_as(role), [{USER: [role.value]}], f"Needs the role **{role}**."
-        errors += [Unauthenticated, *([Forbidden] if role is not Role.CUSTOMER else [])]
+        admits, security, access = _signed_in_as(role, key_scope), [{USER: [role.value]}], _for_people(role, key_scope)
+        errors += [Unauthenticated, Forbidden]
+    if is_public:
+        admits, security, access = _anybody(key_scope), [{}, {USER: []}], "Anybody may call this. Staff may see more."
+        errors += [Unauthenticated, Forbidden]
     if scope is not None:
         admits, security, access = _service_with(scope), [{SERVICE: [scope]}], f"Needs the scope **{scope}**."
         errors += [Unauthenticated, Forbidden]
@@ -115,13 +123,31 @@ def operation(
     }
 
 
-def _signed_in_as(role: Role) -> Admission:
+def _signed_in_as(role: Role, key_scope: str | None) -> Admission:
     async def admit(connection: HTTPScope, verifier: Verifier) -> None:
         actor = await verifier.actor(bearer_token(header(connection, b"authorization")))
         require_role(actor, role)
+        require_key_scope(actor, key_scope)
         connection["user"] = actor
 
     return admit
+
+
+def _anybody(key_scope: str | None) -> Admission:
+    """Also who says nothing of himself; who does has to prove it."""
+    signed_in = _signed_in_as(Role.CUSTOMER, key_scope)
+
+    async def admit(connection: HTTPScope, verifier: Verifier) -> None:
+        connection["user"] = None
+        if header(connection, b"authorization") is not None:
+            await signed_in(connection, verifier)
+
+    return admit
+
+
+def _for_people(role: Role, key_scope: str | None) -> str:
+    keys = f"An API key needs the scope **{key_scope}** besides." if key_scope else "No API key opens it."
+    return f"Needs the role **{role}**. {keys}"
 
 
 def _service_with(scope: str) -> Admission:

@@ -1,0 +1,72 @@
+"""API keys: what a machine shows in the place of a person's token; at auth one is exchanged for a token of minutes."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+from ecshop.kernel.errors import Unauthenticated, Unavailable
+from ecshop.kernel.refreshing import Fresh, Refreshing
+
+PREFIX: Final = "ek_"
+_FORM: Final = re.compile(r"ek_[\w-]{64}", re.ASCII)
+_MOST_REMEMBERED: Final = 1000
+_PAUSE: Final = 1.0
+_REFUSED_FOR: Final = 2.0
+"""Seconds in which auth is not asked again."""
+_MARGIN: Final = 5.0
+"""Seconds of a token's life that are not used: it has to be good at its neighbours too."""
+
+
+class Lent(Protocol):
+    """A person's access token, and for how many seconds it is good."""
+
+    @property
+    def access_token(self) -> str: ...
+
+    @property
+    def expires_in(self) -> int: ...
+
+
+Exchange = Callable[[str], Awaitable[Lent]]
+"""Raises `Unauthenticated` for a key that is not good, or no longer."""
+
+
+async def no_keys(_: str) -> Lent:
+    """Where nobody makes any."""
+    raise Unauthenticated("there are no API keys here")
+
+
+class LentTokens:
+    """What the keys that were shown lately came to."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._known: OrderedDict[str, Refreshing[str | Unauthenticated]] = OrderedDict()
+
+    async def token_of(self, key: str) -> str:
+        """One exchange for all who ask at a time. Raises `Unauthenticated` or `Unavailable`."""
+        if not _FORM.fullmatch(key):
+            raise Unauthenticated("that is no API key")
+        known = self._known.setdefault(
+            key, Refreshing("a token for an API key", lambda: self._fetch(key), pause=_PAUSE)
+        )
+        self._known.move_to_end(key)
+        if len(self._known) > _MOST_REMEMBERED:
+            self._known.popitem(last=False)
+        found = await known.get()
+        if found is None:
+            raise Unavailable("auth does not answer, and the API key is not known here; try again")
+        if isinstance(found, Unauthenticated):
+            raise Unauthenticated(found.detail)
+        return found
+
+    async def _fetch(self, key: str) -> Fresh[str | Unauthenticated]:
+        try:
+            lent = await self._exchange(key)
+        except Unauthenticated as refusal:
+            return Fresh(refusal, renew_after=_REFUSED_FOR, good_for=_REFUSED_FOR)
+        good_for = max(lent.expires_in - _MARGIN, lent.expires_in / 2)
+        return Fresh(lent.access_token, renew_after=good_for, good_for=good_for)
