@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from ecshop.auth import module as auth_module
+from ecshop.auth.clients import Clients as Services
 from ecshop.auth.contract import AuthClient
 from ecshop.auth.http import HttpAuthClient
 from ecshop.context import Context
@@ -25,6 +27,7 @@ from ecshop.stock import module as stock_module
 from ecshop.stock.contract import StockClient
 from ecshop.stock.http import HttpStockClient
 from entrypoints.buses import bus_of, push_of
+from entrypoints.client_proofs import Reread, public_keys_of, secrets_of
 from entrypoints.contexts import ALL
 from entrypoints.databases import database_of
 from entrypoints.grants import GRANTS, KEY_SCOPES
@@ -70,7 +73,7 @@ def compose(
                 token_seconds=settings.token_seconds,
                 session_days=settings.session_days,
                 free_guesses=settings.free_guesses,
-                secrets=settings.secrets(),
+                clients=Services(Reread(partial(secrets_of, settings)), Reread(partial(public_keys_of, settings))),
                 grants=GRANTS,
                 key_scopes=KEY_SCOPES,
                 clock=clock,

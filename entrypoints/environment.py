@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from ecshop.kernel.validation import invalid
+from entrypoints.client_proofs import own_key, own_secret, public_keys_of, secrets_of
 from entrypoints.contexts import NAMES
 from entrypoints.profile import unfit_for_production
-from entrypoints.settings import DEFAULT_URLS, BadSetting, Settings, check_secret
+from entrypoints.settings import DEFAULT_URLS, BadSetting, Settings
 
 _PREFIX: Final = "ECSHOP_"
 _REDIS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
@@ -122,12 +123,13 @@ def _wrong_addresses(settings: Settings) -> Iterator[str]:
 
 
 def _wrong_secrets(settings: Settings) -> Iterator[str]:
-    try:
-        settings.secrets()
-        if settings.client_secret:
-            check_secret(settings.client_secret, "ECSHOP_CLIENT_SECRET")
-    except BadSetting as wrong:
-        yield wrong.detail
+    for read in (secrets_of, public_keys_of, own_secret, own_key):
+        try:
+            read(settings)
+        except BadSetting as wrong:
+            yield wrong.detail
+    if settings.client_secret and settings.client_key:
+        yield "ECSHOP_CLIENT_SECRET and ECSHOP_CLIENT_KEY are two proofs of the same service: leave one out"
 
 
 def _wrong_together(settings: Settings) -> Iterator[str]:

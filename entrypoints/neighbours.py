@@ -6,16 +6,19 @@ import asyncio
 import math
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
 
 import httpx
 
-from ecshop.auth.contract import AuthClient, ServiceTokenRequest
+from ecshop.auth.clients import sign_assertion
+from ecshop.auth.contract import JWT_BEARER, AuthClient, ServiceTokenRequest
 from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.http.health import OK
 from ecshop.kernel.http.remote import Credentials, Remote
 from ecshop.kernel.refreshing import Fresh, Refreshing
+from entrypoints.client_proofs import Reread, own_key, own_secret
 from entrypoints.contexts import NAMES
 from entrypoints.grants import GRANTS
 from entrypoints.settings import BadSetting, Settings
@@ -24,6 +27,9 @@ _ALIVE_WITHIN: Final = 1.0  # seconds
 _REMEMBER: Final = 2.0  # seconds
 _PAUSE: Final = 1.0  # seconds after a refusal in which auth is not asked again
 _RENEW_BEFORE: Final = 60.0  # seconds of a token's life that are never used
+
+Proof = Mapping[str, Any]
+"""Fields of a request for a token."""
 
 
 class Neighbours:
@@ -80,8 +86,8 @@ class Neighbours:
     def _credentials(self, callee: str, auth: AuthClient) -> Credentials | None:
         for caller in GRANTS.keys() & self._here:
             if callee in GRANTS[caller]:
-                secret, scopes = _secret(self._settings, caller), GRANTS[caller][callee]
-                self._tokens.append(ServiceToken(auth, caller, secret, callee, scopes))
+                prove, scopes = proof_of(self._settings, caller), GRANTS[caller][callee]
+                self._tokens.append(ServiceToken(auth, caller, prove, callee, scopes))
                 return self._tokens[-1]
         return None
 
@@ -97,9 +103,13 @@ async def _is_alive(http: httpx.AsyncClient) -> str:
 class ServiceToken:
     """The token that one service calls another with."""
 
-    def __init__(self, auth: AuthClient, client_id: str, secret: str, audience: str, scopes: frozenset[str]) -> None:
-        self._auth = auth
-        self._request = ServiceTokenRequest("client_credentials", client_id, secret, audience, " ".join(sorted(scopes)))
+    def __init__(
+        self, auth: AuthClient, client_id: str, prove: Callable[[], Proof], audience: str, scopes: frozenset[str]
+    ) -> None:
+        self._auth, self._prove = auth, prove
+        self._request = partial(
+            ServiceTokenRequest, "client_credentials", client_id, audience, " ".join(sorted(scopes))
+        )
         self._token = Refreshing(f"a token for {client_id} to call {audience}", self._fetch, pause=_PAUSE)
 
     async def __call__(self, rejected: str = "") -> str:
@@ -114,7 +124,7 @@ class ServiceToken:
         await self._token.keep_fresh()
 
     async def _fetch(self) -> Fresh[str]:
-        token = await self._auth.service_token(self._request)
+        token = await self._auth.service_token(self._request(**self._prove()))
         return Fresh(token.access_token, renew_after=token.expires_in - _RENEW_BEFORE, good_for=token.expires_in)
 
 
@@ -130,7 +140,14 @@ def _certificates(url: str) -> ssl.SSLContext | bool:
         ) from cause
 
 
-def _secret(settings: Settings, caller: str) -> str:
-    if not settings.client_secret:
-        raise BadSetting(f"{caller} proves itself to auth with a secret: set ECSHOP_CLIENT_SECRET")
-    return settings.client_secret
+def proof_of(settings: Settings, caller: str) -> Callable[[], Proof]:
+    """Made anew for each request, of what the settings name by then. Raises `BadSetting`."""
+    if settings.client_key:
+        key = Reread(partial(own_key, settings))
+        return lambda: {"client_assertion": sign_assertion(caller, key()), "client_assertion_type": JWT_BEARER}
+    if settings.client_secret:
+        secret = Reread(partial(own_secret, settings))
+        return lambda: {"client_secret": secret()}
+    raise BadSetting(
+        f"{caller} proves itself to auth with a secret or a key: set ECSHOP_CLIENT_SECRET or ECSHOP_CLIENT_KEY"
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -13,7 +12,7 @@ from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.telemetry.logs import LogForm
 from ecshop.kernel.tokens import LONGEST_LIFE
 from ecshop.kernel.validation import rule
-from entrypoints.contexts import CONTEXTS, NAMES
+from entrypoints.contexts import CONTEXTS
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(ge=0.1, le=86_400)]
@@ -26,9 +25,6 @@ _PROJECT: Final = rule(r"^([a-z][a-z0-9.:-]{0,60}[a-z0-9])?$", "the id of a Goog
 _PUBSUB_PREFIX: Final = rule(
     r"^([a-z][a-z0-9-]{0,60})?$", "of at most 61 small letters, digits and hyphens, with a letter first"
 )
-_SECRET: Final = re.compile(r"([a-z_]+):(\S*)")
-_SHORTEST_SECRET: Final = 32  # bytes
-_MOST_SECRETS: Final = 2
 
 
 class BadSetting(EcshopError, code="settings.invalid", status=500):
@@ -126,9 +122,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cors_origins: str = ""
     """At the gateway, whose pages may call the shop from a browser: https://shop.example,https://console.example"""
     client_secret: str = ""
-    """What a service of its own proves itself with at auth."""
+    """What a service of its own proves itself with at auth; like the three below it may be `file:` and a path."""
     client_secrets: str = ""
     """At auth: the services' secrets, as `stock:...,order:...`; two of a service while one replaces the other."""
+    client_key: str = ""
+    """In the place of a secret, an Ed25519 key in PEM, by which the service signs who it is."""
+    client_keys: str = ""
+    """At auth: the public parts of these keys, as `client_secrets`."""
     urls: dict[str, str] = field(default_factory=DEFAULT_URLS.copy)
     """Where the services are, by context: ECSHOP_AUTH_URL and so on."""
 
@@ -171,30 +171,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def proxies(self) -> list[str]:
         return _listed(self.trusted_proxies)
-
-    def secrets(self) -> dict[str, list[str]]:
-        """By service. Raises `BadSetting`."""
-        found: dict[str, list[str]] = {}
-        for pair in _listed(self.client_secrets):
-            match = _SECRET.fullmatch(pair)
-            if match is None or match[1] not in NAMES:
-                raise BadSetting(
-                    "ECSHOP_CLIENT_SECRETS is a list of service:secret with commas between them, each service one of "
-                    f"{', '.join(NAMES)}; an entry of it is not"
-                )
-            check_secret(match[2], f"ECSHOP_CLIENT_SECRETS for {match[1]}")
-            found.setdefault(match[1], []).append(match[2])
-            if len(found[match[1]]) > _MOST_SECRETS:
-                raise BadSetting(f"ECSHOP_CLIENT_SECRETS has more than {_MOST_SECRETS} secrets of {match[1]}")
-        return found
-
-
-def check_secret(secret: str, name: str) -> None:
-    """Raises `BadSetting` for one that could be guessed."""
-    if len(secret.encode()) < _SHORTEST_SECRET:
-        raise BadSetting(
-            f"{name} is a secret of fewer than {_SHORTEST_SECRET} bytes: make one with `openssl rand -base64 32`"
-        )
 
 
 def _listed(text: str) -> list[str]:

@@ -19,7 +19,7 @@ from ecshop.kernel.ended_sessions import EndedSessions
 from ecshop.kernel.errors import EcshopError, Unauthenticated
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet
-from ecshop.kernel.validation import rule
+from ecshop.kernel.validation import Wrong, rule
 from ecshop.kernel.values import NOT_BLANK, SEEN
 from ecshop.kernel.words import keep_name
 
@@ -45,6 +45,9 @@ Password = Annotated[
         examples=["correct horse battery"],
     ),
 ]
+Assertion = Annotated[str, Meta(max_length=4096, examples=["eyJhbGciOiJFZERTQSJ9.e30.c2ln"])]
+AssertionType = Literal["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"]
+JWT_BEARER: Final[AssertionType] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 Presented = Annotated[str, Meta(max_length=1024, examples=["0123456789abcdef0123456789abcdef"])]
 
 
@@ -167,13 +170,24 @@ class KeyExchange(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ServiceTokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """The client credentials grant of OAuth 2 (RFC 6749, section 4.4), with the callee as the audience."""
+    """The client credentials grant of OAuth 2 (RFC 6749, section 4.4), with the callee as the audience.
+
+    The service proves itself by its secret, or by an assertion that it has signed (RFC 7523, section 2.2).
+    """
 
     grant_type: Annotated[str, Meta(max_length=1024, examples=["client_credentials"])]
     client_id: Annotated[str, Meta(max_length=1024, examples=["order"])]
-    client_secret: Presented
     audience: Annotated[str, Meta(max_length=1024, examples=["stock"])]
     scope: Annotated[str, Meta(max_length=1024, examples=["stock.reserve"])]
+    client_secret: Presented | UnsetType = UNSET
+    client_assertion: Assertion | UnsetType = UNSET
+    client_assertion_type: AssertionType | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if (self.client_secret is UNSET) == (self.client_assertion is UNSET):
+            raise Wrong("client_secret", "must be there, or else client_assertion")
+        if (self.client_assertion is UNSET) != (self.client_assertion_type is UNSET):
+            raise Wrong("client_assertion_type", "must be there with client_assertion, and only with it")
 
 
 class UserExists(EcshopError, code="auth.user_exists", status=409):
@@ -233,7 +247,7 @@ class UserNotFound(EcshopError, code="auth.user_not_found", status=404):
 
 
 class InvalidClient(EcshopError, code="auth.invalid_client", status=401, example={"error": "invalid_client"}):
-    """The service is unknown or its secret is wrong."""
+    """The service is unknown, or it does not prove that it is that one."""
 
 
 class GrantRefused(EcshopError, code="auth.grant_refused", status=400, example={"error": "invalid_scope"}):

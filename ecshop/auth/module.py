@@ -9,10 +9,11 @@ from litestar import Router
 from litestar.di import Provide
 
 from ecshop.auth.api_keys import Scopes
+from ecshop.auth.clients import Clients
 from ecshop.auth.contract import AuthClient
 from ecshop.auth.http import ApiKeyController, AuthController, AuthInternal, UserController
 from ecshop.auth.keys import KeyInUse
-from ecshop.auth.service import AuthService, Grants, Secrets
+from ecshop.auth.service import AuthService, Grants
 from ecshop.context import Context
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
@@ -27,7 +28,7 @@ def build(
     token_seconds: float,
     session_days: float,
     free_guesses: int,
-    secrets: Secrets,
+    clients: Clients,
     grants: Grants,
     key_scopes: Scopes,
     clock: Clock = now,
@@ -38,7 +39,7 @@ def build(
         token_seconds=token_seconds,
         session_days=session_days,
         free_guesses=free_guesses,
-        secrets=secrets,
+        clients=clients,
         grants=grants,
         key_scopes=key_scopes,
         clock=clock,

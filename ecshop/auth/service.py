@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,12 +15,12 @@ from sqlalchemy.orm import Session
 
 from ecshop.auth import accounts, api_keys, sessions
 from ecshop.auth.api_keys import Scopes
+from ecshop.auth.clients import Clients
 from ecshop.auth.contract import (
     AccountDisabled,
     ApiKey,
     ApiKeys,
     GrantRefused,
-    InvalidClient,
     InvalidCredentials,
     InvalidRefreshToken,
     Login,
@@ -64,8 +63,6 @@ _ROUNDING: Final = timedelta(minutes=1)
 _KEEP_ENDED: Final = timedelta(days=1)
 _FORGET_EVERY: Final = 600.0  # seconds
 
-Secrets = Mapping[str, Sequence[str]]
-"""Of each service: one, or two while it is being replaced."""
 Grants = Mapping[str, Mapping[str, frozenset[str]]]
 """Which service may call which, and with which scopes: {"order": {"stock": {"stock.reserve"}}}."""
 
@@ -81,14 +78,14 @@ class AuthService:
         token_seconds: float,
         session_days: float,
         free_guesses: int,
-        secrets: Secrets,
+        clients: Clients,
         grants: Grants,
         key_scopes: Scopes,
         clock: Clock = now,
     ) -> None:
         self._db, self._keys, self._clock = db, keys, clock
         self._token_seconds, self._session_lasts = token_seconds, timedelta(days=session_days)
-        self._secrets, self._grants, self._key_scopes = secrets, grants, key_scopes
+        self._clients, self._grants, self._key_scopes = clients, grants, key_scopes
         self._passwords, self._guesses = Passwords(), Guesses(free_guesses)
 
     async def sign_up(self, new: NewUser, role: Role = Role.CUSTOMER, *, address: str = "") -> User:
@@ -213,8 +210,7 @@ class AuthService:
         if request.grant_type != "client_credentials":
             raise GrantRefused("the only grant is client_credentials", error="unsupported_grant_type")
         self._guesses.begin_at(address)
-        if not self._is_secret_of(request.client_id, request.client_secret):
-            raise InvalidClient("unknown service or wrong secret", error="invalid_client")
+        self._clients.check(request)
         self._guesses.succeeded_at(address)
         granted = self._grants.get(request.client_id, {}).get(request.audience, frozenset())
         wanted = set(request.scope.split())
@@ -245,10 +241,6 @@ class AuthService:
         key = await self._keys.current()
         token = key.token_for_user(account.id, Role(account.role), self._token_seconds, begun.id)
         return Token(token, int(self._token_seconds), refresh_token=begun.refresh_token)
-
-    def _is_secret_of(self, service: str, presented: str) -> bool:
-        known = self._secrets.get(service, ())
-        return any(hmac.compare_digest(secret.encode(), presented.encode()) for secret in known)
 
 
 def _replace_password(session: Session, actor: Actor, password_hash: str, moment: datetime) -> None:

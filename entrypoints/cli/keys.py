@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import rich_click as click
 
 from entrypoints.cli.options import DATA_DIR, report_errors, settings_of
@@ -31,6 +33,16 @@ def list_all(data_dir: str | None) -> None:
 
     for line in keys_there(settings_of(data_dir=data_dir)):
         print(line)
+
+
+@keys.command("client")
+@click.argument("file", type=click.Path(dir_okay=False))
+@report_errors
+def client(file: str) -> None:
+    """Print the public part of a service's key in FILE, for ECSHOP_CLIENT_KEYS; makes the key if there is none."""
+    from entrypoints.operations.tokens import client_key_in
+
+    print(client_key_in(Path(file)))
 
 
 @keys.command("rotate")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
 from ecshop.auth.key_ring import held_in, turned, with_next
 from ecshop.auth.keys import new_key, read_key
 from ecshop.kernel.clock import now
+from ecshop.kernel.file_lock import FileUnusable
 from ecshop.kernel.identity import Role
 from entrypoints.settings import Settings
 from entrypoints.signing_keys import edit_keys, key_of, pem_of, replace_key
 
+_OWNERS_ALONE: Final = 0o600
 _SECONDS: Final = 900
 _PUBLISHED_FIRST: Final = 10.0  # seconds, in which every verifier has asked for keys five times
 
@@ -28,6 +32,20 @@ def local_token(settings: Settings, role: Role) -> str:
 def revoke_key(settings: Settings) -> str:
     """Says which key signs from now on. Raises as `replace_key`."""
     return replace_key(settings).public.kid
+
+
+def client_key_in(file: Path) -> str:
+    """The public part of the key in it, that a service signs with; one is made where there is none.
+
+    Raises `FileUnusable` or `SigningKeyUnusable`.
+    """
+    try:
+        with suppress(FileExistsError):
+            file.touch(_OWNERS_ALONE, exist_ok=False)
+            file.write_bytes(new_key())
+        return read_key(file.read_bytes(), file).public.x
+    except OSError as cause:
+        raise FileUnusable.by(cause, file) from cause
 
 
 def keys_there(settings: Settings) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 
 def request(**changes: str) -> ServiceTokenRequest:
-    fields = {
+    fields: dict[str, Any] = {
         "grant_type": "client_credentials",
         "client_id": "order",
         "client_secret": SECRET,

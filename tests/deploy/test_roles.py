@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from ecshop.events.buses.redis import RedisBus
 from entrypoints.buses import workers_bus
 from entrypoints.cli import main
+from entrypoints.client_proofs import secrets_of
 from entrypoints.compose import compose
 from entrypoints.contexts import CONTEXTS, NAMES
 from entrypoints.databases import url_of
@@ -111,7 +112,7 @@ def test_all_have_the_same_databases_and_are_the_same_shop(deployed: Configurati
 
 
 def test_a_service_that_calls_others_has_the_secret_that_auth_knows_it_by(deployed: Configuration) -> None:
-    known = deployed.roles["auth"].settings.secrets()
+    known = secrets_of(deployed.roles["auth"].settings)
     assert known == {caller: [deployed.roles[caller].settings.client_secret] for caller in GRANTS}
 
 

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from entrypoints.client_proofs import secrets_of
 from entrypoints.contexts import CONTEXTS, NAMES
 from entrypoints.databases import url_of
 from entrypoints.environment import read_settings, variables
@@ -210,7 +211,7 @@ def test_the_shop_understands_what_is_in_the_secrets(terraform: Terraform) -> No
         url = url_of(settings, name)
         assert (url.drivername, url.username, url.database) == ("postgresql+psycopg", FILLED, FILLED)
         assert url.query == {"schema": name}
-    assert settings.secrets() == {caller: [settings.client_secret] for caller in GRANTS}
+    assert secrets_of(settings) == {caller: [settings.client_secret] for caller in GRANTS}
     assert all(block["special"] is False for block in terraform.resources("random_password").values())
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from secrets import token_urlsafe
 from typing import Final
 from uuid import uuid4
 
@@ -11,8 +13,13 @@ import jwt
 import pytest
 
 from bench.server import Server, running
+from ecshop.auth.contract import InvalidClient, ServiceTokenRequest
+from ecshop.auth.http import HttpAuthClient
 from ecshop.auth.key_file import signing_key_in
+from ecshop.auth.keys import new_key, read_key
 from ecshop.kernel.identity import Role
+from entrypoints.neighbours import Neighbours, proof_of
+from entrypoints.settings import DEFAULT_URLS, Settings
 from tests.flows.operations import Operation, is_apart
 from tests.flows.refusals import assert_refused, assert_unauthenticated
 from tests.shops import RunningShop
@@ -179,3 +186,68 @@ def test_no_secret_and_no_token_is_in_the_output_of_auth(auth: Server, http: htt
     eventually(lambda: mark in output.read_text(), True)
     assert SECRET not in output.read_text()
     assert token not in output.read_text()
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which auth finds who its services are."""
+    return tmp_path_factory.mktemp("known")
+
+
+@pytest.fixture(scope="module")
+def rereading(redis_url: str, known: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Auth as a service of its own, which reads in files what others prove themselves with."""
+    for name in ("secrets", "keys"):
+        (known / name).touch()
+    settings = {
+        "REDIS_URL": redis_url,
+        "ECSHOP_CLIENT_SECRETS": f"file:{known / 'secrets'}",
+        "ECSHOP_CLIENT_KEYS": f"file:{known / 'keys'}",
+    }
+    command = ("ecshop", "serve", "auth", "--port", "0")
+    with running(tmp_path_factory.mktemp("auth"), *command, contexts=("auth",), **settings) as server:
+        yield server
+
+
+async def gets_a_token(auth: Server, settings: Settings) -> bool:
+    """Whether order, with these settings of its own, would be one of auth's services now."""
+    neighbours = Neighbours(settings, {"order"})
+    client = HttpAuthClient(neighbours.remote("auth"))
+    request = ServiceTokenRequest(
+        "client_credentials", "order", "stock", "stock.reserve", **proof_of(settings, "order")()
+    )
+    try:
+        return bool((await client.service_token(request)).access_token)
+    except InvalidClient:
+        return False
+    finally:
+        await neighbours.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", ["keys", "secrets"])
+async def test_a_service_gets_another_proof_without_a_restart(
+    rereading: Server, known: Path, tmp_path: Path, kind: str
+) -> None:
+    own, urls = tmp_path / "own", DEFAULT_URLS | {"auth": rereading.url("auth")}
+    mine = f"file:{own}"
+    settings = Settings(urls=urls, client_key=mine) if kind == "keys" else Settings(urls=urls, client_secret=mine)
+
+    def new_proof() -> tuple[str, str]:
+        """What the service has, and what auth knows of it."""
+        if kind == "secrets":
+            secret = token_urlsafe(32)
+            return secret, f"order:{secret}"
+        pem = new_key()
+        return pem.decode(), f"order:{read_key(pem, 'the test').public.x}"
+
+    (old, known_of_old), (new, known_of_new) = new_proof(), new_proof()
+    for known_now, goods in (
+        ([known_of_old], [old]),
+        ([known_of_old, known_of_new], [old, new]),
+        ([known_of_new], [new]),
+    ):
+        (known / kind).write_text("\n".join(known_now))
+        for proof in (old, new):
+            own.write_text(proof)
+            assert await gets_a_token(rereading, settings) == (proof in goods)

@@ -52,6 +52,18 @@ SETTINGS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     ),
     "an own secret that can be guessed": (UP, {"ECSHOP_CLIENT_SECRET": "s" * 31}, ("ECSHOP_CLIENT_SECRET", "32 bytes")),
     "secrets of nobody": (UP, {"ECSHOP_CLIENT_SECRETS": "oder:s3cret"}, ("ECSHOP_CLIENT_SECRETS", "auth, product")),
+    "secrets in a file that is none": (
+        UP,
+        {"ECSHOP_CLIENT_SECRETS": "file:/nowhere/secrets"},
+        ("ECSHOP_CLIENT_SECRETS", "/nowhere/secrets", "No such file"),
+    ),
+    "a public key that is none": (UP, {"ECSHOP_CLIENT_KEYS": "order:short"}, ("ECSHOP_CLIENT_KEYS", "keys client")),
+    "a key that is none": (UP, {"ECSHOP_CLIENT_KEY": "file:/etc/hostname"}, ("ECSHOP_CLIENT_KEY", "keys client")),
+    "two proofs of one service": (
+        UP,
+        {"ECSHOP_CLIENT_KEY": "-----BEGIN PRIVATE KEY-----", "ECSHOP_CLIENT_SECRET": "s" * 32},
+        ("ECSHOP_CLIENT_KEY", "ECSHOP_CLIENT_SECRET", "leave one out"),
+    ),
     "three secrets of one service": (
         UP,
         {"ECSHOP_CLIENT_SECRETS": ",".join(f"order:{letter * 32}" for letter in "abc")},
@@ -179,7 +191,7 @@ def test_certificates_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_neighbours_by_plain_http_need_no_certificates(tmp_path: Path) -> None:
-    settings = Settings(data_dir=str(tmp_path), client_secret="s3cret", redis_url="redis://127.0.0.1:1/0")
+    settings = Settings(data_dir=str(tmp_path), client_secret="s" * 32, redis_url="redis://127.0.0.1:1/0")
     with pytest.MonkeyPatch.context() as surroundings:
         surroundings.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
         surroundings.setenv("ALL_PROXY", "foo://nowhere")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from ecshop.auth.clients import Clients
 from ecshop.auth.contract import (
     InvalidRefreshToken,
     Login,
@@ -39,7 +40,7 @@ class Auth:
             token_seconds=300,
             session_days=DAYS,
             free_guesses=1000,
-            secrets={},
+            clients=Clients(dict, dict),
             grants={},
             key_scopes=KEY_SCOPES,
             clock=lambda: self.moment,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
+from entrypoints.client_proofs import Reread, secrets_of
 from entrypoints.databases import url_of
 from entrypoints.environment import read_settings, variables
 from entrypoints.settings import BadSetting, Settings
@@ -150,8 +152,27 @@ def test_each_context_has_an_address() -> None:
 def test_secrets_are_told_by_service() -> None:
     one, other, old = "s3cret" * 6, "with:colons:" * 3, "of-before-" * 4
     settings = read_settings({"ECSHOP_CLIENT_SECRETS": f"stock:{one},order:{other},order:{old}"})
-    assert settings.secrets() == {"stock": [one], "order": [other, old]}
+    assert secrets_of(settings) == {"stock": [one], "order": [other, old]}
 
 
 def test_without_secrets_no_service_is_known() -> None:
-    assert read_settings({}).secrets() == {}
+    assert secrets_of(read_settings({})) == {}
+
+
+def test_secrets_may_be_in_a_file_with_a_line_for_each(tmp_path: Path) -> None:
+    file = tmp_path / "secrets"
+    file.write_text(f"order:{'new' * 11}\norder:{'old' * 11}\n")
+    settings = read_settings({"ECSHOP_CLIENT_SECRETS": f"file:{file}"})
+    assert secrets_of(settings) == {"order": ["new" * 11, "old" * 11]}
+
+
+def test_what_cannot_be_read_any_more_stays_in_use_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "secrets"
+    file.write_text(f"order:{'old' * 11}")
+    read = Reread(partial(secrets_of, Settings(client_secrets=f"file:{file}")))
+    file.write_text("order:short")
+    assert read() == {"order": ["old" * 11]}
+    file.write_text(f"order:{'new' * 11}")
+    assert read() == {"order": ["new" * 11]}
+    file.unlink()
+    assert read() == {"order": ["new" * 11]}
