@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
+from sqlalchemy.orm import Session
+
 from ecshop.auth.key_ring import held_in, turned, with_next
 from ecshop.auth.keys import new_key, read_key
+from ecshop.events.audit import COMMAND_LINE, note
 from ecshop.kernel.clock import now
 from ecshop.kernel.file_lock import FileUnusable
 from ecshop.kernel.identity import Role
+from entrypoints.operations.shop_data import beside_the_shop
 from entrypoints.settings import Settings
 from entrypoints.signing_keys import edit_keys, key_of, pem_of, replace_key
 
@@ -31,7 +35,9 @@ def local_token(settings: Settings, role: Role) -> str:
 
 def revoke_key(settings: Settings) -> str:
     """Says which key signs from now on. Raises as `replace_key`."""
-    return replace_key(settings).public.kid
+    kid = replace_key(settings).public.kid
+    _note(settings, "signing_key.revoked", kid)
+    return kid
 
 
 def client_key_in(file: Path) -> str:
@@ -62,4 +68,15 @@ def rotate_key(settings: Settings) -> Iterator[str]:
     yield f"another key is published; it signs in {_PUBLISHED_FIRST:g} s, when everybody knows it"
     time.sleep(_PUBLISHED_FIRST)
     edit_keys(settings, partial(turned, moment=now()))
-    yield f"{key_of(settings).public.kid} signs from now on; what the last one has signed stays good, nobody notices"
+    kid = key_of(settings).public.kid
+    _note(settings, "signing_key.rotated", kid)
+    yield f"{kid} signs from now on; what the last one has signed stays good, nobody notices"
+
+
+def _note(settings: Settings, action: str, kid: str) -> None:
+    """After it was done: a key that has leaked is replaced whether or not that can be noted."""
+
+    def run(session: Session) -> None:
+        note(session, None, action, "signing key", after={"kid": kid}, role=COMMAND_LINE)
+
+    beside_the_shop(settings, "auth", run)

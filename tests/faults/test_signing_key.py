@@ -48,6 +48,13 @@ def test_orders_go_on_after_the_signing_key_was_replaced(shop: RunningShop) -> N
     eventually(order, 201, seconds=30)
 
 
+def noted(shop: RunningShop) -> list[tuple[str, str]]:
+    """What the audit trail has of the signing key, and which one it was from then on."""
+    admin = signing_key_in(shop.folder).token_for_user(uuid4(), Role.ADMIN, 900)
+    trail = shop.call("GET", "/audit/auth?subject=signing%20key", admin).json()["items"]
+    return [(entry["action"], entry["after"]["kid"]) for entry in trail]
+
+
 @pytest.mark.parametrize("shape", [shop_together, shop_apart])
 def test_a_revoked_key_is_felt_everywhere_within_five_seconds(
     shape: Callable[[Path], AbstractContextManager[RunningShop]], tmp_path: Path
@@ -73,6 +80,7 @@ def test_a_revoked_key_is_felt_everywhere_within_five_seconds(
         eventually(answers, {401}, seconds=5)
         fresh = signing_key_in(tmp_path).token_for_user(uuid4(), Role.CUSTOMER, 900)
         eventually(lambda: shop.order(product, 1, fresh).status_code, 201)
+        assert noted(shop) == [("signing_key.revoked", signing_key_in(tmp_path).public.kid)]
 
 
 @pytest.mark.parametrize("shape", [shop_together, shop_apart])
@@ -98,6 +106,7 @@ def test_a_key_that_is_rotated_is_noticed_by_nobody(
         listed = subprocess.run([*ecshop, "list", *data], capture_output=True, text=True, check=True).stdout
         assert [line.split()[:2] for line in listed.splitlines()] == [[second, "signs"], [first, "retired"]]
         assert {key["kid"] for key in shop.call("GET", "/.well-known/jwks.json").json()["keys"]} == {first, second}
+        assert noted(shop) == [("signing_key.rotated", second)]
 
 
 def test_what_renews_a_service_token_is_in_no_orders_way(tmp_path: Path) -> None:
