@@ -16,7 +16,7 @@ from entrypoints.environment import read_settings
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "cloudrun"
 SECRETS: Final = {
-    "ecshop-database-url": "postgresql+psycopg://ecshop:secret@10.0.0.3/ecshop?schema={context}",
+    "ecshop-database-url": "postgresql+psycopg://ecshop:secret@10.0.0.3/ecshop?schema={context}&sslmode=require",
     "ecshop-client-secret": "s" * 32,
     "ecshop-client-secrets": f"order:{'s' * 32}",
 }

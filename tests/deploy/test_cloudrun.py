@@ -66,7 +66,7 @@ def test_its_arguments_are_a_command(one: Deployed) -> None:
 def test_its_variables_are_settings_and_name_a_server(one: Deployed) -> None:
     settings = read_settings(one.environment(SECRETS))
     assert all(map(settings.server_of, NAMES))
-    assert (settings.log_form, settings.cloud_run) == ("google", one.name)
+    assert (settings.profile, settings.log_form, settings.cloud_run) == ("production", "google", one.name)
     assert settings.google_cloud_project == PLACEHOLDERS["PROJECT"]
 
 

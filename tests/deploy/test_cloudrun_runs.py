@@ -59,7 +59,8 @@ class Run:
             "ecshop-client-secret": SECRET,
             "ecshop-client-secrets": f"order:{SECRET}",
         }
-        self._here = {"PUBSUB_EMULATOR_HOST": pubsub_host}
+        self._here = {"PUBSUB_EMULATOR_HOST": pubsub_host, "ECSHOP_PROFILE": "development"}
+        """In production an emulator is refused."""
         self.instances: dict[str, Instance] = {}
 
     def environment(self, one: Deployed) -> dict[str, str]:

@@ -240,6 +240,13 @@ def test_production_runs_this_version_of_our_image() -> None:
     assert [(one["name"], one["newTag"]) for one in OVERLAY["images"]] == [("ecshop", project["version"])]
 
 
+@pytest.mark.parametrize("role", from_kubernetes().roles)
+def test_no_role_of_production_has_what_is_meant_for_a_laptop(role: str) -> None:
+    lines = (PRODUCTION / "settings.env").read_text().splitlines()
+    told = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    assert read_settings({**from_kubernetes().roles[role].environment, **told}).profile == "production"
+
+
 def test_nginx_is_the_one_of_the_laptop() -> None:
     images = {container["image"] for one in WORKLOADS.values() for container in containers_of(one)}
     [nginx] = [image for image in images if not IMAGE.fullmatch(image)]

@@ -210,7 +210,7 @@ def test_the_shop_understands_what_is_in_the_secrets(terraform: Terraform) -> No
     for name in NAMES:
         url = url_of(settings, name)
         assert (url.drivername, url.username, url.database) == ("postgresql+psycopg", FILLED, FILLED)
-        assert url.query == {"schema": name}
+        assert url.query == {"schema": name, "sslmode": "require"}
     assert secrets_of(settings) == {caller: [settings.client_secret] for caller in GRANTS}
     assert all(block["special"] is False for block in terraform.resources("random_password").values())
 

@@ -6,7 +6,7 @@ locals {
   }
 
   secrets = {
-    "ecshop-database-url"   = "postgresql+psycopg://${google_sql_user.ecshop.name}:${random_password.database.result}@${google_sql_database_instance.ecshop.private_ip_address}/${google_sql_database.ecshop.name}?schema={context}"
+    "ecshop-database-url"   = "postgresql+psycopg://${google_sql_user.ecshop.name}:${random_password.database.result}@${google_sql_database_instance.ecshop.private_ip_address}/${google_sql_database.ecshop.name}?schema={context}&sslmode=require"
     "ecshop-client-secret"  = random_password.client.result
     "ecshop-client-secrets" = "order:${random_password.client.result}"
   }
