@@ -21,6 +21,8 @@ from entrypoints.contexts import NAMES
 _HERE: Final = Path(__file__).parents[1]
 _SECONDS: Final = 5
 _SAMPLED: Final = "0.01"
+_WIDE: Final = dict.fromkeys(UNBOUNDED, "1000000") | {"ECSHOP_LINE_UNITS": "10000"}
+"""Quotas that are counted and that nobody reaches."""
 
 
 class NoSuchCommit(Exception):
@@ -32,12 +34,16 @@ Environment = Mapping[str, str]
 
 
 def measure(commit: str, folder: Path, pairs: int) -> list[Pair]:
-    """This version beside another one, and traces of 1 % beside none. Raises `NoSuchCommit`."""
+    """This version beside another one, with quotas beside none, and traces of 1 % beside none.
+
+    Raises `NoSuchCommit`.
+    """
     here = _code_in(_HERE)
     with _checked_out(commit, folder / "source") as source, collecting() as collector:
         sampled = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_TRACES_SAMPLER_ARG": _SAMPLED}
         return [
             *_compared(f"{commit}, and here", _code_in(source), here, folder, pairs),
+            *_compared("here without quotas, and with them", here, here | _WIDE, folder, pairs),
             *_compared("here, and 1 % of the traces sampled", here, here | sampled, folder, pairs),
         ]
 

@@ -11,6 +11,7 @@ from ecshop.auth import module as auth_module
 from ecshop.auth.clients import Clients as Services
 from ecshop.auth.contract import AuthClient
 from ecshop.auth.http import HttpAuthClient
+from ecshop.auth.sessions import Lifetime
 from ecshop.context import Context
 from ecshop.events.buses.base import EventBus
 from ecshop.kernel.clock import Clock, now
@@ -71,7 +72,7 @@ def compose(
                 databases["auth"],
                 key_in_use(settings, databases["auth"]),
                 token_seconds=settings.token_seconds,
-                session_days=settings.session_days,
+                lifetime=Lifetime(timedelta(days=settings.session_days), timedelta(days=settings.session_idle_days)),
                 free_guesses=settings.free_guesses,
                 clients=Services(Reread(partial(secrets_of, settings)), Reread(partial(public_keys_of, settings))),
                 grants=GRANTS,

@@ -97,6 +97,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long an event is kept that every listener has applied; the listeners remember it for twice as long."""
     token_seconds: Annotated[int, Meta(ge=1, le=LONGEST_LIFE)] = 300
     session_days: Annotated[int, Meta(ge=1, le=365)] = 30
+    session_idle_days: Annotated[int, Meta(ge=1, le=365)] = 14
+    """After which a session that nobody has refreshed is over."""
     free_guesses: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
     """Wrong passwords of an account before the next attempt has to wait; of an address ten times as many."""
     log: LogForm = "auto"

@@ -14,6 +14,7 @@ from ecshop.auth.contract import AuthClient
 from ecshop.auth.http import ApiKeyController, AuthController, AuthInternal, UserController
 from ecshop.auth.keys import KeyInUse
 from ecshop.auth.service import AuthService, Grants
+from ecshop.auth.sessions import Lifetime
 from ecshop.context import Context
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
@@ -26,7 +27,7 @@ def build(
     keys: KeyInUse,
     *,
     token_seconds: float,
-    session_days: float,
+    lifetime: Lifetime,
     free_guesses: int,
     clients: Clients,
     grants: Grants,
@@ -37,7 +38,7 @@ def build(
         db,
         keys,
         token_seconds=token_seconds,
-        session_days=session_days,
+        lifetime=lifetime,
         free_guesses=free_guesses,
         clients=clients,
         grants=grants,

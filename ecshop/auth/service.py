@@ -44,7 +44,7 @@ from ecshop.auth.guesses import Guesses
 from ecshop.auth.keys import KeyInUse
 from ecshop.auth.models import Account
 from ecshop.auth.passwords import Passwords
-from ecshop.auth.sessions import NOBODY, Begun, Visitor
+from ecshop.auth.sessions import NOBODY, Begun, Lifetime, Visitor
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.ended_sessions import EndedSessions
@@ -76,7 +76,7 @@ class AuthService:
         keys: KeyInUse,
         *,
         token_seconds: float,
-        session_days: float,
+        lifetime: Lifetime,
         free_guesses: int,
         clients: Clients,
         grants: Grants,
@@ -84,7 +84,7 @@ class AuthService:
         clock: Clock = now,
     ) -> None:
         self._db, self._keys, self._clock = db, keys, clock
-        self._token_seconds, self._session_lasts = token_seconds, timedelta(days=session_days)
+        self._token_seconds, self._lifetime = token_seconds, lifetime
         self._clients, self._grants, self._key_scopes = clients, grants, key_scopes
         self._passwords, self._guesses = Passwords(), Guesses(free_guesses)
 
@@ -105,7 +105,7 @@ class AuthService:
         self._guesses.begin(name, visitor.address)
         found = await self._db.read(accounts.by_name, login.username)
         account = await self._authenticated(name, found, login.password, visitor.address)
-        begun = await self._db.write(sessions.begin, account.id, visitor, self._clock(), self._session_lasts)
+        begun = await self._db.write(sessions.begin, account.id, visitor, self._clock(), self._lifetime)
         if begun is None:
             raise AccountDisabled("the account is disabled; ask the shop")
         if self._passwords.is_outdated(account.password_hash):
@@ -115,7 +115,7 @@ class AuthService:
 
     async def refresh(self, refresh_token: str) -> Token:
         """A new access token, and the next refresh token. Raises `InvalidRefreshToken`."""
-        begun = await self._db.write(sessions.refresh, refresh_token, self._clock())
+        begun = await self._db.write(sessions.refresh, refresh_token, self._clock(), self._lifetime)
         if begun is None:
             log.warning("a refresh token came twice: its session has ended")
             raise InvalidRefreshToken("the token was used before: its session has ended; log in again")

@@ -40,6 +40,17 @@ class Visitor(NamedTuple):
 NOBODY: Final = Visitor()
 
 
+class Lifetime(NamedTuple):
+    """How long a session lasts at most, and how long without being refreshed."""
+
+    whole: timedelta
+    idle: timedelta
+
+    def end(self, begun: datetime, moment: datetime) -> datetime:
+        """Of a session that is used at that moment, and not again."""
+        return min(begun + self.whole, moment + self.idle)
+
+
 class Begun(NamedTuple):
     """A session, whose it is, and the refresh token that keeps it up."""
 
@@ -48,7 +59,7 @@ class Begun(NamedTuple):
     refresh_token: str
 
 
-def begin(session: Session, account_id: UUID, visitor: Visitor, moment: datetime, lasts: timedelta) -> Begun | None:
+def begin(session: Session, account_id: UUID, visitor: Visitor, moment: datetime, lifetime: Lifetime) -> Begun | None:
     """None if the account is gone or disabled by now."""
     account = session.get(Account, account_id, with_for_update=True)
     if account is None or account.disabled_at is not None:
@@ -65,14 +76,14 @@ def begin(session: Session, account_id: UUID, visitor: Visitor, moment: datetime
             agent=visitor.agent,
             begun_at=moment,
             used_at=moment,
-            expires_at=moment + lasts,
+            expires_at=lifetime.end(moment, moment),
         )
     )
     note(session, Actor(account_id, Role(account.role), session=id_), "user.logged_in", user(account_id))
     return Begun(id_, account, opaque.written(_PREFIX, id_, secret))
 
 
-def refresh(session: Session, refresh_token: str, moment: datetime) -> Begun | None:
+def refresh(session: Session, refresh_token: str, moment: datetime, lifetime: Lifetime) -> Begun | None:
     """A token is good for once, and so is its successor; None if it was used before, and then its session has ended.
 
     The successor is made of the token itself: whoever comes again within `GRACE` gets the same one. Raises
@@ -96,6 +107,7 @@ def refresh(session: Session, refresh_token: str, moment: datetime) -> Begun | N
     successor = hmac.digest(row.salt, secret, "sha256")
     if is_current:
         row.former_hash, row.secret_hash, row.used_at = presented, opaque.hash_of(successor), moment
+        row.expires_at = lifetime.end(row.begun_at, moment)
     return Begun(row.id, account, opaque.written(_PREFIX, row.id, successor))
 
 

@@ -18,7 +18,7 @@ from ecshop.auth.contract import (
 )
 from ecshop.auth.keys import GivenKey, new_key
 from ecshop.auth.service import AuthService
-from ecshop.auth.sessions import NOBODY, Visitor
+from ecshop.auth.sessions import NOBODY, Lifetime, Visitor
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unauthenticated
 from ecshop.kernel.identity import Actor, Role
@@ -26,7 +26,7 @@ from ecshop.kernel.tokens import Verifier
 from entrypoints.grants import KEY_SCOPES
 
 PASSWORD = "correct horse battery"
-DAYS = 30
+DAYS, IDLE_DAYS = 30, 10
 
 
 class Auth:
@@ -38,7 +38,7 @@ class Auth:
             database,
             GivenKey(new_key().decode(), "the test"),
             token_seconds=300,
-            session_days=DAYS,
+            lifetime=Lifetime(timedelta(days=DAYS), timedelta(days=IDLE_DAYS)),
             free_guesses=1000,
             clients=Clients(dict, dict),
             grants={},

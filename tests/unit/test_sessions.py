@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +25,7 @@ from ecshop.auth.models import Account, SessionRow
 from ecshop.auth.sessions import GRACE, MOST, Visitor
 from ecshop.kernel.errors import InvalidRequest
 from ecshop.kernel.identity import Actor, Role
-from tests.unit.accounts import DAYS, PASSWORD, Auth
+from tests.unit.accounts import DAYS, IDLE_DAYS, PASSWORD, Auth
 
 pytestmark = pytest.mark.anyio
 
@@ -84,6 +84,18 @@ async def test_a_session_ends_by_itself_however_often_it_was_refreshed(auth: Aut
         auth.pass_by(days=1)
     with pytest.raises(InvalidRefreshToken):
         await auth.refresh(token)
+
+
+async def test_a_session_that_nobody_uses_ends_earlier(auth: Auth) -> None:
+    await auth.user()
+    used, left = await auth.log_in(), await auth.log_in()
+    auth.pass_by(days=IDLE_DAYS - 1)
+    used = await auth.refresh(used)
+    auth.pass_by(days=2)
+    [session] = (await auth.service.sessions_of(await auth.actor(used))).items
+    assert session.expires_at == auth.moment + timedelta(days=IDLE_DAYS - 2)
+    with pytest.raises(InvalidRefreshToken):
+        await auth.refresh(left)
 
 
 @pytest.mark.parametrize(
