@@ -8,43 +8,16 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ecshop.auth.credentials import (
-    LONGEST_PASSWORD,
-    LONGEST_USER_NAME,
-    SHORTEST_PASSWORD,
-    check_password,
-    keep_user_name,
-)
+from ecshop.auth.credentials import LONGEST_PASSWORD, Password, UserName, check_password, keep_user_name
 from ecshop.kernel.ended_sessions import EndedSessions
 from ecshop.kernel.errors import EcshopError, Unauthenticated
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet
-from ecshop.kernel.validation import Wrong, rule
+from ecshop.kernel.validation import Wrong
 from ecshop.kernel.values import NOT_BLANK, SEEN
 from ecshop.kernel.words import keep_name
 
 LONGEST_KEY_NAME: Final = 100
-_ONE_WORD = rule(r"^[^\s\x00]+(?![\s\S])", "without spaces")
-
-UserName = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=LONGEST_USER_NAME,
-        pattern=_ONE_WORD,
-        description="Unique, whatever its case and width. Letters of one script, digits and ASCII marks (RFC 8265).",
-        examples=["aoi"],
-    ),
-]
-Password = Annotated[
-    str,
-    Meta(
-        min_length=SHORTEST_PASSWORD,
-        max_length=LONGEST_PASSWORD,
-        description="Any characters. Not one of those that everybody tries first, and not like the user name.",
-        examples=["correct horse battery"],
-    ),
-]
 Assertion = Annotated[str, Meta(max_length=4096, examples=["eyJhbGciOiJFZERTQSJ9.e30.c2ln"])]
 AssertionType = Literal["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"]
 JWT_BEARER: Final[AssertionType] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -74,6 +47,16 @@ class User(Struct, frozen=True):
     role: Role
     created_at: datetime
     disabled: Annotated[bool, Meta(description="Who is cannot log in.")] = False
+
+
+class Visitor(NamedTuple):
+    """Where a login comes from, as its owner will be shown it."""
+
+    address: str = ""
+    agent: str = ""
+
+
+NOBODY: Final = Visitor()
 
 
 class UserFilter(NamedTuple):
@@ -266,6 +249,26 @@ class AuthClient(Protocol):
 
     async def me(self, actor: Actor) -> User:
         """Raises `UserNotFound`."""
+        ...
+
+    async def sign_up(self, new: NewUser, *, address: str = "") -> User:
+        """Raises `UserExists` or `TooManyAttempts`."""
+        ...
+
+    async def log_in(self, login: Login, visitor: Visitor = NOBODY) -> Token:
+        """Begin a session. Raises `InvalidCredentials`, `TooManyAttempts` or `AccountDisabled`."""
+        ...
+
+    async def refresh(self, refresh_token: str) -> Token:
+        """Raises `InvalidRefreshToken`."""
+        ...
+
+    async def log_out(self, actor: Actor, *, everywhere: bool = False) -> None:
+        """Raises `NoSession`."""
+        ...
+
+    async def change_password(self, actor: Actor, change: PasswordChange, *, address: str = "") -> None:
+        """All other sessions end. Raises `WrongPassword`, `TooManyAttempts`, `UserNotFound` or `InvalidRequest`."""
         ...
 
     async def exchange_key(self, key: str) -> Token:

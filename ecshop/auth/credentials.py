@@ -5,18 +5,39 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 from precis_i18n import get_profile
 
-from ecshop.kernel.validation import Wrong, wrong
+from ecshop.kernel.validation import Wrong, rule, wrong
 from ecshop.kernel.words import key_of, refuse_invisible
 
 LONGEST_USER_NAME: Final = 64
 SHORTEST_PASSWORD: Final = 8
 LONGEST_PASSWORD: Final = 256
+_ONE_WORD = rule(r"^[^\s\x00]+(?![\s\S])", "without spaces")
+
+UserName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=LONGEST_USER_NAME,
+        pattern=_ONE_WORD,
+        description="Unique, whatever its case and width. Letters of one script, digits and ASCII marks (RFC 8265).",
+        examples=["aoi"],
+    ),
+]
+Password = Annotated[
+    str,
+    Meta(
+        min_length=SHORTEST_PASSWORD,
+        max_length=LONGEST_PASSWORD,
+        description="Any characters. Not one of those that everybody tries first, and not like the user name.",
+        examples=["correct horse battery"],
+    ),
+]
 _OWN_PART: Final = 4
 """Characters that a password has beside the user name, at least."""
 _USER_NAME: Final = get_profile("UsernameCasePreserved")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from types import NoneType
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from msgspec import UNSET
 from msgspec.structs import asdict
 
 from ecshop.auth.contract import (
+    NOBODY,
     AccountDisabled,
     ApiKey,
     ApiKeyNotFound,
@@ -42,11 +44,11 @@ from ecshop.auth.contract import (
     UserExists,
     UserFilter,
     UserNotFound,
+    Visitor,
     WrongPassword,
 )
 from ecshop.auth.models import LONGEST_ADDRESS, LONGEST_AGENT
 from ecshop.auth.service import AuthService
-from ecshop.auth.sessions import Visitor
 from ecshop.kernel.ended_sessions import EndedSessions
 from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.headers import client_of, header
@@ -262,3 +264,26 @@ class HttpAuthClient:
 
     async def me(self, actor: Actor) -> User:
         return await self._call("GET", "/auth/me", User, token=actor.token)
+
+    async def sign_up(self, new: NewUser, *, address: str = "") -> User:
+        return await self._call("POST", "/auth/signup", User, new, headers=_on_behalf_of(Visitor(address)))
+
+    async def log_in(self, login: Login, visitor: Visitor = NOBODY) -> Token:
+        return await self._call("POST", "/auth/login", Token, login, headers=_on_behalf_of(visitor))
+
+    async def refresh(self, refresh_token: str) -> Token:
+        return await self._call("POST", "/auth/refresh", Token, Refresh(refresh_token))
+
+    async def log_out(self, actor: Actor, *, everywhere: bool = False) -> None:
+        params = {"everywhere": everywhere}
+        await self._call("POST", "/auth/logout", NoneType, params=params, token=actor.token)
+
+    async def change_password(self, actor: Actor, change: PasswordChange, *, address: str = "") -> None:
+        headers = _on_behalf_of(Visitor(address))
+        await self._call("POST", "/auth/password", NoneType, change, token=actor.token, headers=headers)
+
+
+def _on_behalf_of(visitor: Visitor) -> dict[str, str]:
+    """Auth believes it where it trusts the address that this comes from, as of any proxy."""
+    told = {"x-forwarded-for": visitor.address, "user-agent": visitor.agent}
+    return {name: value for name, value in told.items() if value}

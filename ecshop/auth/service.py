@@ -17,6 +17,7 @@ from ecshop.auth import accounts, api_keys, sessions
 from ecshop.auth.api_keys import Scopes
 from ecshop.auth.clients import Clients
 from ecshop.auth.contract import (
+    NOBODY,
     AccountDisabled,
     ApiKey,
     ApiKeys,
@@ -37,6 +38,7 @@ from ecshop.auth.contract import (
     UserChange,
     UserFilter,
     UserNotFound,
+    Visitor,
     WrongPassword,
 )
 from ecshop.auth.credentials import require_password
@@ -44,7 +46,7 @@ from ecshop.auth.guesses import Guesses
 from ecshop.auth.keys import KeyInUse
 from ecshop.auth.models import Account
 from ecshop.auth.passwords import Passwords
-from ecshop.auth.sessions import NOBODY, Begun, Lifetime, Visitor
+from ecshop.auth.sessions import Begun, Lifetime
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.ended_sessions import EndedSessions

@@ -14,7 +14,7 @@ from sqlalchemy import Select, delete, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from ecshop.auth import opaque
-from ecshop.auth.contract import InvalidRefreshToken, SessionNotFound, SignedIn
+from ecshop.auth.contract import InvalidRefreshToken, SessionNotFound, SignedIn, Visitor
 from ecshop.auth.models import Account, ApiKeyRow, SessionRow
 from ecshop.events.audit import note
 from ecshop.kernel.db.columns import affected_rows
@@ -28,16 +28,6 @@ MOST: Final = 20
 _MOST_TOLD: Final = 10_000
 _FORGOTTEN_AT_ONCE: Final = 500
 _PREFIX: Final = "er_"
-
-
-class Visitor(NamedTuple):
-    """Where a login comes from, as its owner will be shown it."""
-
-    address: str = ""
-    agent: str = ""
-
-
-NOBODY: Final = Visitor()
 
 
 class Lifetime(NamedTuple):

@@ -12,7 +12,7 @@ from ecshop.kernel.currency import Currency
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import Wrong
-from ecshop.kernel.values import LONGEST_REASON, Id, Reason
+from ecshop.kernel.values import LONGEST_REASON, Id, Page, Reason
 from ecshop.kernel.words import keep_name
 
 MAX_QUANTITY: Final = 10_000
@@ -160,6 +160,10 @@ class OrderClient(Protocol):
 
     async def get(self, actor: Actor, order_id: UUID) -> Order:
         """Raises `OrderNotFound`, also for an order that is not the actor's."""
+        ...
+
+    async def list(self, actor: Actor, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[Order]:
+        """Newest first: the actor's own orders, or everybody's for staff. Raises `InvalidCursor`."""
         ...
 
     async def cancel(self, actor: Actor, order_id: UUID, cancellation: Cancellation = DEFAULT_CANCELLATION) -> Order:

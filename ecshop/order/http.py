@@ -14,7 +14,7 @@ from ecshop.kernel.conditions import IdempotencyKeyReused, PreconditionFailed
 from ecshop.kernel.errors import Forbidden, InvalidCursor
 from ecshop.kernel.http.conditional import IdempotencyKey, IfMatch, conditions, unquoted
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
-from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
+from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter, as_parameters
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import MAX_INT64, Page
@@ -197,6 +197,10 @@ class HttpOrderClient:
 
     async def get(self, actor: Actor, order_id: UUID) -> Order:
         return await self._call("GET", f"/orders/{order_id}", Order, token=actor.token)
+
+    async def list(self, actor: Actor, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[Order]:
+        params = as_parameters(wanted, cursor, limit)
+        return await self._call("GET", "/orders", Page[Order], params=params, token=actor.token)
 
     async def cancel(self, actor: Actor, order_id: UUID, cancellation: Cancellation = DEFAULT_CANCELLATION) -> Order:
         return await self._call("POST", f"/orders/{order_id}/cancel", Order, cancellation, token=actor.token)

@@ -18,7 +18,7 @@ from ecshop.kernel.db.many import KEYS, select_many
 from ecshop.kernel.db.mapping import assign, columns_of, given, struct_of
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import wrong
-from ecshop.kernel.values import Page
+from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.kernel.words import key_of, search_text
 from ecshop.product import categories, search
 from ecshop.product.contract import (
@@ -100,15 +100,20 @@ def missing(ids: Sequence[int]) -> ProductNotFound:
 
 def _parts(session: Session, wanted: ProductFilter) -> Sequence[Part]:
     same, among, part = dict[InstrumentedAttribute[Any], Any](), list[Among](), search_text(wanted.q or "")
+    several = sorted({*wanted.category_id}) if len(wanted.category_id) > 1 else []
+    if wanted.category_id and not several:
+        [same[ProductRow.category_id]] = wanted.category_id
     if wanted.name is not None:
         same[ProductRow.name_key] = key_of(wanted.name)
-    if wanted.category_id is not None:
-        same[ProductRow.category_id] = wanted.category_id
     if wanted.updated_after is not None:
         is_later = ProductRow.updated_at > wanted.updated_after
         among.append(Among(is_later, select(ProductRow.id).where(is_later)))
+    if wanted.price_from is not None or wanted.price_to is not None:
+        highest = MAX_INT64 if wanted.price_to is None else wanted.price_to
+        is_between = ProductRow.price.between(wanted.price_from or 0, highest)
+        among.append(Among(is_between, select(ProductRow.id).where(is_between)))
     if wanted.in_stock is not None:
-        if same or among or part:
+        if same or among or part or several:
             among.append(Among(unindexed(ProductRow.in_stock) == wanted.in_stock))
         else:
             same[ProductRow.in_stock] = wanted.in_stock
@@ -120,11 +125,14 @@ def _parts(session: Session, wanted: ProductFilter) -> Sequence[Part]:
         found = None if wanted.status else select(ProductRow.id).where(cannot_be_bought)
         among.append(Among(ProductRow.status == wanted.status, found))
     if part and wanted.sort in {None, RELEVANCE}:
+        if several:
+            among.append(Among(ProductRow.category_id.in_(several)))
         return search.ranked(session, part, same, among)
     if part:
         among.insert(0, search.anywhere(session, part))
     keyset = _ORDERS["id" if wanted.sort in {None, RELEVANCE} else wanted.sort]
-    return [Part(keyset, [select(ProductRow).where(*(column == value for column, value in same.items()))], among)]
+    all_of = select(ProductRow).where(*(column == value for column, value in same.items()))
+    return [Part(keyset, [all_of.where(ProductRow.category_id == one) for one in several] or [all_of], among)]
 
 
 def _columns_of(body: NewProduct | ProductChange) -> dict[str, Any]:

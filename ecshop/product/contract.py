@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ecshop.kernel.currency import Currency
 from ecshop.kernel.errors import EcshopError
-from ecshop.kernel.values import NOT_BLANK, SEEN, Id
+from ecshop.kernel.values import NOT_BLANK, SEEN, Id, Page
 from ecshop.kernel.words import LINES, keep_name, refuse_invisible
 
 LONGEST_NAME: Final = 200
@@ -101,13 +101,17 @@ class ProductChange(Struct, frozen=True, forbid_unknown_fields=True):
 class ProductFilter(Struct, frozen=True):
     """`name` is the whole name, `q` a part of name or detail, in any case and width; `q` may leave out accents too.
 
+    Of several categories any will do. The bounds of the price are part of it, in whatever currency it is.
+
     By relevance: names that begin with `q` in their order, then those that have it, then the products whose detail has
     it, the older ones first. That is how they are sorted where a `q` is given and no `sort`, else by id.
     """
 
     name: str | None = None
     q: str | None = None
-    category_id: int | None = None
+    category_id: tuple[int, ...] = ()
+    price_from: int | None = None
+    price_to: int | None = None
     in_stock: bool | None = None
     on_sale: bool | None = None
     status: bool | None = None
@@ -150,6 +154,14 @@ class CategoryInUse(EcshopError, code="category.in_use", status=409):
 class ProductClient(Protocol):
     async def get(self, product_id: int) -> Product:
         """Raises `ProductNotFound`."""
+        ...
+
+    async def list(self, wanted: ProductFilter, cursor: str | None, limit: int) -> Page[Product]:
+        """Raises `InvalidCursor` or `TookTooLong`."""
+        ...
+
+    async def list_categories(self, cursor: str | None, limit: int) -> Page[Category]:
+        """In the order of their names. Raises `InvalidCursor`."""
         ...
 
     async def quote(self, product_ids: Sequence[int]) -> tuple[Quote, ...]:

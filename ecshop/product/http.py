@@ -14,7 +14,7 @@ from ecshop.kernel.conditions import IdempotencyKeyReused, PreconditionFailed
 from ecshop.kernel.errors import InvalidCursor, TookTooLong
 from ecshop.kernel.http.conditional import IdempotencyKey, IfMatch, conditions
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
-from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
+from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter, as_parameters
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.http.together import MOST_ITEMS, Item, Outcome, Together, serve_each
 from ecshop.kernel.identity import Actor, Role
@@ -41,6 +41,7 @@ from ecshop.product.service import ProductService
 AnyRequest = Request[Actor, Any, Any]
 PathId = Annotated[int, PathParameter(ge=1, le=MAX_INT64)]
 _MOST_PRODUCTS = 100
+_MOST_CATEGORIES = 20
 
 
 class Wish(Item):
@@ -67,7 +68,11 @@ class ProductController(Controller):
                 description="A part of name or detail, of one character or more, in any case, with or without accents.",
             ),
         ] = None,
-        category_id: Annotated[int | None, QueryParameter(ge=1, le=MAX_INT64)] = None,
+        category_id: Annotated[
+            tuple[Id, ...], QueryParameter(max_items=_MOST_CATEGORIES, description="Several: of any of them.")
+        ] = (),
+        price_from: Annotated[int | None, QueryParameter(ge=0, le=MAX_INT64)] = None,
+        price_to: Annotated[int | None, QueryParameter(ge=0, le=MAX_INT64)] = None,
         in_stock: Annotated[bool | None, QueryParameter()] = None,
         on_sale: Annotated[bool | None, QueryParameter(description="As the seller has it.")] = None,
         status: Annotated[
@@ -85,7 +90,9 @@ class ProductController(Controller):
         cursor: Cursor = None,
         limit: Limit = LIMIT,
     ) -> Page[Product]:
-        wanted = ProductFilter(name, q, category_id, in_stock, on_sale, status, updated_after, sort)
+        wanted = ProductFilter(
+            name, q, category_id, price_from, price_to, in_stock, on_sale, status, updated_after, sort
+        )
         return await product.list(wanted, cursor, limit)
 
     @post(
@@ -244,6 +251,12 @@ class HttpProductClient:
 
     async def get(self, product_id: int) -> Product:
         return await self._call("GET", f"/products/{product_id}", Product)
+
+    async def list(self, wanted: ProductFilter, cursor: str | None, limit: int) -> Page[Product]:
+        return await self._call("GET", "/products", Page[Product], params=as_parameters(wanted, cursor, limit))
+
+    async def list_categories(self, cursor: str | None, limit: int) -> Page[Category]:
+        return await self._call("GET", "/categories", Page[Category], params=as_parameters(None, cursor, limit))
 
     async def quote(self, product_ids: Sequence[int]) -> tuple[Quote, ...]:
         return await self._quotes.call(Wish(product_ids=tuple(product_ids)))

@@ -17,6 +17,7 @@ from ecshop.kernel.words import keep_name
 
 MAX_UNITS: Final = 10**12
 MAX_QUANTITY: Final = 10_000
+MOST_PRODUCTS: Final = 100
 LOW: Final = 5
 """Units: so few that a shopper should be told, or fewer."""
 RESERVE: Final = "stock.reserve"
@@ -145,4 +146,8 @@ class StockClient(Protocol):
 
     async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
         """As the actor may see it. Raises `StockNotFound`."""
+        ...
+
+    async def get_many(self, product_ids: Sequence[int], actor: Actor | None = None) -> tuple[StockItem, ...]:
+        """Of those products of which any is kept, in the order of their ids; at most a hundred are asked for."""
         ...

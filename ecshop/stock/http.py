@@ -20,9 +20,10 @@ from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.http.together import MOST_ITEMS, Item, Outcome, Together, serve_each
 from ecshop.kernel.identity import Actor, Role
-from ecshop.kernel.values import MAX_INT64, Page
+from ecshop.kernel.values import MAX_INT64, Id, Page
 from ecshop.product.contract import ProductNotFound
 from ecshop.stock.contract import (
+    MOST_PRODUCTS,
     READ,
     RESERVE,
     WRITE,
@@ -68,11 +69,14 @@ class StockController(Controller):
         self,
         stock: NamedDependency[StockService],
         request: AnyonesRequest,
+        product_id: Annotated[
+            tuple[Id, ...], QueryParameter(max_items=MOST_PRODUCTS, description="Of these alone, all on one page.")
+        ] = (),
         updated_after: UpdatedAfter = None,
         cursor: Cursor = None,
         limit: Limit = LIMIT,
     ) -> Page[StockItem]:
-        return await stock.list(request.user, updated_after, cursor, limit)
+        return await stock.list(request.user, product_id, updated_after, cursor, limit)
 
     @post(
         "/stock",
@@ -233,3 +237,7 @@ class HttpStockClient:
 
     async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
         return await self._call("GET", f"/stock/{product_id}", StockItem, token=actor.token if actor else "")
+
+    async def get_many(self, product_ids: Sequence[int], actor: Actor | None = None) -> tuple[StockItem, ...]:
+        params, token = {"product_id": list(product_ids)}, actor.token if actor else ""
+        return (await self._call("GET", "/stock", Page[StockItem], params=params, token=token)).items

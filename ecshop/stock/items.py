@@ -50,6 +50,11 @@ def get(session: Session, product_id: int) -> StockItem:
     return _item(row)
 
 
+def get_many(session: Session, product_ids: Sequence[int]) -> list[StockItem]:
+    found = select(ItemRow).where(ItemRow.product_id.in_(product_ids), ItemRow.state == OPEN)
+    return [_item(row) for row in session.scalars(found.order_by(ItemRow.product_id))]
+
+
 def list_items(session: Session, updated_after: datetime | None, cursor: str | None, limit: int) -> Page[StockItem]:
     query = select(ItemRow).where(ItemRow.state == OPEN)
     if updated_after is not None:

@@ -75,9 +75,21 @@ class StockService:
     async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
         return self._seen_by(actor, await self._db.read(items.get, product_id))
 
+    async def get_many(self, product_ids: Sequence[int], actor: Actor | None = None) -> tuple[StockItem, ...]:
+        found = await self._db.read(items.get_many, product_ids)
+        return tuple(self._seen_by(actor, item) for item in found)
+
     async def list(
-        self, actor: Actor | None, updated_after: datetime | None, cursor: str | None, limit: int
+        self,
+        actor: Actor | None,
+        product_ids: Sequence[int],
+        updated_after: datetime | None,
+        cursor: str | None,
+        limit: int,
     ) -> Page[StockItem]:
+        """Of the products that are named, all on one page; without any a page of the whole list. Raises `InvalidCursor`."""
+        if product_ids:
+            return Page(await self.get_many(product_ids, actor), None)
         page = await self._db.read(items.list_items, updated_after, cursor, limit)
         return Page(tuple(self._seen_by(actor, item) for item in page.items), page.next_cursor)
 

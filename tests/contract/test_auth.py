@@ -12,11 +12,17 @@ from ecshop.auth.contract import (
     GrantRefused,
     InvalidApiKey,
     InvalidClient,
+    InvalidCredentials,
+    InvalidRefreshToken,
     Login,
     NewApiKey,
     NewUser,
+    PasswordChange,
     ServiceTokenRequest,
+    UserExists,
     UserNotFound,
+    Visitor,
+    WrongPassword,
 )
 from ecshop.kernel.errors import Unauthenticated
 from ecshop.kernel.identity import Actor, Role
@@ -85,6 +91,29 @@ async def test_a_user_learns_who_they_are(doors: Doors) -> None:
     user = await doors.accounts.sign_up(NewUser("aoi", "correct horse"), Role.STAFF)
     token = doors.key.token_for_user(user.id, user.role, 900)
     assert await doors.auth.me(Actor(user.id, user.role, token)) == user
+
+
+async def test_people_sign_up_log_in_stay_and_leave(doors: Doors) -> None:
+    name, verifier = f"u{uuid4()}", Verifier(doors.auth.jwks)
+    user = await doors.auth.sign_up(NewUser(name, "correct horse"))
+    with pytest.raises(UserExists):
+        await doors.auth.sign_up(NewUser(name.upper(), "correct horse"))
+    with pytest.raises(InvalidCredentials):
+        await doors.auth.log_in(Login(name, "wrong horse"))
+    token = await doors.auth.log_in(Login(name, "correct horse"), Visitor("192.0.2.1", "a browser"))
+    actor = await verifier.actor(token.access_token)
+    assert (actor.user_id, actor.role) == (user.id, Role.CUSTOMER)
+    [session] = (await doors.accounts.sessions_of(actor)).items
+    assert session.agent == "a browser"
+    assert isinstance(token.refresh_token, str)
+    refreshed = await doors.auth.refresh(token.refresh_token)
+    with pytest.raises(WrongPassword):
+        await doors.auth.change_password(actor, PasswordChange("wrong horse", "battery staple"))
+    await doors.auth.change_password(actor, PasswordChange("correct horse", "battery staple"))
+    await doors.auth.log_out(actor)
+    assert isinstance(refreshed.refresh_token, str)
+    with pytest.raises(InvalidRefreshToken):
+        await doors.auth.refresh(refreshed.refresh_token)
 
 
 async def test_sessions_that_end_are_told_to_whoever_verifies_tokens(doors: Doors) -> None:

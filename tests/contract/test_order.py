@@ -15,6 +15,7 @@ from ecshop.order.contract import (
     MixedCurrencies,
     NewOrder,
     OrderClient,
+    OrderFilter,
     OrderLine,
     OrderNotFound,
     WantedLine,
@@ -41,6 +42,17 @@ async def test_a_placed_order_is_found_again(doors: Doors) -> None:
     assert (order.status, order.user_id, order.total, order.currency) == ("confirmed", buyer.user_id, 2400, "JPY")
     assert order.lines == (OrderLine(product, "Green tea", 2, 1200, 2400),)
     assert await doors.order.get(buyer, order.id) == order
+
+
+async def test_orders_are_listed_newest_first_a_customers_own_alone(doors: Doors) -> None:
+    product, buyer = await doors.stocked(5), doors.actor()
+    placed = [await doors.order.place(buyer, of(product)) for _ in range(3)]
+    await doors.order.place(doors.actor(), of(product))
+    first = await doors.order.list(buyer, OrderFilter(product_id=product), None, 2)
+    last = await doors.order.list(buyer, OrderFilter(product_id=product), first.next_cursor, 2)
+    assert [*first.items, *last.items] == placed[::-1]
+    assert last.next_cursor is None
+    assert (await doors.order.list(buyer, OrderFilter(status="cancelled"), None, 2)).items == ()
 
 
 async def test_the_same_key_places_the_same_order_once(doors: Doors) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from ecshop.product.contract import (
+    CategoryBody,
     NewProduct,
     ProductChange,
     ProductClient,
     ProductDiscontinued,
+    ProductFilter,
     ProductNotFound,
     Quote,
 )
@@ -55,6 +59,35 @@ async def test_a_quote_needs_every_product_to_be_on_sale(doors: Doors) -> None:
     with pytest.raises(ProductDiscontinued) as refusal:
         await doors.product.quote([tea.id])
     assert refusal.value.fields == {"product_id": tea.id, "reason": "off_sale"}
+
+
+async def test_a_list_has_what_its_filter_tells_of_page_by_page(doors: Doors) -> None:
+    mark = str(uuid4())
+    tea, paper = [await doors.catalogue.create_category(STAFF, CategoryBody(f"{word} {mark}")) for word in ("A", "B")]
+    for price, category in ((300, tea), (100, paper), (200, tea), (400, None)):
+        of = category.id if category else None
+        await doors.catalogue.create(STAFF, NewProduct(f"Product {price}", price, category_id=of, detail=mark))
+
+    async def prices(**wanted: Any) -> list[int]:
+        """Two on a page."""
+        found, cursor = [], None
+        while True:
+            page = await doors.product.list(ProductFilter(**wanted, sort="price"), cursor, 2)
+            found += [product.price for product in page.items]
+            if (cursor := page.next_cursor) is None:
+                return found
+
+    assert await prices(q=mark) == [100, 200, 300, 400]
+    assert await prices(category_id=(tea.id,)) == [200, 300]
+    assert await prices(category_id=(paper.id, tea.id, paper.id)) == [100, 200, 300]
+    assert await prices(category_id=(paper.id, tea.id), price_from=200) == [200, 300]
+    assert await prices(q=mark, price_from=200, price_to=300) == [200, 300]
+    assert await prices(q=mark, category_id=(tea.id, paper.id), price_to=100) == [100]
+    assert await prices(q=mark, price_from=401) == []
+    by_relevance = await doors.product.list(ProductFilter(q=mark, category_id=(tea.id, paper.id)), None, 10)
+    assert [product.price for product in by_relevance.items] == [300, 100, 200]
+    names = {one.name for one in (await doors.product.list_categories(None, 100)).items}
+    assert {tea.name, paper.name} <= names
 
 
 async def test_whoever_has_changed_a_product_finds_it_changed(doors: Doors) -> None:

@@ -41,6 +41,12 @@ async def test_what_is_reserved_is_on_hand_but_not_available(doors: Doors) -> No
     assert item.updated_at > before.updated_at
 
 
+async def test_many_products_are_looked_up_at_once_and_those_without_stock_left_out(doors: Doors) -> None:
+    tea, pot = await doors.stocked(5), await doors.stocked(0)
+    found = await doors.stock.get_many([pot, 7_000, tea, tea])
+    assert [(item.product_id, item.available) for item in found] == [(tea, 5), (pot, 0)]
+
+
 async def test_a_product_without_stock_is_not_found(doors: Doors) -> None:
     with pytest.raises(StockNotFound):
         await doors.stock.get(7_000)

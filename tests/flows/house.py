@@ -47,6 +47,9 @@ class Stalling:
     async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
         return await self._stock.get(product_id, actor)
 
+    async def get_many(self, product_ids: Sequence[int], actor: Actor | None = None) -> tuple[StockItem, ...]:
+        return await self._stock.get_many(product_ids, actor)
+
 
 class House:
     def __init__(self, folder: Path, **settings: Any) -> None:

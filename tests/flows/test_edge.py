@@ -116,7 +116,7 @@ def test_an_unknown_parameter_is_refused_by_every_operation(together: RunningSho
 
 def test_a_refused_parameter_is_told_with_those_that_are_known(http: httpx.Client) -> None:
     message = errors_of(http.get("/products?colour=green"))["colour"]
-    known = "name, q, category_id, in_stock, on_sale, status, updated_after, sort, cursor, limit"
+    known = "name, q, category_id, price_from, price_to, in_stock, on_sale, status, updated_after, sort, cursor, limit"
     assert message == f"is not known here; known are: {known}"
     assert errors_of(http.get("/health?deep=1")) == {"deep": "is not known here; this operation takes none"}
 

@@ -85,6 +85,16 @@ def test_a_category_has_its_own_products(shop: RunningShop) -> None:
     assert found(shop, category_id=NOBODYS) == []
 
 
+def test_several_categories_are_found_together_and_a_price_is_within_its_bounds(shop: RunningShop) -> None:
+    tea, paper, other = (shop.new_category() for _ in range(3))
+    dear, cheap = shop.new_product(category_id=tea, price=900), shop.new_product(category_id=paper, price=100)
+    shop.new_product(category_id=other, price=500)
+    assert found(shop, category_id=[paper, tea]) == [dear, cheap]
+    assert found(shop, category_id=[paper, tea], sort="price") == [cheap, dear]
+    assert found(shop, category_id=[paper, tea], price_from=101) == [dear]
+    assert found(shop, category_id=[paper, tea], price_from=100, price_to=100) == [cheap]
+
+
 def test_what_is_in_stock_is_found_apart_from_what_is_not(shop: RunningShop) -> None:
     category = shop.new_category()
     there, gone = (shop.new_product(category_id=category, stock=stock) for stock in (5, 0))

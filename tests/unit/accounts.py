@@ -10,15 +10,17 @@ from sqlalchemy.orm import Session
 
 from ecshop.auth.clients import Clients
 from ecshop.auth.contract import (
+    NOBODY,
     InvalidRefreshToken,
     Login,
     NewUser,
     Token,
     User,
+    Visitor,
 )
 from ecshop.auth.keys import GivenKey, new_key
 from ecshop.auth.service import AuthService
-from ecshop.auth.sessions import NOBODY, Lifetime, Visitor
+from ecshop.auth.sessions import Lifetime
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Unauthenticated
 from ecshop.kernel.identity import Actor, Role

@@ -98,6 +98,9 @@ class Wire:
     async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
         return await self._stock.get(product_id, actor)
 
+    async def get_many(self, product_ids: Sequence[int], actor: Actor | None = None) -> tuple[StockItem, ...]:
+        return await self._stock.get_many(product_ids, actor)
+
 
 class OrderDatabase(InlineDatabase):
     """A record that nobody waits for any more may be written yet: it is `late` then."""

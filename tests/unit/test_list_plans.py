@@ -44,9 +44,9 @@ LISTS: dict[str, tuple[str, Ask]] = {
     "orders_by_status": ("order", orders(OrderFilter())),
     "ix_product_updated_at": ("product", products(updated_after=MOMENT)),
     "ix_product_name_key": ("product", products(name="Tea")),
-    "ix_product_category_id": ("product", products(category_id=1)),
-    "products_of_category_by_name": ("product", products(category_id=1, sort="-name")),
-    "products_of_category_by_price": ("product", products(category_id=1, in_stock=True, sort="price")),
+    "ix_product_category_id": ("product", products(category_id=(1,))),
+    "products_of_category_by_name": ("product", products(category_id=(1,), sort="-name")),
+    "products_of_category_by_price": ("product", products(category_id=(1,), in_stock=True, sort="price")),
     "ix_product_in_stock": ("product", products(in_stock=True)),
     "ix_product_on_sale": ("product", products(on_sale=False)),
     "products_in_stock_by_name": ("product", products(in_stock=False, sort="name")),
@@ -57,7 +57,7 @@ ORDERS = {"name": "ix_product_name_key", "-name": "ix_product_name_key", "-price
 SEARCHES: dict[str, Ask] = {
     "q": products(q="tea"),
     "q of one character": products(q="\u8336", sort="name"),
-    "q with filters": products(q="tea", category_id=1, in_stock=True, sort="-price"),
+    "q with filters": products(q="tea", category_id=(1,), in_stock=True, sort="-price"),
     "q and what was changed": products(q="te", updated_after=MOMENT, sort="id"),
 }
 

@@ -19,10 +19,11 @@ from ecshop.auth.contract import (
     NoSession,
     PasswordChange,
     SessionNotFound,
+    Visitor,
     WrongPassword,
 )
 from ecshop.auth.models import Account, SessionRow
-from ecshop.auth.sessions import GRACE, MOST, Visitor
+from ecshop.auth.sessions import GRACE, MOST
 from ecshop.kernel.errors import InvalidRequest
 from ecshop.kernel.identity import Actor, Role
 from tests.unit.accounts import DAYS, IDLE_DAYS, PASSWORD, Auth

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from litestar.params import QueryParameter
+from msgspec import Struct, to_builtins
 
 LIMIT: Final = 20
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many items a page has at most.")]
@@ -19,3 +20,9 @@ UpdatedAfter = Annotated[
         "a change is seen a moment after it was made."
     ),
 ]
+
+
+def as_parameters(wanted: Struct | None, cursor: str | None, limit: int) -> dict[str, Any]:
+    """How a list is asked for: the fields of its filter that were given, under their names."""
+    asked = {**(to_builtins(wanted) if wanted is not None else {}), "cursor": cursor, "limit": limit}
+    return {name: value for name, value in asked.items() if value not in (None, [], ())}

@@ -137,7 +137,8 @@ def _invalid(parameter: _Parameter, value: Any) -> InvalidRequest:
     try:
         msgspec.convert(value, parameter.type, strict=False)
     except msgspec.ValidationError as cause:
-        return invalid(cause, parameter.type, parameter.name)
+        [told] = invalid(cause, parameter.type, parameter.name).fields["errors"]  # of one of many its place is in it
+        return wrong(parameter.name, told["message"])
     raise AssertionError("what its holder refuses, a type refuses too")
 
 
