@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
+
+from litestar.types import ControllerRouterHandler
 
 from ecshop.auth import module as auth_module
 from ecshop.auth.clients import Clients as Services
@@ -114,11 +116,13 @@ def compose(
         order = HttpOrderClient(neighbours.remote("order", auth))
 
     bus = bus or bus_of(settings, here, identity.id)
+    clients = Clients(auth, product, stock, order)
+    verifier = Verifier(auth.jwks, callees=here, ended=auth.ended_sessions, exchange=auth.exchange_key)
     return Shop(
         placed,
-        Clients(auth, product, stock, order),
+        clients,
         bus,
-        Verifier(auth.jwks, callees=here, ended=auth.ended_sessions, exchange=auth.exchange_key),
+        verifier,
         neighbours,
         identity.admit,
         request_seconds=settings.request_seconds,
@@ -127,6 +131,7 @@ def compose(
         with_internal=here != ALL,
         with_events=with_events if with_events is not None else settings.background == "on",
         with_docs=settings.has_docs,
+        pages=_pages(clients, verifier) if here == ALL else (),
         push=push_of(settings, bus) if settings.push_audience else None,
     )
 
@@ -134,3 +139,9 @@ def compose(
 def _place(placed: list[Context[Any]], context: Context[C]) -> C:
     placed.append(context)
     return context.client
+
+
+def _pages(clients: Clients, verifier: Verifier) -> Sequence[ControllerRouterHandler]:
+    from ecshop.web.module import build  # noqa: PLC0415 - a service of its own starts faster without it
+
+    return build(clients.auth, clients.product, clients.stock, clients.order, verifier)

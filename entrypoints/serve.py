@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 import uvicorn
@@ -18,16 +18,26 @@ from entrypoints.drain import DrainingServer
 from entrypoints.listening import address_of, listening_socket
 from entrypoints.protocol import ProblemProtocol
 from entrypoints.settings import Settings
+from entrypoints.shop import Shop
 from entrypoints.stopping import LAST_STOP, stop_signal
 from entrypoints.tracing import name_of, tracing
 
 _DEFAULT_BOUNDS = Bounds()
 
 
-def serve(settings: Settings, here: frozenset[str], *, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is called with the address. Raises `PortInUse` or `FileInUse`."""
+def serve(
+    settings: Settings,
+    here: frozenset[str],
+    *,
+    ready: Callable[[str], None],
+    prepare: Callable[[Shop], Awaitable[object]] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is called with the address. Raises `PortInUse` or `FileInUse`.
+
+    What is to `prepare` is done before the first request.
+    """
     with uvloop_runner() as runner:
-        runner.run(_serve(settings, here, ready))
+        runner.run(_serve(settings, here, ready, prepare))
 
 
 def uvloop_runner() -> asyncio.Runner:
@@ -76,7 +86,12 @@ async def serve_app(
     await serving
 
 
-async def _serve(settings: Settings, here: frozenset[str], ready: Callable[[str], None]) -> None:
+async def _serve(
+    settings: Settings,
+    here: frozenset[str],
+    ready: Callable[[str], None],
+    prepare: Callable[[Shop], Awaitable[object]] | None,
+) -> None:
     stop = stop_signal(within=LAST_STOP)
     bounds = Bounds(settings.max_connections, settings.head_seconds, settings.body_seconds).within_files()
     shop = compose(settings, here)
@@ -84,6 +99,8 @@ async def _serve(settings: Settings, here: frozenset[str], ready: Callable[[str]
         certificate = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
         address = address_of(settings.host, listening.getsockname()[1], "https" if certificate else "http")
         async with shop.running():
+            if prepare is not None:
+                await prepare(shop)
             await serve_app(shop.app(), listening, lambda: ready(address), stop, settings.proxies, bounds, certificate)
 
 

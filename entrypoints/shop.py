@@ -63,9 +63,12 @@ class Shop:
         with_internal: bool,
         with_events: bool,
         with_docs: bool = True,
+        pages: Sequence[ControllerRouterHandler] = (),
         push: tuple[ControllerRouterHandler, Job] | None = None,
     ) -> None:
         """Without events, a worker relays, consumes and purges them instead.
+
+        With `pages` there is a shop at `/`, else that leads to the docs.
 
         `push` is where a broker brings events by itself, and what keeps it going.
         """
@@ -80,7 +83,7 @@ class Shop:
             for context in contexts
             if context.subscriptions
         ]
-        self._push = push
+        self._push, self._pages = push, pages
         self._relays = [Relay(context.name, context.database, bus) for context in contexts]
         self._measuring = Measuring(contexts, self.consumers, self._relays, verifier, neighbours)
         for consumer in self.consumers:
@@ -89,7 +92,7 @@ class Shop:
     def app(self) -> ASGIApp:
         """What serves the contexts while the shop is `running`."""
         routes = [route for context in self.contexts for route in context.public]
-        routes += audit_routes(self.contexts)
+        routes += [*audit_routes(self.contexts), *self._pages]
         if self._with_internal:
             routes += [route for context in self.contexts for route in context.internal]
         if self._push:
@@ -139,6 +142,7 @@ class Shop:
             max_requests=self._max_requests,
             with_services=self._with_internal,
             with_docs=self._with_docs,
+            with_front=not self._pages,
             observe=self._measuring.metrics.request,
         )
 

@@ -25,6 +25,10 @@ class Deadline:
         """Leave no more than that."""
         self.ends = min(self.ends, time.monotonic() + seconds)
 
+    def lift(self) -> None:
+        """Of what goes on for as long as somebody listens."""
+        self.ends = math.inf
+
     def give_up(self) -> None:
         self.ends = -math.inf
 

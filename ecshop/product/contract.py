@@ -10,11 +10,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ecshop.kernel.currency import Currency
 from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.validation import rule
 from ecshop.kernel.values import NOT_BLANK, SEEN, Id, Page
 from ecshop.kernel.words import LINES, keep_name, refuse_invisible
 
 LONGEST_NAME: Final = 200
 LONGEST_CATEGORY: Final = 100
+LONGEST_PICTURE: Final = 64
 QUOTE: Final = "product.quote"
 """What a service needs leave for, to ask for quotes."""
 WRITE: Final = "product.write"
@@ -28,6 +30,13 @@ Detail = Annotated[
     str, Meta(max_length=4000, description="Without control or invisible characters.", examples=["First flush, 100 g"])
 ]
 Price = Annotated[int, Meta(ge=0, le=10**12, description="In the currency's minor unit.", examples=[1200])]
+_PICTURE: Final = rule(
+    r"^[a-z0-9][a-z0-9-]*\.(svg|png|jpg|webp)(?![\s\S])",
+    "small letters, digits and hyphens, then .svg, .png, .jpg or .webp",
+)
+Picture = Annotated[
+    str, Meta(max_length=LONGEST_PICTURE, pattern=_PICTURE, description="Its file's name.", examples=["sencha.svg"])
+]
 RELEVANCE: Final = "relevance"
 Sort = Literal["id", "-id", "name", "-name", "price", "-price", "relevance"]
 
@@ -60,6 +69,7 @@ class Product(Struct, frozen=True):
     price: Price
     currency: Currency
     category_id: Id | None
+    picture: Picture | None
     on_sale: bool
     in_stock: bool | None
     status: bool
@@ -74,6 +84,7 @@ class NewProduct(Struct, frozen=True, forbid_unknown_fields=True):
     detail: Detail = ""
     currency: Currency = "JPY"
     category_id: Id | None = None
+    picture: Picture | None = None
     on_sale: bool | UnsetType = UNSET
     status: bool | UnsetType = UNSET
 
@@ -90,6 +101,7 @@ class ProductChange(Struct, frozen=True, forbid_unknown_fields=True):
     detail: Detail | UnsetType = UNSET
     currency: Currency | UnsetType = UNSET
     category_id: Id | UnsetType | None = UNSET
+    picture: Picture | UnsetType | None = UNSET
     on_sale: bool | UnsetType = UNSET
     status: bool | UnsetType = UNSET
 

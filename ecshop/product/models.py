@@ -8,7 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
 from ecshop.kernel.db.columns import COLUMN_TYPES, CountedKey, UpdatedAt, sort_key
 from ecshop.kernel.words import key_of, search_text
-from ecshop.product.contract import LONGEST_CATEGORY, LONGEST_NAME
+from ecshop.product.contract import LONGEST_CATEGORY, LONGEST_NAME, LONGEST_PICTURE
 
 
 class Base(DeclarativeBase):
@@ -57,6 +57,7 @@ class ProductRow(Base):
     price: Mapped[int] = mapped_column(index=True)
     currency: Mapped[str] = mapped_column(String(3))
     category_id: Mapped[int | None] = mapped_column(ForeignKey("category.id"), index=True)
+    picture: Mapped[str | None] = mapped_column(String(LONGEST_PICTURE))
     on_sale: Mapped[bool] = mapped_column(index=True)
     in_stock: Mapped[bool | None] = mapped_column(index=True)
     stock_version: Mapped[int] = mapped_column(default=0)

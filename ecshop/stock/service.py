@@ -87,7 +87,7 @@ class StockService:
         cursor: str | None,
         limit: int,
     ) -> Page[StockItem]:
-        """Of the products that are named, all on one page; without any a page of the whole list. Raises `InvalidCursor`."""
+        """Of named products, all on one page; without any named, a page of the whole list. Raises `InvalidCursor`."""
         if product_ids:
             return Page(await self.get_many(product_ids, actor), None)
         page = await self._db.read(items.list_items, updated_after, cursor, limit)

@@ -17,6 +17,7 @@ from entrypoints.settings import BadSetting
 @TLS_KEY
 @click.option("--split", is_flag=True, help="Each context as a service of its own, with Redis between them.")
 @click.option("--base-port", type=int, help="With --split: the first of four ports in a row. [8000]")
+@click.option("--demo", is_flag=True, help="Fill a new shop with 24 products to look at.")
 @click.option("--gateway", is_flag=True, help="With --split: an nginx in front, as one address for all services.")
 @click.option("--gateway-port", type=int, help="With --gateway: where that listens. [8080]")
 @report_errors
@@ -28,6 +29,7 @@ def up(
     tls_key: str | None = None,
     split: bool = False,
     base_port: int | None = None,
+    demo: bool = False,
     gateway: bool = False,
     gateway_port: int | None = None,
 ) -> None:
@@ -36,6 +38,8 @@ def up(
         raise BadSetting("--base-port goes with --split; the one-process shop listens on --port")
     if (gateway or gateway_port is not None) and not split:
         raise BadSetting("--gateway goes with --split; the one-process shop is one address already")
+    if demo and split:
+        raise BadSetting("--demo goes without --split; fill the shop in one process, and split it then")
     if split:
         if tls_cert or tls_key:
             raise BadSetting("--tls-cert goes without --split; in front of services a proxy ends TLS")
@@ -53,9 +57,15 @@ def up(
         return
     settings = settings_of("shop", host=host, port=port, data_dir=data_dir, tls_cert=tls_cert, tls_key=tls_key)
     from entrypoints.local.banner import one_process
+    from entrypoints.operations.demo import fill
     from entrypoints.serve import serve as run
 
-    run(settings, ALL, ready=lambda address: print(one_process(address, settings), flush=True))
+    run(
+        settings,
+        ALL,
+        ready=lambda address: print(one_process(address, settings), flush=True),
+        prepare=fill if demo else None,
+    )
 
 
 @click.command()

@@ -24,6 +24,7 @@ def one_process(address: str, settings: Settings) -> str:
     return "\n".join(
         [
             "The shop is open. Ctrl-C closes it.",
+            f"  Shop      {address}/",
             *([f"  API docs  {address}/docs"] if settings.has_docs else []),
             f"  Health    {address}/health/ready",
             f"  Data      {settings.folder}",

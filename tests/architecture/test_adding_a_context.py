@@ -32,14 +32,14 @@ EDITS: Final[dict[str, dict[str, str]]] = {
     elif review is None:
         review = HttpReviewClient(neighbours.remote("review", auth))
 """,
-        "        Clients(auth, product, stock, order": ", review",
+        "    clients = Clients(auth, product, stock, order": ", review",
     },
     "entrypoints/shop.py": {
         "from ecshop.product.contract import ProductClient\n": "from ecshop.review.contract import ReviewClient\n",
         "    order: OrderClient\n": "    review: ReviewClient\n",
     },
     ".importlinter": {
-        "    ecshop\nlayers =\n": "    review\n",
+        "    ecshop\nlayers =\n    web\n": "    review\n",
         "    ecshop.order\n": "    ecshop.review\n",
     },
 }

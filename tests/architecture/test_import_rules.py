@@ -11,7 +11,8 @@ import pytest
 from tests.architecture.tools import ROOT, append, broken_rules, copy_house, rules
 
 VIOLATIONS: Final[dict[str, dict[str, dict[str, str]]]] = {
-    "Imports point down: order > stock > product > auth > context > events > kernel": {
+    "Imports point down: web > order > stock > product > auth > context > events > kernel": {
+        "order imports a page": {"order/service.py": "import ecshop.web.words"},
         "product imports order's contract": {"product/service.py": "import ecshop.order.contract"},
         "the kernel imports the events": {"kernel/db/lane.py": "import ecshop.events.catalog"},
         "the events import the context that they serve": {"events/relay.py": "import ecshop.context"},
@@ -45,7 +46,14 @@ VIOLATIONS: Final[dict[str, dict[str, dict[str, str]]]] = {
             "stock/web/pages.py": "import litestar",
         },
     },
+    "In the web: module > pages > site > what a page is made of": {
+        "words import what they are said on": {"web/words.py": "import ecshop.web.pages"},
+        "a page imports another one": {"web/order_pages.py": "import ecshop.web.basket_pages"},
+        "a module that nobody named": {"web/helpers.py": ""},
+    },
     "A context enters another one by its contract only": {
+        "a page imports a service": {"web/order_pages.py": "import ecshop.order.service"},
+        "what pages are made of imports tables": {"web/site.py": "import ecshop.stock.models"},
         "a service imports another one's helper": {"order/service.py": "import ecshop.stock.reservations"},
         "a helper imports another one's tables": {"order/records.py": "import ecshop.stock.models"},
         "controllers import another one's service": {"stock/http.py": "import ecshop.product.service"},

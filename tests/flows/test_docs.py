@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 import ecshop.kernel.http
+from entrypoints.contexts import NAMES
+from tests.shops import RunningShop
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -68,3 +70,9 @@ class _Loads(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found += [value for name, value in attrs if name in {"src", "href"} and value]
+
+
+def test_a_service_of_its_own_leads_to_its_docs(apart: RunningShop) -> None:
+    for context in NAMES:
+        address = f"http://127.0.0.1:{apart.server.ports[context]}"
+        assert httpx.get(f"{address}/").headers["location"] == "/docs"

@@ -92,8 +92,10 @@ def test_what_was_made_is_found_at_its_location(together: RunningShop) -> None:
     assert together.call("GET", moved.headers["location"], together.staff).json()["items"][0]["reason"] == "delivery"
 
 
-def test_the_front_door_leads_to_the_docs_and_there_is_an_icon(http: httpx.Client) -> None:
-    assert http.get("/").headers["location"] == "/docs"
+def test_the_front_door_is_the_shop_and_there_is_an_icon(http: httpx.Client) -> None:
+    front = http.get("/")
+    assert (front.status_code, front.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert 'href="/docs"' in front.text
     icon = http.get("/favicon.ico")
     assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml")
 

@@ -22,6 +22,7 @@ def test_a_product_is_made_with_what_is_given_and_sensible_rest(shop: RunningSho
         "price": 0,
         "currency": "JPY",
         "category_id": None,
+        "picture": None,
         "on_sale": True,
         "in_stock": None,
         "status": True,

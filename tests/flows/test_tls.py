@@ -92,7 +92,7 @@ def test_a_shop_for_real_shows_no_docs_and_serves_all_else(tmp_path: Path) -> No
     data = str(tmp_path / "data")
     real = {"ECSHOP_PROFILE": "production", "ECSHOP_TRUSTED_PROXIES": "10.0.0.1"}
     with started("--data-dir", data, **real) as address:
-        paths = ["/", "/docs", "/docs/openapi.json", "/docs/assets/docs.js"]
+        paths = ["/docs", "/docs/openapi.json", "/docs/assets/docs.js"]
         assert {path: httpx.get(address + path).status_code for path in paths} == dict.fromkeys(paths, 404)
         assert httpx.get(f"{address}/products").status_code == 200
 

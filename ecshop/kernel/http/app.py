@@ -49,6 +49,7 @@ def create_app(
     max_requests: int,
     with_services: bool = False,
     with_docs: bool = True,
+    with_front: bool = True,
     observe: Observe | None = None,
 ) -> ASGIApp:
     """Serve the routes, documented under `tags`, and health: what all `probes` say, and besides the `report`.
@@ -59,10 +60,17 @@ def create_app(
     told of each.
 
     `with_services` documents how services prove themselves, for an app whose routes ask them to. Without docs
-    nothing tells a stranger what is served.
+    nothing tells a stranger what is served. With a front of its own `/` leads to them.
     """
     app = Litestar(
-        [*routes, health, live, readiness(probes, report), metrics(measure), *(pages() if with_docs else ())],
+        [
+            *routes,
+            health,
+            live,
+            readiness(probes, report),
+            metrics(measure),
+            *(pages(with_front=with_front) if with_docs else ()),
+        ],
         before_request=_gate(verifier),
         dto=StrictBody,
         plugins=[VariadicTuples()],

@@ -55,9 +55,9 @@ class LocalSwaggerUi(OpenAPIRenderPlugin):
         router.routes = [route for route in router.routes if route.path_format != f"{DOCS}/{{path}}"]
 
 
-def pages() -> list[ControllerRouterHandler]:
+def pages(*, with_front: bool) -> list[ControllerRouterHandler]:
     """Routes that are no part of the API."""
-    return [_front, _icon, _asset]
+    return [*([_front] if with_front else []), _icon, _asset]
 
 
 @get("/", include_in_schema=False)

@@ -99,7 +99,7 @@ def tidied(document: dict[str, Any], schemas: Mapping[str, Any], optional_bodies
 def _handlers(routes: Iterable[BaseRoute]) -> list[HTTPRouteHandler]:
     """Of the documented operations."""
     handlers = [handler for route in routes if isinstance(route, HTTPRoute) for handler in route.route_handlers]
-    return [handler for handler in handlers if handler.include_in_schema is not False]
+    return [handler for handler in handlers if handler.resolve_include_in_schema()]
 
 
 def _optional_bodies(handlers: Iterable[HTTPRouteHandler]) -> set[str]:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.params import HeaderParameter, ParameterKwarg, PathParameter, QueryParameter
 from litestar.typing import FieldDefinition
 from msgspec import Meta
@@ -157,7 +157,7 @@ def _expected(handler: BaseRouteHandler) -> _Expected:
         query={parameter.name: parameter for parameter in _of_kind(QueryParameter, fields)},
         headers=_of_kind(HeaderParameter, fields),
         body="data" in fields,
-        strict=bool(getattr(handler, "include_in_schema", True)),
+        strict=not isinstance(handler, HTTPRouteHandler) or handler.resolve_include_in_schema(),
     )
 
 

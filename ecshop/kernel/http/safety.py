@@ -32,13 +32,17 @@ _HTTPS_ONLY: Final = (b"strict-transport-security", HTTPS_ONLY.encode())
 
 
 def with_safety(headers: Headers, request_id: str, scheme: str) -> list[tuple[bytes, bytes]]:
-    """An answer's, its id, and these; what says itself how long it may be kept is left so."""
-    fitting, is_kept = _FOR_DATA, False
+    """An answer's, its id, and these; what says itself how long it may be kept, or what it may load, is left so."""
+    fitting, is_kept, has_policy = _FOR_DATA, False, False
     for name, value in headers:
         if name == b"cache-control":
             is_kept = True
+        elif name == b"content-security-policy":
+            has_policy = True
         elif name == b"content-type" and value.startswith(b"text/html"):
             fitting = _FOR_PAGES
+    if has_policy:
+        fitting = []
     safe = [*headers, (b"x-request-id", request_id.encode()), _NOSNIFF, *fitting]
     if not is_kept:
         safe.append(_NO_STORE)

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("price", sa.BigInteger, nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("category_id", CountedKey, sa.ForeignKey("category.id")),
+        sa.Column("picture", sa.String(64), nullable=True),
         sa.Column("on_sale", sa.Boolean, nullable=False),
         sa.Column("in_stock", sa.Boolean),
         sa.Column("stock_version", sa.BigInteger, nullable=False),

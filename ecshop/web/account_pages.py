@@ -1,0 +1,167 @@
+"""Signing up, in and out, the password, and how the pages look."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+
+from ecshop.auth.contract import (
+    AccountDisabled,
+    InvalidCredentials,
+    Login,
+    NewUser,
+    NoSession,
+    PasswordChange,
+    TooManyAttempts,
+    UserExists,
+    WrongPassword,
+)
+from ecshop.kernel.errors import EcshopError, InvalidRequest
+from ecshop.kernel.validation import invalid
+from ecshop.web.site import AnyRequest, Site
+from ecshop.web.visitor import LANGUAGE, THEME, THEMES, Visitor
+from ecshop.web.words import LANGUAGES, Words
+
+_HERE: Final = "account"
+
+
+class AccountPages(Controller):
+    include_in_schema = False
+
+    @get("/shop/sign-in")
+    async def form(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
+        visitor = await site.visitor(request)
+        return _sign_in(site, visitor, next_=_local(request.query_params.get("next", "")))
+
+    @post("/shop/sign-in")
+    async def sign_in(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
+        visitor = await site.visitor(request)
+        form = await site.sent(request, visitor)
+        next_, name = _local(form.get("next", "")), form.get("username", "")
+        try:
+            login = msgspec.convert({"username": name, "password": form.get("password", "")}, Login)
+            await visitor.sign_in(await site.auth.log_in(login, visitor.client), name)
+        except (msgspec.ValidationError, InvalidCredentials):
+            says = visitor.words("User name and password do not belong together.")
+            return _sign_in(site, visitor, next_=next_, username=name, notice=says)
+        except (TooManyAttempts, AccountDisabled) as refusal:
+            return _sign_in(site, visitor, next_=next_, username=name, notice=_said_of(refusal, visitor.words))
+        return site.pages.lead(visitor, next_)
+
+    @post("/shop/sign-up")
+    async def sign_up(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
+        visitor = await site.visitor(request)
+        form = await site.sent(request, visitor)
+        next_, name, password = _local(form.get("next", "")), form.get("user_name", ""), form.get("password", "")
+        try:
+            new = _converted({"user_name": name, "password": password}, NewUser)
+            await site.auth.sign_up(new, address=visitor.client.address)
+            await visitor.sign_in(await site.auth.log_in(Login(new.user_name, password), visitor.client), new.user_name)
+        except InvalidRequest as wrong:
+            errors = {one["field"]: one["message"] for one in wrong.fields["errors"]}
+            return _sign_in(site, visitor, next_=next_, user_name=name, errors=errors)
+        except UserExists:
+            says = visitor.words("This name is taken. Choose another one.")
+            return _sign_in(site, visitor, next_=next_, user_name=name, errors={"user_name": says})
+        except TooManyAttempts as refusal:
+            return _sign_in(site, visitor, next_=next_, user_name=name, notice=_said_of(refusal, visitor.words))
+        return site.pages.lead(visitor, next_)
+
+    @post("/shop/sign-out")
+    async def sign_out(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
+        visitor = await site.visitor(request)
+        await site.sent(request, visitor)
+        if visitor.actor is not None:
+            with suppress(NoSession):
+                await site.auth.log_out(visitor.actor)
+        visitor.sign_out()
+        return site.pages.lead(visitor, "/")
+
+    @get("/shop/account")
+    async def account(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
+        visitor = await site.visitor(request)
+        visitor.require_actor()
+        return _account(site, visitor)
+
+    @post("/shop/password")
+    async def password(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
+        visitor = await site.visitor(request)
+        form = await site.sent(request, visitor)
+        actor = visitor.require_actor()
+        given = {name: form.get(name, "") for name in ("current_password", "new_password")}
+        try:
+            change = _converted(given, PasswordChange)
+            await site.auth.change_password(actor, change, address=visitor.client.address)
+        except InvalidRequest as wrong:
+            return _account(site, visitor, notice=wrong.detail)
+        except WrongPassword:
+            return _account(site, visitor, notice=visitor.words("The current password is another one."))
+        except TooManyAttempts as refusal:
+            return _account(site, visitor, notice=_said_of(refusal, visitor.words))
+        return _account(site, visitor, done=visitor.words("The password was changed."))
+
+    @post("/shop/settings")
+    async def settings(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
+        visitor = await site.visitor(request)
+        form = await site.sent(request, visitor)
+        if form.get("language") in LANGUAGES:
+            visitor.keep(LANGUAGE, form["language"])
+        visitor.keep(THEME, form["theme"] if form.get("theme") in THEMES else "")
+        return site.pages.lead(visitor, _local(request.headers.get("referer", ""), own=True))
+
+
+def _sign_in(
+    site: Site,
+    visitor: Visitor,
+    *,
+    next_: str,
+    username: str = "",
+    user_name: str = "",
+    notice: str = "",
+    errors: dict[str, str] | None = None,
+) -> Response[bytes]:
+    is_refused = bool(notice or errors)
+    return site.pages.answer(
+        visitor,
+        "sign_in.html",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if is_refused else HTTPStatus.OK,
+        here=_HERE,
+        next=next_,
+        username=username,
+        user_name=user_name,
+        notice=notice,
+        errors=errors or {},
+    )
+
+
+def _account(site: Site, visitor: Visitor, *, notice: str = "", done: str = "") -> Response[bytes]:
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if notice else HTTPStatus.OK
+    return site.pages.answer(visitor, "account.html", status=status, here=_HERE, notice=notice, done=done)
+
+
+def _said_of(refusal: EcshopError, words: Words) -> str:
+    if isinstance(refusal, TooManyAttempts):
+        return words("Too many attempts. Try again in {n} seconds.", n=refusal.fields["retry_after"])
+    return words("The account is disabled. Ask the shop.")
+
+
+def _converted(given: dict[str, str], type_: Any) -> Any:
+    """Raises `InvalidRequest`."""
+    try:
+        return msgspec.convert(given, type_)
+    except msgspec.ValidationError as cause:
+        raise invalid(cause, type_) from None
+
+
+def _local(path: str, *, own: bool = False) -> str:
+    """A place of the shop, and never of another one; of an address of its `own` the path."""
+    if own:
+        _, _, rest = path.partition("://")
+        path = "/" + rest.partition("/")[2]
+    is_local = path.startswith("/") and not path.startswith("//") and path.isprintable() and "\\" not in path
+    return path if is_local else "/"

@@ -1,0 +1,175 @@
+"""The basket, and how it becomes an order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+from uuid import uuid4
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import UNSET
+
+from ecshop.kernel.errors import EcshopError
+from ecshop.order.contract import (
+    MAX_QUANTITY,
+    MixedCurrencies,
+    NewOrder,
+    OrderExpired,
+    PriceChanged,
+    QuotaExceeded,
+    TooManyUnits,
+    TotalTooLarge,
+    WantedLine,
+)
+from ecshop.product.contract import Product, ProductDiscontinued, ProductNotFound
+from ecshop.stock.contract import InsufficientStock, StockItem
+from ecshop.web.basket import Basket
+from ecshop.web.site import AnyRequest, Site
+from ecshop.web.visitor import BASKET, Visitor
+from ecshop.web.words import Words
+
+_PLACE: Final = "/shop/basket"
+_CHANGED: Final = (InsufficientStock, ProductDiscontinued, ProductNotFound)
+_REFUSED: Final = (*_CHANGED, PriceChanged, QuotaExceeded, TooManyUnits, MixedCurrencies, TotalTooLarge, OrderExpired)
+
+
+class _Line(NamedTuple):
+    product_id: int
+    quantity: int
+    product: Product | None
+    possible: int
+    """How many of them can be had now."""
+
+    @property
+    def is_gone(self) -> bool:
+        return not self.possible
+
+
+class BasketPages(Controller):
+    include_in_schema = False
+
+    @get(_PLACE)
+    async def basket(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
+        return await _shown(site, await site.visitor(request))
+
+    @post(f"{_PLACE}/lines")
+    async def add(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
+        visitor = await site.visitor(request)
+        form = await site.sent(request, visitor)
+        product = await site.product.get(_whole(form.get("product_id"), 0))
+        more = visitor.basket.with_more(product.id, _whole(form.get("quantity"), 1))
+        visitor.keep(BASKET, more.written)
+        return site.pages.lead(visitor, _PLACE)
+
+    @post(f"{_PLACE}/lines/{{product_id:int}}")
+    async def change(
+        self, site: NamedDependency[Site], request: AnyRequest, product_id: FromPath[int]
+    ) -> Response[Any]:
+        visitor = await site.visitor(request)
+        form = await site.sent(request, visitor)
+        quantity = 0 if "remove" in form else _whole(form.get("quantity"), 0)
+        visitor.keep(BASKET, visitor.basket.with_line(product_id, quantity).written)
+        return site.pages.lead(visitor, _PLACE)
+
+    @post(f"{_PLACE}/now")
+    async def order_now(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
+        """One product, past the basket; into it where that cannot be."""
+        visitor = await site.visitor(request)
+        form = await site.sent(request, visitor)
+        line = WantedLine(_whole(form.get("product_id"), 1), min(_whole(form.get("quantity"), 1), MAX_QUANTITY) or 1)
+        try:
+            order = await site.order.place(visitor.require_actor(), NewOrder((line,)), _key(form))
+        except _REFUSED as refusal:
+            visitor.keep(BASKET, visitor.basket.with_line(line.product_id, line.quantity).written)
+            return await _shown(site, visitor, refusal)
+        return site.pages.lead(visitor, f"/shop/orders/{order.id}")
+
+    @post(f"{_PLACE}/order")
+    async def order(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
+        """All of it, or with `take=left` what can be had; what was ordered leaves the basket."""
+        visitor = await site.visitor(request)
+        form = await site.sent(request, visitor)
+        actor, basket = visitor.require_actor(), visitor.basket
+        wanted = basket.wanted()
+        if form.get("take") == "left":
+            lines = await _lines(site, visitor)
+            wanted = tuple(WantedLine(line.product_id, line.possible) for line in lines if line.possible)
+        if not wanted:
+            return await _shown(site, visitor)
+        expected = form.get("expected_total", "")
+        new = NewOrder(wanted, int(expected) if expected.isdecimal() else UNSET, form.get("currency") or UNSET)
+        try:
+            order = await site.order.place(actor, new, _key(form))
+        except _REFUSED as refusal:
+            return await _shown(site, visitor, refusal)
+        visitor.keep(BASKET, _without(basket, wanted).written)
+        return site.pages.lead(visitor, f"/shop/orders/{order.id}")
+
+
+async def _shown(site: Site, visitor: Visitor, refusal: EcshopError | None = None) -> Response[bytes]:
+    lines = await _lines(site, visitor)
+    there = [(line.product, line.possible) for line in lines if line.product is not None and line.possible]
+    currencies = {product.currency for product, _ in there}
+    return site.pages.answer(
+        visitor,
+        "basket.html",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if refusal else HTTPStatus.OK,
+        here="basket",
+        notice=_said_of(refusal, visitor.words) if refusal else "",
+        lines=lines,
+        is_less=any(line.possible < line.quantity for line in lines),
+        total=sum(product.price * number for product, number in there) if len(currencies) == 1 else None,
+        currency=next(iter(currencies), ""),
+        key=str(uuid4()),
+    )
+
+
+async def _lines(site: Site, visitor: Visitor) -> list[_Line]:
+    basket = visitor.basket
+    products = await site.products(basket.product_ids)
+    items = await site.items(products, visitor)
+    return [
+        _Line(id_, quantity, products.get(id_), _possible(quantity, products.get(id_), items.get(id_)))
+        for id_, quantity in basket.lines
+    ]
+
+
+def _possible(quantity: int, product: Product | None, item: StockItem | None) -> int:
+    """As far as the shop tells: the order itself finds out."""
+    if product is None or not product.status or (item is not None and not item.in_stock):
+        return 0
+    return min(quantity, item.available) if item is not None and isinstance(item.available, int) else quantity
+
+
+def _said_of(refusal: EcshopError, words: Words) -> str:
+    if isinstance(refusal, _CHANGED):
+        return words("Something has changed since you put it in. Nothing was ordered. Each line says what is left.")
+    if isinstance(refusal, PriceChanged):
+        return words("A price has changed. Nothing was ordered. This is what it comes to now.")
+    if isinstance(refusal, QuotaExceeded):
+        return words("You have ordered as much as one customer may in an hour. Nothing was ordered. Try again later.")
+    if isinstance(refusal, TooManyUnits):
+        return words("Of one product an order may have {n} at most. Nothing was ordered.", n=refusal.fields["limit"])
+    if isinstance(refusal, OrderExpired):
+        return words("The order took too long and was given up. Place it again.")
+    return refusal.detail
+
+
+def _without(basket: Basket, ordered: Sequence[WantedLine]) -> Basket:
+    left = basket
+    for line in ordered:
+        left = left.with_line(line.product_id, 0)
+    return left
+
+
+def _key(form: Mapping[str, str]) -> str:
+    """The page's own: who sends it twice orders once."""
+    return form.get("idempotency_key", "")[:64] or str(uuid4())
+
+
+def _whole(text: str | None, otherwise: int) -> int:
+    digits = (text or "").strip()
+    return int(digits) if digits.isdecimal() and len(digits) <= len(str(2**62)) else otherwise

@@ -1,0 +1,105 @@
+"""The shelf and its products."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast, get_args
+from urllib.parse import parse_qsl, urlencode
+from uuid import uuid4
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from ecshop.kernel.values import MAX_INT64
+from ecshop.product.contract import LONGEST_NAME, ProductFilter, Sort
+from ecshop.web.site import AnyRequest, Site
+from ecshop.web.words import gettext_noop
+
+_ON_A_PAGE: Final = 24
+_OTHERS: Final = 4
+_MOST_CATEGORIES: Final = 20
+_SORTS: Final = (
+    ("", gettext_noop("Number")),
+    ("name", gettext_noop("Name")),
+    ("price", gettext_noop("Price, lowest first")),
+    ("-price", gettext_noop("Price, highest first")),
+)
+_CARRIED: Final = ("q", "category", "from", "to", "in_stock", "sort")
+
+
+class CataloguePages(Controller):
+    include_in_schema = False
+
+    @get("/")
+    async def grid(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
+        visitor, asked = await site.visitor(request), _asked(request)
+        wanted, cursor = _wanted(asked), dict(asked).get("cursor")
+        page = await site.product.list(wanted, cursor, _ON_A_PAGE)
+        categories = (await site.product.list_categories(None, 100)).items
+        chosen = [one.name for one in categories if one.id in wanted.category_id]
+        kept = [(name, value) for name, value in asked if name in _CARRIED and value]
+        following = urlencode([*kept, ("cursor", page.next_cursor)]) if page.next_cursor else ""
+        return site.pages.answer(
+            visitor,
+            "grid.html",
+            here="grid",
+            title=" · ".join(chosen) or visitor.words("All products"),
+            q=wanted.q or "",
+            wanted=wanted,
+            categories=categories,
+            products=page.items,
+            items=await site.items(page.items, visitor),
+            is_whole=not page.next_cursor and not cursor,
+            sorts=_SORTS,
+            carried=[(name, value) for name, value in kept if name != "sort"],
+            next_page=following and f"/?{following}",
+        )
+
+    @get("/shop/products/{product_id:int}")
+    async def product(
+        self, site: NamedDependency[Site], request: AnyRequest, product_id: FromPath[int]
+    ) -> Response[bytes]:
+        visitor, product = await site.visitor(request), await site.product.get(min(product_id, MAX_INT64))
+        categories = (await site.product.list_categories(None, 100)).items
+        category = next((one for one in categories if one.id == product.category_id), None)
+        near = ProductFilter(category_id=(category.id,) if category else (), status=True)
+        found = await site.product.list(near, None, _OTHERS + 1)
+        others = [one for one in found.items if one.id != product.id][:_OTHERS]
+        items = await site.items([product, *others], visitor)
+        return site.pages.answer(
+            visitor,
+            "product.html",
+            here="product",
+            product=product,
+            category=category,
+            item=items.get(product.id),
+            others=others,
+            items=items,
+            key=str(uuid4()),
+        )
+
+
+def _asked(request: AnyRequest) -> list[tuple[str, str]]:
+    return [
+        (name, value.replace("\0", "")) for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"))
+    ]
+
+
+def _wanted(asked: list[tuple[str, str]]) -> ProductFilter:
+    """What cannot be meant is left out: somebody has typed it, or an old link has it."""
+    last = dict(asked)
+    sort = last.get("sort")
+    numbers = [_number(value) for name, value in asked if name == "category"]
+    return ProductFilter(
+        q=(last.get("q") or "")[:LONGEST_NAME] or None,
+        category_id=tuple(sorted({one for one in numbers if one})[:_MOST_CATEGORIES]),
+        price_from=_number(last.get("from", "")),
+        price_to=_number(last.get("to", "")),
+        status=True if last.get("in_stock") else None,
+        sort=cast(Any, sort) if sort in get_args(Sort) else None,
+    )
+
+
+def _number(text: str) -> int | None:
+    digits = text.strip().replace(",", "")
+    return int(digits) if digits.isdecimal() and len(digits) <= len(str(10**12)) else None

@@ -1,0 +1,86 @@
+"""How the pages are put together."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response, Router, get
+from litestar.di import Provide
+from litestar.params import FromPath
+from litestar.types import ControllerRouterHandler
+
+from ecshop.auth.contract import AuthClient
+from ecshop.kernel.errors import EcshopError, NoSuchPath, Unavailable
+from ecshop.kernel.telemetry.logs import annotate, request_id
+from ecshop.kernel.tokens import Verifier
+from ecshop.order.contract import OrderClient
+from ecshop.product.contract import ProductClient
+from ecshop.stock.contract import StockClient
+from ecshop.web.account_pages import AccountPages
+from ecshop.web.basket_pages import BasketPages
+from ecshop.web.catalogue import CataloguePages
+from ecshop.web.live import Streams
+from ecshop.web.order_pages import OrderPages
+from ecshop.web.pages import Pages
+from ecshop.web.site import Site
+from ecshop.web.static import Static
+from ecshop.web.visitor import SignInNeeded
+from ecshop.web.words import all_words
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def build(
+    auth: AuthClient, product: ProductClient, stock: StockClient, order: OrderClient, verifier: Verifier
+) -> list[ControllerRouterHandler]:
+    """The routes of all pages, and of the files that they load."""
+    static, streams = Static(), Streams()
+    site = Site(auth, product, stock, order, verifier, Pages(static), all_words())
+
+    @get("/static/{name:path}", include_in_schema=False)
+    async def file(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
+        return static.answer(name.removeprefix("/"), request.scope)
+
+    @get("/shop/{rest:path}", include_in_schema=False)
+    async def nothing(rest: FromPath[str]) -> Response[bytes]:
+        raise NoSuchPath(f"nothing is at /shop{rest}")
+
+    def failed(request: AnyRequest, error: EcshopError) -> Response[bytes]:
+        return _failed(site, request, error)
+
+    def sign_in_first(request: AnyRequest, _: SignInNeeded) -> Response[Any]:
+        return _sign_in_first(site, request)
+
+    return [
+        Router(
+            "/",
+            route_handlers=[CataloguePages, BasketPages, OrderPages, AccountPages, file, nothing],
+            dependencies={
+                "site": Provide(lambda: site, sync_to_thread=False),
+                "streams": Provide(lambda: streams, sync_to_thread=False),
+            },
+            exception_handlers={EcshopError: failed, SignInNeeded: sign_in_first},
+        )
+    ]
+
+
+def _failed(site: Site, request: AnyRequest, error: EcshopError) -> Response[bytes]:
+    annotate(code=error.code)
+    visitor = site.stranger(request)
+    _ = visitor.words
+    if error.status == HTTPStatus.NOT_FOUND:
+        heading, says = _("Not found"), _("Nothing is here, or no longer.")
+    elif isinstance(error, Unavailable):
+        heading, says = _("The shop does not answer right now"), _("Nothing was changed. Try again in a moment.")
+    else:
+        heading, says = _("That did not work"), error.detail
+    return site.pages.answer(
+        visitor, "message.html", status=error.status, here="", heading=heading, says=says, request_id=request_id.get()
+    )
+
+
+def _sign_in_first(site: Site, request: AnyRequest) -> Response[Any]:
+    """And come back: to the page itself, or from a form to the basket, where its button is."""
+    place = request.url.path if request.method == "GET" else "/shop/basket"
+    return site.pages.lead(site.stranger(request), f"/shop/sign-in?next={place}")

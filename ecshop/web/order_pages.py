@@ -1,0 +1,145 @@
+"""A customer's orders: the list of them, and the page of each, which moves as the order does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final, NamedTuple, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
+from ecshop.web.live import Streams
+from ecshop.web.site import AnyRequest, Site
+from ecshop.web.visitor import Visitor
+from ecshop.web.words import Words, gettext_noop
+
+_ON_A_PAGE: Final = 20
+LABELS: Final = {
+    "confirmed": ("now", gettext_noop("Being packed")),
+    "fulfilled": ("ok", gettext_noop("Fulfilled")),
+    "cancelled": ("off", gettext_noop("Cancelled")),
+}
+"""By status, how it looks and what it says."""
+
+
+class Step(NamedTuple):
+    name: str
+    state: str
+    title: str
+    at: datetime | None = None
+    says: str = ""
+
+
+class OrderPages(Controller):
+    include_in_schema = False
+
+    @get("/shop/orders")
+    async def orders(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
+        visitor = await site.visitor(request)
+        actor, status = visitor.require_actor(), request.query_params.get("status", "")
+        wanted = OrderFilter(status=cast(Any, status) if status in LABELS else None, user_id=actor.user_id)
+        page = await site.order.list(actor, wanted, request.query_params.get("cursor"), _ON_A_PAGE)
+        months = [
+            (month, list(orders))
+            for month, orders in groupby(page.items, lambda one: visitor.words.month(one.placed_at))
+        ]
+        following = urlencode({"status": status, "cursor": page.next_cursor or ""})
+        return site.pages.answer(
+            visitor,
+            "history.html",
+            here="orders",
+            months=months,
+            chosen=status,
+            labels=LABELS,
+            pictures=await _pictures(site, page.items),
+            next_page=page.next_cursor and f"/shop/orders?{following}",
+        )
+
+    @get("/shop/orders/{order_id:uuid}")
+    async def order(
+        self, site: NamedDependency[Site], request: AnyRequest, order_id: FromPath[UUID]
+    ) -> Response[bytes]:
+        visitor = await site.visitor(request)
+        order = await site.order.get(visitor.require_actor(), order_id)
+        return await _shown(site, visitor, order)
+
+    @get("/shop/orders/{order_id:uuid}/live")
+    async def live(
+        self,
+        site: NamedDependency[Site],
+        streams: NamedDependency[Streams],
+        request: AnyRequest,
+        order_id: FromPath[UUID],
+    ) -> Response[Any]:
+        """How it stands now, and again whenever that has changed, until it is over."""
+        visitor = await site.visitor(request)
+        actor = visitor.require_actor()
+
+        async def told() -> AsyncIterator[tuple[str, str]]:
+            seen: datetime | None = None
+            async for _ in streams.ticks():
+                order = await site.order.get(actor, order_id)
+                if order.updated_at != seen:
+                    seen = order.updated_at
+                    yield "", site.pages.written(visitor, "live.html", **_moving(order, visitor.words))
+                if _is_over(order):
+                    yield "done", ""
+                    return
+
+        return streams.answer(request, told())
+
+    @post("/shop/orders/{order_id:uuid}/cancel")
+    async def cancel(self, site: NamedDependency[Site], request: AnyRequest, order_id: FromPath[UUID]) -> Response[Any]:
+        visitor = await site.visitor(request)
+        await site.sent(request, visitor)
+        actor = visitor.require_actor()
+        try:
+            await site.order.cancel(actor, order_id)
+        except OrderNotConfirmed:
+            order = await site.order.get(actor, order_id)
+            says = visitor.words("Only a confirmed order can be cancelled; this one is fulfilled.")
+            return await _shown(site, visitor, order, says)
+        return site.pages.lead(visitor, f"/shop/orders/{order_id}")
+
+
+async def _shown(site: Site, visitor: Visitor, order: Order, notice: str = "") -> Response[bytes]:
+    return site.pages.answer(
+        visitor,
+        "order.html",
+        status=409 if notice else 200,
+        here="orders",
+        notice=notice,
+        pictures=await _pictures(site, [order]),
+        **_moving(order, visitor.words),
+    )
+
+
+def _moving(order: Order, words: Words) -> dict[str, Any]:
+    return {"order": order, "steps": _steps(order, words), "is_over": _is_over(order)}
+
+
+def _is_over(order: Order) -> bool:
+    return order.status != "confirmed"
+
+
+def _steps(order: Order, words: Words) -> list[Step]:
+    says = words("All of it is set aside for you. From here on nobody else can buy it.")
+    confirmed = Step("confirmed", "ok", words("Confirmed"), order.placed_at, says)
+    if order.status == "cancelled":
+        return [confirmed, Step("cancelled", "off", words("Cancelled"), order.cancelled_at, order.reason or "")]
+    if order.status == "fulfilled":
+        return [confirmed, Step("fulfilled", "ok", words("Fulfilled"), order.fulfilled_at)]
+    moves = words("This page changes by itself when the order is fulfilled. You may close it.")
+    packing = Step("packing", "now", words("Being packed"), None, moves)
+    return [confirmed, packing, Step("fulfilled", "wait", words("Fulfilled"))]
+
+
+async def _pictures(site: Site, orders: Any) -> dict[int, str | None]:
+    ids = list(dict.fromkeys(line.product_id for order in orders for line in order.lines))
+    return {id_: product.picture for id_, product in (await site.products(ids)).items()}

@@ -1,0 +1,100 @@
+"""A stationery shop to look at: what a new and empty shop is filled with on request."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, cast
+from uuid import NAMESPACE_URL, uuid5
+
+from ecshop.kernel.identity import Actor, Role
+from ecshop.product.contract import CategoryBody, NewProduct, ProductFilter
+from ecshop.product.service import ProductService
+from ecshop.stock.contract import NewStock
+from ecshop.stock.service import StockService
+from entrypoints.shop import Shop
+
+_SELLER: Final = Actor(uuid5(NAMESPACE_URL, "urn:ecshop:demo"), Role.STAFF)
+
+
+class _Goods(NamedTuple):
+    name: str
+    japanese: str
+    price: int
+    units: int
+    picture: str | None = None
+    detail: str = ""
+
+
+_SHELVES: Final = {
+    "Tea · お茶": (
+        _Goods(
+            "Sencha, first flush, 100 g", "煎茶 一番茶", 1200, 120, "sencha.svg", "Picked in the first days of May."
+        ),
+        _Goods("Hojicha, roasted leaves, 150 g", "ほうじ茶", 800, 80, None, "Low in caffeine, for the evening."),
+        _Goods("Genmaicha with brown rice, 200 g", "玄米茶", 900, 64, None, "Half tea, half roasted rice."),
+        _Goods("Gyokuro, shaded for twenty days, 50 g", "玉露", 3200, 4, None, "Brew it at 50 °C, and slowly."),
+    ),
+    "Tea ware · 茶器": (
+        _Goods(
+            "Teapot, unglazed red clay",
+            "急須 朱泥",
+            6800,
+            3,
+            "teapot.svg",
+            "Fired without glaze, so that the clay softens the tea over the years. Holds 280 ml.",
+        ),
+        _Goods("Cup with an indigo band", "湯呑 藍帯", 2400, 40, "cup.svg", "Thrown by hand; no two are the same."),
+        _Goods("Tea caddy, cherry bark", "茶筒 樺細工", 5400, 12, None, "Keeps 200 g dry and in the dark."),
+        _Goods("Bamboo whisk, eighty tines", "茶筅 八十本立", 2900, 22, None, "Soak it before the first bowl."),
+        _Goods("Iron kettle, 1.2 litres", "鉄瓶", 18000, 5, None, "Not for induction. Dry it while it is warm."),
+    ),
+    "Paper · 紙": (
+        _Goods(
+            "Notebook, ruled, 160 pages", "ノート 横罫", 1650, 200, "notebook.svg", "Opens flat. Takes fountain pens."
+        ),
+        _Goods("Paper tape, three rolls", "マスキングテープ 三巻", 880, 150, "tape.svg", "Comes off without a trace."),
+        _Goods("Letter paper, forty sheets", "便箋 四十枚", 700, 90, None, "Mulberry fibre, deckle edge."),
+        _Goods("Envelopes, lined, ten", "封筒 十枚", 600, 75, None, "Lined in indigo, so that nothing shows through."),
+        _Goods("Origami paper, 300 sheets", "折り紙 三百枚", 1200, 60, None, "Fifteen centimetres, thirty colours."),
+    ),
+    "Writing · 筆記具": (
+        _Goods("Fountain pen and ink, vermilion", "万年筆とインク 朱", 9900, 2, "pen.svg", "A fine nib of steel."),
+        _Goods("Brush pen, refillable", "筆ペン", 1500, 45, None, "For cards, and for practice."),
+        _Goods("Pencils, cedar, twelve", "鉛筆 十二本", 1100, 130, None, "From HB to 4B, two of each."),
+        _Goods("Ink stone, slate", "硯", 7200, 6, None, "From one quarry, cut by one family."),
+    ),
+    "Light and scent · 灯りと香り": (
+        _Goods(
+            "Desk lamp, paper shade", "卓上灯 和紙", 14800, 0, "lamp.svg", "Its shade is of one sheet, without a seam."
+        ),
+        _Goods("Incense, hinoki", "お香 檜", 1100, 85, None, "Sixty sticks of half an hour each."),
+        _Goods("Candles of rice wax, six", "和ろうそく 六本", 1900, 33, None, "They flicker, and do not drip."),
+    ),
+    "Cloth · 布": (
+        _Goods("Wrapping cloth, plum with white dots", "風呂敷 梅", 1980, 70, "furoshiki.svg", "Seventy centimetres."),
+        _Goods("Towel, indigo waves", "手ぬぐい 青海波", 1320, 95, None, "Dyed through: it has no wrong side."),
+        _Goods("Apron, linen", "前掛け 麻", 6600, 9, None, "Two pockets, and a loop for a cloth."),
+    ),
+}
+"""By category: what there is, what it costs in yen, and how many."""
+
+
+async def fill(shop: Shop) -> int:
+    """How many products were put in; none where there is any already."""
+    product, stock = _services(shop)
+    if (await product.list(ProductFilter(), None, 1)).items:
+        return 0
+    made = 0
+    for shelf, goods in _SHELVES.items():
+        category = await product.create_category(_SELLER, CategoryBody(shelf))
+        for one in goods:
+            detail = f"{one.detail}\n{one.japanese}".strip()
+            new = NewProduct(one.name, one.price, detail, category_id=category.id, picture=one.picture)
+            kept = await product.create(_SELLER, new)
+            await stock.register(_SELLER, NewStock(kept.id, one.units))
+            made += 1
+    return made
+
+
+def _services(shop: Shop) -> tuple[ProductService, StockService]:
+    """In one process they are the clients."""
+    return cast(ProductService, shop.clients.product), cast(StockService, shop.clients.stock)

@@ -1,0 +1,277 @@
+"""The shop as somebody without JavaScript sees it, against a real server."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import pytest
+
+import ecshop.web
+from tests.shops import RunningShop
+from tests.waiting import eventually
+from tests.web.conftest import PASSWORD, Browser
+
+POLICY: Final = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+
+def product(shop: RunningShop, stock: int, **fields: object) -> tuple[int, str]:
+    """Its id and its name."""
+    name = f"Tea {uuid4()}"
+    return shop.new_product(name=name, stock=stock, **fields), name
+
+
+def order_id(browser: Browser) -> str:
+    [found] = re.findall(r"^/shop/orders/([0-9a-f-]{36})$", browser.path)
+    return str(found)
+
+
+def test_the_shelf_shows_what_there_is_and_finds_what_is_looked_for(together: RunningShop, browser: Browser) -> None:
+    tea, name = product(together, 100)
+    shelf = browser.see(f"/?q={name}")
+    assert f'href="/shop/products/{tea}"' in shelf
+    assert "In stock" in shelf
+    assert "\u00a51,200" in shelf
+    assert "Nothing found." in browser.see(f"/?q={uuid4()}")
+
+
+def test_the_shelf_is_filtered_and_sorted_and_turned_page_by_page(together: RunningShop, browser: Browser) -> None:
+    category = together.new_category()
+    names = [product(together, 1, category_id=category, price=price)[1] for price in range(100, 130)]
+
+    def shown() -> list[str]:
+        return re.findall(r"<h2>(Tea [0-9a-f-]{36})</h2>", browser.page.text)
+
+    browser.see(f"/?category={category}&sort=-price")
+    assert shown() == names[:5:-1]
+    [following] = re.findall(r'href="(/\?[^"]+)" rel="next"', browser.page.text)
+    browser.see(following.replace("&amp;", "&"))
+    assert shown() == names[5::-1]
+    browser.see(f"/?category={category}&from=103&to=1,05&utm_source=x&sort=price")
+    assert shown() == names[3:6]
+
+
+@pytest.mark.parametrize(
+    "query", ["category=tea", "from=-1&to=x", "sort=colour", "q=%00", "q=%ff", "in_stock=", "q=" + "x" * 500]
+)
+def test_what_cannot_be_meant_is_left_out(browser: Browser, query: str) -> None:
+    browser.see(f"/?{query}")
+    assert browser.page.status_code == 200
+
+
+def test_a_basket_survives_the_sign_in_and_becomes_an_order(together: RunningShop, browser: Browser) -> None:
+    (tea, name), (pot, _) = product(together, 10), product(together, 10)
+    for one, quantity in ((tea, 2), (pot, 1), (tea, 1)):
+        browser.see(f"/shop/products/{one}")
+        browser.send("/shop/basket/lines", quantity=str(quantity))
+    assert browser.path == "/shop/basket"
+    assert name in browser.page.text
+    assert "\u00a54,800" in browser.page.text
+    browser.send("/shop/basket/order")
+    assert browser.path == "/shop/sign-in"
+    browser.send("/shop/sign-up", user_name=f"u{uuid4()}"[:30], password=PASSWORD)
+    assert browser.path == "/shop/basket"
+    page = browser.send("/shop/basket/order")
+    placed = order_id(browser)
+    assert "Thank you. It is yours." in page
+    told = together.call("GET", f"/orders/{placed}", together.staff).json()
+    assert sorted((line["product_id"], line["quantity"]) for line in told["lines"]) == [(tea, 3), (pot, 1)]
+    assert "Nothing is in your basket yet." in browser.see("/shop/basket")
+    assert placed in browser.see("/shop/orders")
+    eventually(lambda: together.units(tea), (7, 0))
+
+
+def test_a_form_that_is_sent_twice_orders_once(together: RunningShop, browser: Browser) -> None:
+    tea, _ = product(together, 10)
+    browser.sign_up()
+    page = browser.see(f"/shop/products/{tea}")
+    fields = dict(re.findall(r'name="(form_token|idempotency_key)" value="([^"]+)"', page))
+    sent = {**fields, "product_id": str(tea), "quantity": "1"}
+    first, second = (browser.post("/shop/basket/now", sent).headers["location"] for _ in range(2))
+    assert first == second
+    eventually(lambda: together.units(tea), (9, 0))
+
+
+def test_too_few_and_sold_out_are_told_at_the_line_with_what_is_left(together: RunningShop, browser: Browser) -> None:
+    (few, _), (gone, _) = product(together, 2), product(together, 1)
+    browser.sign_up()
+    for one in (few, gone):
+        browser.see(f"/shop/products/{one}")
+        browser.send("/shop/basket/lines", quantity="5" if one == few else "1")
+    assert together.order(gone, 1).status_code == 201
+    eventually(lambda: together.product(gone)["status"], False)
+    basket = browser.see("/shop/basket")
+    for says in ("2 left.", "You asked for 5.", "Take the 2 that are left", "Sold out.", "Take what is left and order"):
+        assert says in basket
+    browser.send("/shop/basket/order", button="take=left")
+    told = together.call("GET", f"/orders/{order_id(browser)}", together.staff).json()
+    assert [(line["product_id"], line["quantity"]) for line in told["lines"]] == [(few, 2)]
+
+
+def test_whoever_comes_too_late_reads_that_nothing_was_ordered(together: RunningShop, browser: Browser) -> None:
+    tea, _ = product(together, 1)
+    browser.sign_up()
+    browser.see(f"/shop/products/{tea}")
+    browser.send("/shop/basket/lines", quantity="1")
+    assert together.order(tea, 1).status_code == 201
+    page = browser.send("/shop/basket/order")
+    assert browser.page.status_code == 422
+    assert "Nothing was ordered." in page
+    assert together.stock(tea)["reserved"] <= 1
+
+
+def test_a_price_that_has_changed_is_shown_before_it_is_paid(together: RunningShop, browser: Browser) -> None:
+    tea, _ = product(together, 5)
+    browser.sign_up()
+    browser.see(f"/shop/products/{tea}")
+    browser.send("/shop/basket/lines")
+    together.call("PUT", f"/products/{tea}", together.staff, json={"price": 1500}).raise_for_status()
+    page = browser.send("/shop/basket/order")
+    assert "A price has changed. Nothing was ordered." in page
+    assert "\u00a51,500" in page
+    browser.send("/shop/basket/order")
+    assert order_id(browser)
+
+
+def test_an_order_is_cancelled_by_whose_it_is_until_it_is_fulfilled(together: RunningShop, browser: Browser) -> None:
+    tea, _ = product(together, 5)
+    browser.sign_up()
+    for is_fulfilled in (False, True):
+        browser.see(f"/shop/products/{tea}")
+        browser.send("/shop/basket/lines", to="/shop/basket/now")
+        placed = order_id(browser)
+        if is_fulfilled:
+            together.call("POST", f"/orders/{placed}/fulfil", together.staff).raise_for_status()
+        page = browser.send(f"/shop/orders/{placed}/cancel")
+        says = "Only a confirmed order can be cancelled" if is_fulfilled else "This order was cancelled."
+        assert says in page
+    assert "Fulfilled" in browser.see(f"/shop/orders/{placed}")
+
+
+def test_somebody_elses_order_is_not_there(together: RunningShop, browser: Browser) -> None:
+    tea, _ = product(together, 5)
+    placed = together.order(tea, 1).json()["id"]
+    browser.sign_up()
+    page = browser.see(f"/shop/orders/{placed}")
+    assert browser.page.status_code == 404
+    assert "Nothing is here" in page
+
+
+def test_signing_out_ends_the_session_and_signing_in_begins_another_one(browser: Browser) -> None:
+    name = browser.sign_up()
+    assert name in browser.see("/shop/account")
+    kept = browser.cookies
+    browser.send("/shop/sign-out")
+    assert "Sign in" in browser.page.text
+    assert not {"__Host-access", "__Host-session"} & browser.cookies.keys()
+    browser._jar |= kept
+    browser.see("/shop/account")
+    eventually(lambda: "Sign in" in browser.see("/shop/account"), True)
+    browser.see("/shop/sign-in?next=/shop/account")
+    page = browser.send("/shop/sign-in", username=name, password="wrong")
+    assert browser.page.status_code == 422
+    assert "do not belong together" in page
+    assert f'value="{name}"' in page
+    browser.send("/shop/sign-in", username=name, password=PASSWORD)
+    assert browser.path == "/shop/account"
+
+
+def test_a_name_that_is_taken_and_a_password_that_is_too_short_are_told_at_their_fields(browser: Browser) -> None:
+    name = browser.sign_up()
+    browser.see("/shop/sign-in")
+    assert "This name is taken." in browser.send("/shop/sign-up", user_name=name, password=PASSWORD)
+    page = browser.send("/shop/sign-up", user_name=f"{name}2", password="short")
+    assert 'id="new-pass-error"' in page
+
+
+def test_a_password_is_changed_by_who_knows_it(browser: Browser) -> None:
+    browser.sign_up()
+    browser.see("/shop/account")
+    assert "another one" in browser.send("/shop/password", current_password="wrong", new_password="battery staple")
+    page = browser.send("/shop/password", current_password=PASSWORD, new_password="another battery")
+    assert "The password was changed." in page
+
+
+def test_a_page_is_in_the_language_of_its_reader(together: RunningShop, browser: Browser) -> None:
+    assert '<html lang="en">' in browser.see("/")
+    browser.send("/shop/settings", language="ja", theme="dark")
+    assert '<html lang="ja" data-theme="dark">' in browser.see("/")
+    japanese = Browser(together, "ja-JP,ja;q=0.9")
+    assert "\u3059\u3079\u3066\u306e\u5546\u54c1" in japanese.see("/")
+    japanese.close()
+
+
+def test_a_form_of_another_site_changes_nothing(together: RunningShop, browser: Browser) -> None:
+    tea, _ = product(together, 5)
+    browser.sign_up()
+    page = browser.see(f"/shop/products/{tea}")
+    [token] = set(re.findall(r'name="form_token" value="([^"]+)"', page))
+    data = {"product_id": str(tea), "quantity": "1"}
+    for sent, headers in (
+        ({}, {}),
+        ({"form_token": "x"}, {}),
+        ({"form_token": token}, {"sec-fetch-site": "cross-site"}),
+        ({"form_token": token}, {"sec-fetch-site": "same-site"}),
+        ({"form_token": token}, {"origin": "https://evil.example"}),
+        ({"form_token": token}, {"origin": "null"}),
+    ):
+        refused = browser.post("/shop/basket/now", data | sent, **headers)
+        assert refused.status_code == 403, (sent, headers)
+    assert together.units(tea) == (5, 0)
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"])
+def test_nobody_is_led_to_another_site(browser: Browser, path: str) -> None:
+    browser.see(f"/shop/sign-in?next={path}")
+    name = f"u{uuid4()}"[:30]
+    browser.send("/shop/sign-up", user_name=name, password=PASSWORD, next=path)
+    assert browser.path == "/"
+    assert browser.page.request.url.host == "127.0.0.1"
+
+
+def test_what_others_have_written_is_text_on_every_page(together: RunningShop, browser: Browser) -> None:
+    name = f"<script>alert({uuid4().int})</script>"
+    tea = together.new_product(name=name, stock=5, detail="<img src=x onerror=alert(1)>")
+    for path in (f"/?q={name[:20]}", f"/shop/products/{tea}"):
+        page = browser.see(path)
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "&lt;script&gt;" in page
+
+
+def test_pages_run_and_load_nothing_but_files_of_their_own(together: RunningShop, browser: Browser) -> None:
+    tea, _ = product(together, 5, picture="teapot.svg")
+    for path in ("/", f"/shop/products/{tea}", "/shop/basket", "/shop/sign-in", "/shop/nothing"):
+        page = browser.see(path)
+        assert browser.page.headers["content-security-policy"] == POLICY
+        assert not re.search(r"<style|style=|<script(?! src=\"/static/)| on\w+=", page), path
+        for loaded in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
+            file = browser._http.get(loaded)
+            assert file.status_code == 200, loaded
+            assert "immutable" in file.headers["cache-control"]
+            assert file.headers["content-encoding"] == "gzip"
+    assert not [name for name in browser.cookies if not name.startswith("__Host-")]
+
+
+def test_a_file_that_is_none_of_ours_is_not_served(browser: Browser) -> None:
+    for path in ("/static/x.css", "/static/../pages.py", "/static/shop.css", "/static/", "/static/products/x.svg"):
+        browser.see(path)
+        assert browser.page.status_code == 404, path
+
+
+def test_the_first_page_is_small(together: RunningShop, browser: Browser) -> None:
+    page = browser.see("/")
+    loaded = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
+    sent = sum(int(browser._http.get(path).headers["content-length"]) for path in loaded)
+    assert len(page.encode()) + sent < 100_000
+
+
+def test_the_scripts_are_the_vendored_files() -> None:
+    folder = Path(ecshop.web.__file__).parent / "vendor" / "htmx"
+    for line in (folder / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split()
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name
+    assert {file.name for file in folder.glob("*.js")} == {"htmx.min.js", "hx-sse.min.js"}
