@@ -80,10 +80,14 @@ class BasketPages(Controller):
         visitor = await site.visitor(request)
         form = await site.sent(request, visitor)
         line = WantedLine(_whole(form.get("product_id"), 1), min(_whole(form.get("quantity"), 1), MAX_QUANTITY) or 1)
+        in_basket = visitor.basket.with_line(line.product_id, line.quantity)
+        if visitor.actor is None:
+            visitor.keep(BASKET, in_basket.written)
+            return site.pages.lead(visitor, f"/shop/sign-in?next={_PLACE}")
         try:
-            order = await site.order.place(visitor.require_actor(), NewOrder((line,)), _key(form))
+            order = await site.order.place(visitor.actor, NewOrder((line,)), _key(form))
         except _REFUSED as refusal:
-            visitor.keep(BASKET, visitor.basket.with_line(line.product_id, line.quantity).written)
+            visitor.keep(BASKET, in_basket.written)
             return await _shown(site, visitor, refusal)
         return site.pages.lead(visitor, f"/shop/orders/{order.id}")
 

@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 
 import ecshop.web
+from tests.browser.conftest import PASSWORD, Browser
 from tests.shops import RunningShop
 from tests.waiting import eventually
-from tests.web.conftest import PASSWORD, Browser
 
 POLICY: Final = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 

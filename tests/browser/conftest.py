@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
 import pytest
+from playwright.sync_api import Browser as Chromium
 
+from tests.browser.chromium import Person, chromium
 from tests.shops import RunningShop
 
 PASSWORD: Final = "correct horse battery"
@@ -102,3 +105,26 @@ def browser(together: RunningShop) -> Iterator[Browser]:
     opened = Browser(together)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Chromium]:
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture
+def opened(together: RunningShop, engine: Chromium) -> Iterator[Callable[..., Person]]:
+    """Opens windows, each somebody's own; whatever a page complains of fails the test, as any other host does."""
+    address = together.url("/products").removesuffix("/products")
+    people: list[Person] = []
+
+    def open_(**window: Any) -> Person:
+        people.append(Person(engine, address, **window))
+        return people[-1]
+
+    yield open_
+    for one in people:
+        one.close()
+    assert [complaint for one in people for complaint in one.complaints] == []
+    assert {host for one in people for host in one.hosts} <= {urlsplit(address).netloc}
