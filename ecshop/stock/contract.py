@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Final, Protocol, runtime_checkable
+from typing import Annotated, Final, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -95,6 +95,16 @@ class Reservation(Struct, frozen=True):
     lines: tuple[Line, ...]
 
 
+ReservationState = Literal["held", "withdrawn", "committed", "released", "returned", "written_off"]
+
+
+class ReservationStatus(Struct, frozen=True):
+    """`held` units are promised, `committed` ones have left the stock, `returned` ones have come back into it."""
+
+    order_id: UUID
+    state: ReservationState
+
+
 class StockNotFound(EcshopError, code="stock.not_found", status=404):
     """No stock is registered for this product."""
 
@@ -120,6 +130,10 @@ class InsufficientStock(
     """Not enough is available; `lines` names what falls short, and what is left of it where the shop tells."""
 
 
+class ReservationNotFound(EcshopError, code="stock.reservation_not_found", status=404):
+    """No units were ever held for this order."""
+
+
 class ReservationReleased(EcshopError, code="stock.reservation_released", status=409):
     """The order was given up before; its units cannot be held again."""
 
@@ -142,6 +156,10 @@ class StockClient(Protocol):
 
         Only for an attempt whose order is certainly not recorded, and never will be.
         """
+        ...
+
+    async def reservation(self, actor: Actor, order_id: UUID) -> ReservationStatus:
+        """For whoever knows the order's id. Raises `ReservationNotFound`."""
         ...
 
     async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:

@@ -34,7 +34,9 @@ from ecshop.stock.contract import (
     NewStock,
     Reservation,
     ReservationConflict,
+    ReservationNotFound,
     ReservationReleased,
+    ReservationStatus,
     StockExists,
     StockItem,
     StockLevel,
@@ -110,6 +112,16 @@ class StockController(Controller):
         self, stock: NamedDependency[StockService], request: AnyonesRequest, product_id: ProductId
     ) -> StockItem:
         return await stock.get(product_id, request.user)
+
+    @get(
+        "/stock/reservations/{order_id:uuid}",
+        **operation("What became of an order's units?", ReservationNotFound, role=Role.CUSTOMER, key_scope=READ),
+    )
+    async def get_reservation(
+        self, stock: NamedDependency[StockService], request: AnyRequest, order_id: FromPath[UUID]
+    ) -> ReservationStatus:
+        """Whoever knows the id of an order may ask."""
+        return await stock.reservation(request.user, order_id)
 
     @put(
         "/stock/{product_id:int}",
@@ -234,6 +246,9 @@ class HttpStockClient:
     async def withdraw(self, order_id: UUID, attempt: int) -> None:
         path, params = f"/internal/reservations/{order_id}", {"attempt": attempt}
         await self._call("DELETE", path, NoneType, params=params)
+
+    async def reservation(self, actor: Actor, order_id: UUID) -> ReservationStatus:
+        return await self._call("GET", f"/stock/reservations/{order_id}", ReservationStatus, token=actor.token)
 
     async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
         return await self._call("GET", f"/stock/{product_id}", StockItem, token=actor.token if actor else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
@@ -23,7 +23,10 @@ from ecshop.stock.contract import (
     Line,
     Reservation,
     ReservationConflict,
+    ReservationNotFound,
     ReservationReleased,
+    ReservationState,
+    ReservationStatus,
 )
 from ecshop.stock.levels import Levels
 from ecshop.stock.models import ReservationRow
@@ -194,6 +197,13 @@ def _short(levels: Levels, lines: Sequence[Line]) -> list[dict[str, int]]:
         for line in lines
         if levels.available(line.product_id) < line.quantity
     ]
+
+
+def status_of(session: Session, order_id: UUID) -> ReservationStatus:
+    row = session.get(ReservationRow, order_id)
+    if row is None:
+        raise ReservationNotFound(f"no units were ever held for order {order_id}")
+    return ReservationStatus(order_id, cast(ReservationState, row.state))
 
 
 def known_of(session: Session, orders: set[UUID]) -> dict[UUID, Known]:

@@ -26,6 +26,7 @@ from ecshop.stock.contract import (
     Movement,
     NewStock,
     Reservation,
+    ReservationStatus,
     StockItem,
     StockLevel,
 )
@@ -71,6 +72,9 @@ class StockService:
     async def withdraw(self, order_id: UUID, attempt: int) -> None:
         withdrawn = reservations.Withdrawn(order_id, attempt)
         await self._db.write_many(reservations.withdraw, withdrawn)
+
+    async def reservation(self, _: Actor, order_id: UUID) -> ReservationStatus:
+        return await self._db.read(reservations.status_of, order_id)
 
     async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
         return self._seen_by(actor, await self._db.read(items.get, product_id))

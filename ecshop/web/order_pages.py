@@ -20,6 +20,8 @@ from ecshop.web.visitor import Visitor
 from ecshop.web.words import Words, gettext_noop
 
 _ON_A_PAGE: Final = 20
+_TAKEN: Final = "committed"
+"""The state of a reservation whose units have left the stock."""
 LABELS: Final = {
     "confirmed": ("now", gettext_noop("Being packed")),
     "fulfilled": ("ok", gettext_noop("Fulfilled")),
@@ -82,13 +84,13 @@ class OrderPages(Controller):
         actor = visitor.require_actor()
 
         async def told() -> AsyncIterator[tuple[str, str]]:
-            seen: datetime | None = None
+            seen: dict[str, Any] = {}
             async for _ in streams.ticks():
-                order = await site.order.get(actor, order_id)
-                if order.updated_at != seen:
-                    seen = order.updated_at
-                    yield "", site.pages.written(visitor, "live.html", **_moving(order, visitor.words))
-                if _is_over(order):
+                moving = await _moving(site, visitor, await site.order.get(actor, order_id))
+                if moving != seen:
+                    seen = moving
+                    yield "", site.pages.written(visitor, "live.html", **moving)
+                if moving["is_over"]:
                     yield "done", ""
                     return
 
@@ -116,28 +118,49 @@ async def _shown(site: Site, visitor: Visitor, order: Order, notice: str = "") -
         here="orders",
         notice=notice,
         pictures=await _pictures(site, [order]),
-        **_moving(order, visitor.words),
+        **await _moving(site, visitor, order),
     )
 
 
-def _moving(order: Order, words: Words) -> dict[str, Any]:
-    return {"order": order, "steps": _steps(order, words), "is_over": _is_over(order)}
+async def _moving(site: Site, visitor: Visitor, order: Order) -> dict[str, Any]:
+    """What of the page changes while somebody looks at it."""
+    is_taken, gone = True, list[str]()
+    if not _is_over(order):
+        is_taken = (await site.stock.reservation(visitor.require_actor(), order.id)).state == _TAKEN
+        found = await site.products([line.product_id for line in order.lines])
+        gone = [product.name for product in found.values() if is_taken and product.in_stock is False]
+    steps = _steps(order, visitor.words, gone, is_taken=is_taken)
+    return {"order": order, "steps": steps, "is_over": _is_over(order)}
 
 
 def _is_over(order: Order) -> bool:
     return order.status != "confirmed"
 
 
-def _steps(order: Order, words: Words) -> list[Step]:
+def _steps(order: Order, words: Words, gone: list[str], *, is_taken: bool) -> list[Step]:
     says = words("All of it is set aside for you. From here on nobody else can buy it.")
     confirmed = Step("confirmed", "ok", words("Confirmed"), order.placed_at, says)
     if order.status == "cancelled":
         return [confirmed, Step("cancelled", "off", words("Cancelled"), order.cancelled_at, order.reason or "")]
     if order.status == "fulfilled":
-        return [confirmed, Step("fulfilled", "ok", words("Fulfilled"), order.fulfilled_at)]
+        return [confirmed, _taken(words), Step("fulfilled", "ok", words("Fulfilled"), order.fulfilled_at)]
+    if not is_taken:
+        rest = [("packing", words("Being packed")), ("fulfilled", words("Fulfilled"))]
+        return [
+            confirmed,
+            Step("taken", "now", words("Units taken")),
+            *(Step(name, "wait", says) for name, says in rest),
+        ]
     moves = words("This page changes by itself when the order is fulfilled. You may close it.")
     packing = Step("packing", "now", words("Being packed"), None, moves)
-    return [confirmed, packing, Step("fulfilled", "wait", words("Fulfilled"))]
+    sold_out = [
+        Step(f"gone-{place}", "ok", words("{name} is sold out now", name=name)) for place, name in enumerate(gone)
+    ]
+    return [confirmed, _taken(words), *sold_out, packing, Step("fulfilled", "wait", words("Fulfilled"))]
+
+
+def _taken(words: Words) -> Step:
+    return Step("taken", "ok", words("Units taken"), None, words("They have left the stock."))
 
 
 async def _pictures(site: Site, orders: Any) -> dict[int, str | None]:

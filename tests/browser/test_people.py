@@ -63,6 +63,7 @@ def test_somebody_finds_orders_and_sees_it_move(together: RunningShop, opened: O
     person.page.locator(".slip").get_by_role("button", name="Order").click()
     expect(person.page.get_by_role("heading", name="Thank you. It is yours.")).to_be_visible()
     expect(person.page.locator("#live")).to_have_text("Live")
+    expect(person.page.locator("#step-taken[data-state=ok]")).to_be_visible()
     placed = person.page.url.rpartition("/")[2]
     together.call("POST", f"/orders/{placed}/fulfil", together.staff).raise_for_status()
     expect(person.page.locator("#step-fulfilled[data-state=ok]")).to_be_visible()
@@ -78,6 +79,7 @@ def test_of_two_who_want_the_last_one_one_gets_it_and_the_other_reads_why_not(
     first, second = signed_up(opened), signed_up(opened)
     second.see(f"/shop/products/{tea}")
     order_now(first, tea)
+    expect(first.page.locator("#steps")).to_contain_text("is sold out now")
     second.press("Order now")
     alert = second.page.get_by_role("alert")
     expect(alert).to_contain_text("Nothing was ordered.")

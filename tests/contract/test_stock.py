@@ -16,7 +16,9 @@ from ecshop.stock.contract import (
     Line,
     Reservation,
     ReservationConflict,
+    ReservationNotFound,
     ReservationReleased,
+    ReservationStatus,
     StockClient,
     StockItem,
     StockNotFound,
@@ -39,6 +41,16 @@ async def test_what_is_reserved_is_on_hand_but_not_available(doors: Doors) -> No
     assert isinstance(item.updated_at, datetime)
     assert isinstance(before.updated_at, datetime)
     assert item.updated_at > before.updated_at
+
+
+async def test_whoever_knows_an_order_learns_what_became_of_its_units(doors: Doors) -> None:
+    product, order, buyer = await doors.stocked(5), uuid4(), doors.actor()
+    with pytest.raises(ReservationNotFound):
+        await doors.stock.reservation(buyer, order)
+    await doors.stock.reserve(order, [Line(product, 2)], attempt=1)
+    assert await doors.stock.reservation(buyer, order) == ReservationStatus(order, "held")
+    await doors.stock.withdraw(order, 1)
+    assert await doors.stock.reservation(buyer, order) == ReservationStatus(order, "withdrawn")
 
 
 async def test_many_products_are_looked_up_at_once_and_those_without_stock_left_out(doors: Doors) -> None:

@@ -17,7 +17,7 @@ from ecshop.order.contract import NewOrder, WantedLine
 from ecshop.order.service import OrderService
 from ecshop.product.contract import NewProduct
 from ecshop.product.service import ProductService
-from ecshop.stock.contract import Line, NewStock, Reservation, StockClient, StockItem
+from ecshop.stock.contract import Line, NewStock, Reservation, ReservationStatus, StockClient, StockItem
 from ecshop.stock.service import StockService
 from entrypoints.compose import compose
 from entrypoints.settings import Settings
@@ -43,6 +43,9 @@ class Stalling:
 
     async def withdraw(self, order_id: UUID, attempt: int) -> None:
         await self._stock.withdraw(order_id, attempt)
+
+    async def reservation(self, actor: Actor, order_id: UUID) -> ReservationStatus:
+        return await self._stock.reservation(actor, order_id)
 
     async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
         return await self._stock.get(product_id, actor)

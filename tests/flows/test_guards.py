@@ -46,6 +46,7 @@ FOR_CUSTOMERS: Final = {
     "GET /auth/api-keys",
     "POST /auth/api-keys",
     "DELETE /auth/api-keys/{key_id}",
+    "GET /stock/reservations/{order_id}",
     "GET /orders",
     "POST /orders",
     "POST /order",

@@ -31,7 +31,7 @@ from ecshop.product import module as product_module
 from ecshop.product.service import ProductService
 from ecshop.stock import models as stock_models
 from ecshop.stock import module as stock_module
-from ecshop.stock.contract import Line, Reservation, StockItem
+from ecshop.stock.contract import Line, Reservation, ReservationStatus, StockItem
 from ecshop.stock.service import StockService
 from entrypoints.buses import groups
 from tests.unit.forgetful_broker import ForgetfulBroker
@@ -94,6 +94,9 @@ class Wire:
     async def withdraw(self, order_id: UUID, attempt: int) -> None:
         await self._stock.withdraw(order_id, attempt)
         self.withdrawn.add((order_id, attempt))
+
+    async def reservation(self, actor: Actor, order_id: UUID) -> ReservationStatus:
+        return await self._stock.reservation(actor, order_id)
 
     async def get(self, product_id: int, actor: Actor | None = None) -> StockItem:
         return await self._stock.get(product_id, actor)
