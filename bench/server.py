@@ -195,7 +195,7 @@ def _ticks(pid: int) -> int:
     """In user and in system mode, and those of children that have ended (proc(5), `stat`)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:  # it has ended meanwhile, and its parent counts it
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile, and its parent counts it
         return 0
     return sum(int(field) for field in fields[11:15])
 
