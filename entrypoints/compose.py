@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -116,7 +117,7 @@ def compose(
         order = HttpOrderClient(neighbours.remote("order", auth))
 
     bus = bus or bus_of(settings, here, identity.id)
-    clients = Clients(auth, product, stock, order)
+    clients, stopping = Clients(auth, product, stock, order), asyncio.Event()
     verifier = Verifier(auth.jwks, callees=here, ended=auth.ended_sessions, exchange=auth.exchange_key)
     return Shop(
         placed,
@@ -131,7 +132,8 @@ def compose(
         with_internal=here != ALL,
         with_events=with_events if with_events is not None else settings.background == "on",
         with_docs=settings.has_docs,
-        pages=_pages(clients, verifier) if here == ALL else (),
+        pages=_pages(clients, verifier, stopping) if here == ALL else (),
+        stopping=stopping,
         push=push_of(settings, bus) if settings.push_audience else None,
     )
 
@@ -141,7 +143,7 @@ def _place(placed: list[Context[Any]], context: Context[C]) -> C:
     return context.client
 
 
-def _pages(clients: Clients, verifier: Verifier) -> Sequence[ControllerRouterHandler]:
+def _pages(clients: Clients, verifier: Verifier, stopping: asyncio.Event) -> Sequence[ControllerRouterHandler]:
     from ecshop.web.module import build  # noqa: PLC0415 - a service of its own starts faster without it
 
-    return build(clients.auth, clients.product, clients.stock, clients.order, verifier)
+    return build(clients.auth, clients.product, clients.stock, clients.order, verifier, stopping)

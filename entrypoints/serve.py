@@ -52,8 +52,9 @@ async def serve_app(
     proxies: Sequence[str] = (),
     bounds: Bounds = _DEFAULT_BOUNDS,
     certificate: tuple[str, str] | None = None,
+    stopping: asyncio.Event | None = None,
 ) -> None:
-    """Serve on a listening socket until `stop` is set, or until the server fails.
+    """Serve on a listening socket until `stop` is set, or until the server fails; then `stopping` is set.
 
     With a `certificate` and its key, which are PEM files, by TLS.
 
@@ -77,12 +78,14 @@ async def serve_app(
     )
     server = DrainingServer(config, bounds)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
-    stopping = asyncio.create_task(stop.wait())
+    asked = asyncio.create_task(stop.wait())
     tune_gc()
     ready()
-    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([serving, asked], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
-    stopping.cancel()
+    if stopping is not None:
+        stopping.set()
+    asked.cancel()
     await serving
 
 
@@ -101,7 +104,16 @@ async def _serve(
         async with shop.running():
             if prepare is not None:
                 await prepare(shop)
-            await serve_app(shop.app(), listening, lambda: ready(address), stop, settings.proxies, bounds, certificate)
+            await serve_app(
+                shop.app(),
+                listening,
+                lambda: ready(address),
+                stop,
+                settings.proxies,
+                bounds,
+                certificate,
+                shop.stopping,
+            )
 
 
 def tune_gc() -> None:

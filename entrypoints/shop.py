@@ -64,11 +64,12 @@ class Shop:
         with_events: bool,
         with_docs: bool = True,
         pages: Sequence[ControllerRouterHandler] = (),
+        stopping: asyncio.Event | None = None,
         push: tuple[ControllerRouterHandler, Job] | None = None,
     ) -> None:
         """Without events, a worker relays, consumes and purges them instead.
 
-        With `pages` there is a shop at `/`, else that leads to the docs.
+        With `pages` there is a shop at `/`, else that leads to the docs; they hear when the process is `stopping`.
 
         `push` is where a broker brings events by itself, and what keeps it going.
         """
@@ -84,6 +85,7 @@ class Shop:
             if context.subscriptions
         ]
         self._push, self._pages = push, pages
+        self.stopping = stopping or asyncio.Event()
         self._relays = [Relay(context.name, context.database, bus) for context in contexts]
         self._measuring = Measuring(contexts, self.consumers, self._relays, verifier, neighbours)
         for consumer in self.consumers:

@@ -43,7 +43,7 @@ class CataloguePages(Controller):
             visitor,
             "grid.html",
             here="grid",
-            title=" · ".join(chosen) or visitor.words("All products"),
+            title=", ".join(chosen) or visitor.words("All products"),
             q=wanted.q or "",
             wanted=wanted,
             categories=categories,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Final
 
 from litestar import Request
@@ -21,17 +22,18 @@ _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 class Streams:
-    """Those that are open in this process."""
+    """Those that are open in this process; all of them end when it is `stopping`."""
 
-    def __init__(self) -> None:
-        self.open = 0
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self._stopping, self.open = stopping, 0
 
     async def ticks(self) -> AsyncIterator[None]:
-        """A moment to look again, now and then, until the stream is old."""
+        """A moment to look again, now and then, until the stream is old or the process stops."""
         until = asyncio.get_running_loop().time() + _LONGEST
-        while asyncio.get_running_loop().time() < until:
+        while asyncio.get_running_loop().time() < until and not self._stopping.is_set():
             yield
-            await asyncio.sleep(_LOOK_EVERY)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _LOOK_EVERY)
 
     def answer(self, request: Request[Any, Any, Any], told: AsyncIterator[tuple[str, str]]) -> Stream:
         """`told` are events and their data; one without a name is for the page itself.

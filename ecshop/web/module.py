@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
@@ -32,10 +33,15 @@ AnyRequest = Request[Any, Any, Any]
 
 
 def build(
-    auth: AuthClient, product: ProductClient, stock: StockClient, order: OrderClient, verifier: Verifier
+    auth: AuthClient,
+    product: ProductClient,
+    stock: StockClient,
+    order: OrderClient,
+    verifier: Verifier,
+    stopping: asyncio.Event,
 ) -> list[ControllerRouterHandler]:
-    """The routes of all pages, and of the files that they load."""
-    static, streams = Static(), Streams()
+    """The routes of all pages, and of the files that they load. Pages that move stand still when it is `stopping`."""
+    static, streams = Static(), Streams(stopping)
     site = Site(auth, product, stock, order, verifier, Pages(static), all_words())
 
     @get("/static/{name:path}", include_in_schema=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any, Final
@@ -76,11 +77,11 @@ class Visitor:
 
     async def recognise(self) -> None:
         """By the access token, or else by the session's next one."""
-        try:
-            self.actor = await self._verifier.actor(self._said(_ACCESS))
-        except Unauthenticated:
-            if self._said(_REFRESH):
-                await self._refresh()
+        if self._said(_ACCESS):
+            with suppress(Unauthenticated):
+                self.actor = await self._verifier.actor(self._said(_ACCESS))
+        if self.actor is None and self._said(_REFRESH):
+            await self._refresh()
 
     def require_actor(self) -> Actor:
         """Raises `SignInNeeded`."""

@@ -32,7 +32,7 @@ EDITS: Final[dict[str, dict[str, str]]] = {
     elif review is None:
         review = HttpReviewClient(neighbours.remote("review", auth))
 """,
-        "    clients = Clients(auth, product, stock, order": ", review",
+        "    clients, stopping = Clients(auth, product, stock, order": ", review",
     },
     "entrypoints/shop.py": {
         "from ecshop.product.contract import ProductClient\n": "from ecshop.review.contract import ReviewClient\n",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from html.parser import HTMLParser
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -66,6 +68,9 @@ class Browser:
         request = self._http.build_request("POST", path, data=data, headers=self._cookies() | headers)
         return self._http.send(request)
 
+    def stream(self, path: str) -> AbstractContextManager[httpx.Response]:
+        return self._http.stream("GET", path, headers=self._cookies())
+
     @property
     def path(self) -> str:
         return self.page.request.url.path
@@ -98,6 +103,18 @@ class Browser:
                 return self.page.text
             request = self._http.build_request("GET", self.page.headers["location"])
         raise AssertionError("led in circles")
+
+
+def product(shop: RunningShop, stock: int, **fields: object) -> tuple[int, str]:
+    """Its id and its name."""
+    name = f"Tea {uuid4()}"
+    return shop.new_product(name=name, stock=stock, **fields), name
+
+
+def order_id(browser: Browser) -> str:
+    """Of the order whose page it shows."""
+    [found] = re.findall(r"^/shop/orders/([0-9a-f-]{36})$", browser.path)
+    return str(found)
 
 
 @pytest.fixture

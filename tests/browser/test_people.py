@@ -15,6 +15,7 @@ from bench.server import running
 from entrypoints.contexts import NAMES
 from entrypoints.local.redis_server import free_port
 from tests.browser.chromium import Person
+from tests.browser.conftest import product
 from tests.shops import RunningShop
 
 Open = Callable[..., Person]
@@ -24,11 +25,6 @@ DESK = {"viewport": {"width": 1440, "height": 900}}
 
 def name() -> str:
     return f"u{uuid4()}"[:30]
-
-
-def product(shop: RunningShop, stock: int, **fields: object) -> tuple[int, str]:
-    called = f"Tea {uuid4()}"
-    return shop.new_product(name=called, stock=stock, **fields), called
 
 
 def order_now(person: Person, product_id: int) -> str:
