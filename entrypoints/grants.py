@@ -19,7 +19,7 @@ KEY_SCOPES: Final[Mapping[str, Role]] = {
     order.READ: Role.CUSTOMER,
     order.WRITE: Role.CUSTOMER,
     product.WRITE: Role.STAFF,
-    stock.READ: Role.STAFF,
+    stock.READ: Role.CUSTOMER,
     stock.WRITE: Role.STAFF,
     AUDIT: Role.ADMIN,
 }

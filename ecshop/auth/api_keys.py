@@ -80,14 +80,17 @@ def end(session: Session, actor: Actor, id_: UUID, moment: datetime) -> None:
     note(session, actor, "api_key.ended", user(actor.user_id), before={"key": id_})
 
 
-def use(session: Session, key: str, moment: datetime) -> tuple[ApiKeyRow, Role]:
+def use(session: Session, key_id: UUID, moment: datetime) -> None:
+    session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(used_at=moment))
+
+
+def find(session: Session, key: str, moment: datetime) -> tuple[ApiKeyRow, Role]:
     """The key, and the role of whose it is. Raises `InvalidApiKey`."""
     id_, secret = opaque.read(PREFIX, key) or (None, b"")
     row = session.get(ApiKeyRow, id_) if id_ is not None else None
     is_right = row is not None and hmac.compare_digest(row.secret_hash, opaque.hash_of(secret))
     if row is None or not is_right or row.ended_at is not None or row.expires_at <= moment:
         raise InvalidApiKey("the API key has ended, or there never was such a one")
-    row.used_at = moment
     return row, Role(session.get_one(Account, row.user_id).role)
 
 

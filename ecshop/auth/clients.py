@@ -9,6 +9,9 @@ from typing import Any, Final
 from uuid import uuid4
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ecshop.auth.contract import InvalidClient, ServiceTokenRequest
 from ecshop.kernel.tokens import ALGORITHM, ISSUER
@@ -71,6 +74,14 @@ def sign_assertion(service: str, private_key: str) -> str:
         "jti": str(uuid4()),
     }
     return jwt.encode(claims, private_key, algorithm=ALGORITHM, headers={"typ": _TYPE})
+
+
+def is_private_key(pem: str) -> bool:
+    """Whether a service can sign with it."""
+    try:
+        return isinstance(load_pem_private_key(pem.encode(), password=None), Ed25519PrivateKey)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
 
 
 def _claims(service: str, assertion: str, public_key: str) -> dict[str, Any] | None:

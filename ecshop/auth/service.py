@@ -173,7 +173,8 @@ class AuthService:
     async def exchange_key(self, key: str) -> Token:
         """Raises `InvalidApiKey`."""
         moment = self._clock()
-        row, role = await self._db.write(api_keys.use, key, moment)
+        row, role = await self._db.read(api_keys.find, key, moment)
+        await self._db.write(api_keys.use, row.id, moment)
         annotate(account_id=row.user_id, role=role.value)
         seconds = math.ceil(min(self._token_seconds, (row.expires_at - moment).total_seconds()))
         signing = await self._keys.current()

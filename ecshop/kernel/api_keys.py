@@ -20,6 +20,9 @@ _MARGIN: Final = 5.0
 """Seconds of a token's life that are not used: it has to be good at its neighbours too."""
 
 
+_Known = Refreshing["str | Unauthenticated"]
+
+
 class Lent(Protocol):
     """A person's access token, and for how many seconds it is good."""
 
@@ -40,28 +43,32 @@ async def no_keys(_: str) -> Lent:
 
 
 class LentTokens:
-    """What the keys that were shown lately came to."""
+    """What the keys that were shown lately came to. Those that are none push none out that is good."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._known: OrderedDict[str, Refreshing[str | Unauthenticated]] = OrderedDict()
+        self._good: OrderedDict[str, _Known] = OrderedDict()
+        self._others: OrderedDict[str, _Known] = OrderedDict()
 
     async def token_of(self, key: str) -> str:
         """One exchange for all who ask at a time. Raises `Unauthenticated` or `Unavailable`."""
         if not _FORM.fullmatch(key):
             raise Unauthenticated("that is no API key")
-        known = self._known.setdefault(
-            key, Refreshing("a token for an API key", lambda: self._fetch(key), pause=_PAUSE)
-        )
-        self._known.move_to_end(key)
-        if len(self._known) > _MOST_REMEMBERED:
-            self._known.popitem(last=False)
-        found = await known.get()
+        found = await (self._good.get(key) or self._other(key)).get()
         if found is None:
             raise Unavailable("auth does not answer, and the API key is not known here; try again")
         if isinstance(found, Unauthenticated):
             raise Unauthenticated(found.detail)
+        if key in self._others:
+            _remember(self._good, key, self._others.pop(key))
+        elif key in self._good:
+            self._good.move_to_end(key)
         return found
+
+    def _other(self, key: str) -> _Known:
+        known = self._others.get(key) or Refreshing("a token for an API key", lambda: self._fetch(key), pause=_PAUSE)
+        _remember(self._others, key, known)
+        return known
 
     async def _fetch(self, key: str) -> Fresh[str | Unauthenticated]:
         try:
@@ -70,3 +77,10 @@ class LentTokens:
             return Fresh(refusal, renew_after=_REFUSED_FOR, good_for=_REFUSED_FOR)
         good_for = max(lent.expires_in - _MARGIN, lent.expires_in / 2)
         return Fresh(lent.access_token, renew_after=good_for, good_for=good_for)
+
+
+def _remember(known: OrderedDict[str, _Known], key: str, one: _Known) -> None:
+    known[key] = one
+    known.move_to_end(key)
+    if len(known) > _MOST_REMEMBERED:
+        known.popitem(last=False)

@@ -36,7 +36,7 @@ class AccountPages(Controller):
     @get("/shop/sign-in")
     async def form(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
         visitor = await site.visitor(request)
-        return _sign_in(site, visitor, next_=_local(request.query_params.get("next", "")))
+        return _sign_in(site, visitor, next_=_local(dict(site.asked(request)).get("next", "")))
 
     @post("/shop/sign-in")
     async def sign_in(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
@@ -112,7 +112,7 @@ class AccountPages(Controller):
         if form.get("language") in LANGUAGES:
             visitor.keep(LANGUAGE, form["language"])
         visitor.keep(THEME, form["theme"] if form.get("theme") in THEMES else "")
-        return site.pages.lead(visitor, _local(request.headers.get("referer", ""), own=True))
+        return site.pages.lead(visitor, _local(form.get("next", "")))
 
 
 def _sign_in(
@@ -158,10 +158,7 @@ def _converted(given: dict[str, str], type_: Any) -> Any:
         raise invalid(cause, type_) from None
 
 
-def _local(path: str, *, own: bool = False) -> str:
-    """A place of the shop, and never of another one; of an address of its `own` the path."""
-    if own:
-        _, _, rest = path.partition("://")
-        path = "/" + rest.partition("/")[2]
+def _local(path: str) -> str:
+    """A place of the shop, and never of another one."""
     is_local = path.startswith("/") and not path.startswith("//") and path.isprintable() and "\\" not in path
     return path if is_local else "/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -12,9 +13,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import UNSET
 
+from ecshop.kernel.conditions import IdempotencyKeyReused
 from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.validation import wrong
+from ecshop.kernel.values import MAX_INT64
 from ecshop.order.contract import (
     MAX_QUANTITY,
+    MAX_TOTAL,
     MixedCurrencies,
     NewOrder,
     OrderExpired,
@@ -28,12 +33,30 @@ from ecshop.product.contract import Product, ProductDiscontinued, ProductNotFoun
 from ecshop.stock.contract import InsufficientStock, StockItem
 from ecshop.web.basket import Basket
 from ecshop.web.site import AnyRequest, Site
-from ecshop.web.visitor import BASKET, Visitor
-from ecshop.web.words import Words
+from ecshop.web.visitor import BASKET, ORDER_KEY, Visitor
+from ecshop.web.words import Words, gettext_noop
 
 _PLACE: Final = "/shop/basket"
-_CHANGED: Final = (InsufficientStock, ProductDiscontinued, ProductNotFound)
-_REFUSED: Final = (*_CHANGED, PriceChanged, QuotaExceeded, TooManyUnits, MixedCurrencies, TotalTooLarge, OrderExpired)
+_KEY: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
+_MANY_DIGITS: Final = 30
+_SAID: Final = {
+    **dict.fromkeys(
+        (InsufficientStock, ProductDiscontinued, ProductNotFound),
+        gettext_noop("Something has changed since you put it in. Nothing was ordered. Each line says what is left."),
+    ),
+    PriceChanged: gettext_noop("A price has changed. Nothing was ordered. This is what it comes to now."),
+    QuotaExceeded: gettext_noop(
+        "You have ordered as much as one customer may in an hour. Nothing was ordered. Try again later."
+    ),
+    OrderExpired: gettext_noop("The order took too long and was given up. Place it again."),
+    IdempotencyKeyReused: gettext_noop(
+        "An earlier order of this basket was placed. Look at your orders before you order again."
+    ),
+    MixedCurrencies: gettext_noop("One order is paid in one currency. Nothing was ordered."),
+    TotalTooLarge: gettext_noop("It comes to more than one order can. Nothing was ordered."),
+}
+"""Of what an order was refused for."""
+_REFUSED: Final = (*_SAID, TooManyUnits)
 
 
 class _Line(NamedTuple):
@@ -59,8 +82,8 @@ class BasketPages(Controller):
     async def add(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
         visitor = await site.visitor(request)
         form = await site.sent(request, visitor)
-        product = await site.product.get(_whole(form.get("product_id"), 0))
-        more = visitor.basket.with_more(product.id, _whole(form.get("quantity"), 1))
+        product = await site.product.get(_whole(form, "product_id"))
+        more = visitor.basket.with_more(product.id, _quantity(form))
         visitor.keep(BASKET, more.written)
         return site.pages.lead(visitor, _PLACE)
 
@@ -70,7 +93,7 @@ class BasketPages(Controller):
     ) -> Response[Any]:
         visitor = await site.visitor(request)
         form = await site.sent(request, visitor)
-        quantity = 0 if "remove" in form else _whole(form.get("quantity"), 0)
+        quantity = 0 if "remove" in form else _whole(form, "quantity")
         visitor.keep(BASKET, visitor.basket.with_line(product_id, quantity).written)
         return site.pages.lead(visitor, _PLACE)
 
@@ -79,7 +102,8 @@ class BasketPages(Controller):
         """One product, past the basket; into it where that cannot be."""
         visitor = await site.visitor(request)
         form = await site.sent(request, visitor)
-        line = WantedLine(_whole(form.get("product_id"), 1), min(_whole(form.get("quantity"), 1), MAX_QUANTITY) or 1)
+        product = await site.product.get(_whole(form, "product_id"))
+        line = WantedLine(product.id, _quantity(form))
         in_basket = visitor.basket.with_line(line.product_id, line.quantity)
         if visitor.actor is None:
             visitor.keep(BASKET, in_basket.written)
@@ -103,13 +127,14 @@ class BasketPages(Controller):
             wanted = tuple(WantedLine(line.product_id, line.possible) for line in lines if line.possible)
         if not wanted:
             return await _shown(site, visitor)
-        expected = form.get("expected_total", "")
-        new = NewOrder(wanted, int(expected) if expected.isdecimal() else UNSET, form.get("currency") or UNSET)
+        new = NewOrder(wanted, min(_whole(form, "expected_total"), MAX_TOTAL), form.get("currency") or UNSET)
         try:
             order = await site.order.place(actor, new, _key(form))
         except _REFUSED as refusal:
+            visitor.forget(ORDER_KEY)
             return await _shown(site, visitor, refusal)
         visitor.keep(BASKET, _without(basket, wanted).written)
+        visitor.forget(ORDER_KEY)
         return site.pages.lead(visitor, f"/shop/orders/{order.id}")
 
 
@@ -127,7 +152,7 @@ async def _shown(site: Site, visitor: Visitor, refusal: EcshopError | None = Non
         is_less=any(line.possible < line.quantity for line in lines),
         total=sum(product.price * number for product, number in there) if len(currencies) == 1 else None,
         currency=next(iter(currencies), ""),
-        key=str(uuid4()),
+        key=visitor.order_key,
     )
 
 
@@ -149,17 +174,9 @@ def _possible(quantity: int, product: Product | None, item: StockItem | None) ->
 
 
 def _said_of(refusal: EcshopError, words: Words) -> str:
-    if isinstance(refusal, _CHANGED):
-        return words("Something has changed since you put it in. Nothing was ordered. Each line says what is left.")
-    if isinstance(refusal, PriceChanged):
-        return words("A price has changed. Nothing was ordered. This is what it comes to now.")
-    if isinstance(refusal, QuotaExceeded):
-        return words("You have ordered as much as one customer may in an hour. Nothing was ordered. Try again later.")
     if isinstance(refusal, TooManyUnits):
         return words("Of one product an order may have {n} at most. Nothing was ordered.", n=refusal.fields["limit"])
-    if isinstance(refusal, OrderExpired):
-        return words("The order took too long and was given up. Place it again.")
-    return refusal.detail
+    return words(_SAID[type(refusal)])
 
 
 def _without(basket: Basket, ordered: Sequence[WantedLine]) -> Basket:
@@ -171,9 +188,21 @@ def _without(basket: Basket, ordered: Sequence[WantedLine]) -> Basket:
 
 def _key(form: Mapping[str, str]) -> str:
     """The page's own: who sends it twice orders once."""
-    return form.get("idempotency_key", "")[:64] or str(uuid4())
+    sent = form.get("idempotency_key", "")
+    return sent if _KEY.fullmatch(sent) else str(uuid4())
 
 
-def _whole(text: str | None, otherwise: int) -> int:
-    digits = (text or "").strip()
-    return int(digits) if digits.isdecimal() and len(digits) <= len(str(2**62)) else otherwise
+def _whole(form: Mapping[str, str], field: str) -> int:
+    """Raises `InvalidRequest`."""
+    digits = form.get(field, "").strip()
+    if not digits.isdecimal() or len(digits) > _MANY_DIGITS:
+        raise wrong(field, "must be a whole number")
+    return min(int(digits), MAX_INT64)
+
+
+def _quantity(form: Mapping[str, str]) -> int:
+    """Raises `InvalidRequest`."""
+    quantity = _whole({"quantity": "1", **form}, "quantity")
+    if not 1 <= quantity <= MAX_QUANTITY:
+        raise wrong("quantity", f"must be a whole number from 1 to {MAX_QUANTITY}")
+    return quantity

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final, cast, get_args
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from litestar import Controller, Response, get
@@ -32,7 +32,7 @@ class CataloguePages(Controller):
 
     @get("/")
     async def grid(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
-        visitor, asked = await site.visitor(request), _asked(request)
+        visitor, asked = await site.visitor(request), site.asked(request)
         wanted, cursor = _wanted(asked), dict(asked).get("cursor")
         page = await site.product.list(wanted, cursor, _ON_A_PAGE)
         categories = (await site.product.list_categories(None, 100)).items
@@ -59,7 +59,7 @@ class CataloguePages(Controller):
     async def product(
         self, site: NamedDependency[Site], request: AnyRequest, product_id: FromPath[int]
     ) -> Response[bytes]:
-        visitor, product = await site.visitor(request), await site.product.get(min(product_id, MAX_INT64))
+        visitor, product = await site.visitor(request), await site.product.get(max(0, min(product_id, MAX_INT64)))
         categories = (await site.product.list_categories(None, 100)).items
         category = next((one for one in categories if one.id == product.category_id), None)
         near = ProductFilter(category_id=(category.id,) if category else (), status=True)
@@ -77,12 +77,6 @@ class CataloguePages(Controller):
             items=items,
             key=str(uuid4()),
         )
-
-
-def _asked(request: AnyRequest) -> list[tuple[str, str]]:
-    return [
-        (name, value.replace("\0", "")) for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"))
-    ]
 
 
 def _wanted(asked: list[tuple[str, str]]) -> ProductFilter:

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
+from uuid import UUID
 
-from litestar import Request
 from litestar.response import Stream
 
 from ecshop.kernel.deadline import deadline
 from ecshop.kernel.errors import Aborted
+from ecshop.web.visitor import Visitor
 
+_NOBODY: Final = UUID(int=0)
 _MOST: Final = 500
+_MOST_OF_ONE: Final = 10
 _LOOK_EVERY: Final = 0.5  # seconds
 _HEARTBEAT_EVERY: Final = 15.0  # seconds
 _LONGEST: Final = 600.0
-"""Seconds after which a stream ends and its page connects again: then it is asked anew who that is."""
+"""Seconds after which a stream ends and its page connects again."""
 _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 class Streams:
-    """Those that are open in this process; all of them end when it is `stopping`."""
+    """Those that are open in this process, by whose they are; all of them end when it is `stopping`."""
 
     def __init__(self, stopping: asyncio.Event) -> None:
-        self._stopping, self.open = stopping, 0
+        self._stopping, self._open = stopping, Counter[UUID]()
 
     async def ticks(self) -> AsyncIterator[None]:
         """A moment to look again, now and then, until the stream is old or the process stops."""
@@ -35,18 +39,20 @@ class Streams:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _LOOK_EVERY)
 
-    def answer(self, request: Request[Any, Any, Any], told: AsyncIterator[tuple[str, str]]) -> Stream:
+    def answer(self, visitor: Visitor, told: AsyncIterator[tuple[str, str]]) -> Stream:
         """`told` are events and their data; one without a name is for the page itself.
 
-        Raises `Aborted` where too many are open.
+        Raises `Aborted` where too many are open, of all or of this one.
         """
-        if self.open >= _MOST:
+        of = visitor.actor.user_id if visitor.actor else _NOBODY
+        if self._open.total() >= _MOST or self._open[of] >= _MOST_OF_ONE:
             raise Aborted("too many pages are open; this one does not move for now")
         deadline.get().lift()
-        return Stream(self._written(told), media_type="text/event-stream", headers=_HEADERS)
+        written = self._written(of, told)
+        return Stream(written, media_type="text/event-stream", headers=_HEADERS, cookies=visitor.cookies)
 
-    async def _written(self, told: AsyncIterator[tuple[str, str]]) -> AsyncIterator[bytes]:
-        self.open += 1
+    async def _written(self, of: UUID, told: AsyncIterator[tuple[str, str]]) -> AsyncIterator[bytes]:
+        self._open[of] += 1
         try:
             async for event, data in _with_heartbeats(told):
                 lines = [f"event: {event}"] if event else []
@@ -55,7 +61,8 @@ class Streams:
                 )
                 yield ("\n".join(lines) + "\n\n").encode()
         finally:
-            self.open -= 1
+            self._open[of] -= 1
+            self._open += Counter()  # which leaves out those that have none
 
 
 async def _with_heartbeats(told: AsyncIterator[tuple[str, str]]) -> AsyncIterator[tuple[str, str]]:

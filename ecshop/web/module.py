@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from ecshop.auth.contract import AuthClient
-from ecshop.kernel.errors import EcshopError, NoSuchPath, Unavailable
+from ecshop.kernel.errors import Aborted, EcshopError, NoSuchPath, Unavailable
 from ecshop.kernel.telemetry.logs import annotate, request_id
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
@@ -73,12 +73,15 @@ def build(
 
 def _failed(site: Site, request: AnyRequest, error: EcshopError) -> Response[bytes]:
     annotate(code=error.code)
-    visitor = site.stranger(request)
+    visitor = site.anybody(request)
     _ = visitor.words
     if error.status == HTTPStatus.NOT_FOUND:
         heading, says = _("Not found"), _("Nothing is here, or no longer.")
-    elif isinstance(error, Unavailable):
+    elif isinstance(error, Aborted):
         heading, says = _("The shop does not answer right now"), _("Nothing was changed. Try again in a moment.")
+    elif isinstance(error, Unavailable):
+        heading = _("The shop does not answer right now")
+        says = _("Whether it was done is not known. Look at your orders before you try again.")
     else:
         heading, says = _("That did not work"), error.detail
     return site.pages.answer(
@@ -88,5 +91,5 @@ def _failed(site: Site, request: AnyRequest, error: EcshopError) -> Response[byt
 
 def _sign_in_first(site: Site, request: AnyRequest) -> Response[Any]:
     """And come back: to the page itself, or from a form to the basket, where its button is."""
-    place = request.url.path if request.method == "GET" else "/shop/basket"
-    return site.pages.lead(site.stranger(request), f"/shop/sign-in?next={place}")
+    place = request.scope["path"] if request.method == "GET" else "/shop/basket"
+    return site.pages.lead(site.anybody(request), f"/shop/sign-in?next={place}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, NamedTuple, cast
@@ -13,6 +14,7 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from ecshop.kernel.errors import EcshopError
 from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
 from ecshop.web.live import Streams
 from ecshop.web.site import AnyRequest, Site
@@ -44,9 +46,10 @@ class OrderPages(Controller):
     @get("/shop/orders")
     async def orders(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
         visitor = await site.visitor(request)
-        actor, status = visitor.require_actor(), request.query_params.get("status", "")
+        actor, asked = visitor.require_actor(), dict(site.asked(request))
+        status = asked.get("status", "")
         wanted = OrderFilter(status=cast(Any, status) if status in LABELS else None, user_id=actor.user_id)
-        page = await site.order.list(actor, wanted, request.query_params.get("cursor"), _ON_A_PAGE)
+        page = await site.order.list(actor, wanted, asked.get("cursor"), _ON_A_PAGE)
         months = [
             (month, list(orders))
             for month, orders in groupby(page.items, lambda one: visitor.words.month(one.placed_at))
@@ -81,20 +84,7 @@ class OrderPages(Controller):
     ) -> Response[Any]:
         """How it stands now, and again whenever that has changed, until it is over."""
         visitor = await site.visitor(request)
-        actor = visitor.require_actor()
-
-        async def told() -> AsyncIterator[tuple[str, str]]:
-            seen: dict[str, Any] = {}
-            async for _ in streams.ticks():
-                moving = await _moving(site, visitor, await site.order.get(actor, order_id))
-                if moving != seen:
-                    seen = moving
-                    yield "", site.pages.written(visitor, "live.html", **moving)
-                if moving["is_over"]:
-                    yield "done", ""
-                    return
-
-        return streams.answer(request, told())
+        return streams.answer(visitor, _told(site, visitor, order_id, streams))
 
     @post("/shop/orders/{order_id:uuid}/cancel")
     async def cancel(self, site: NamedDependency[Site], request: AnyRequest, order_id: FromPath[UUID]) -> Response[Any]:
@@ -108,6 +98,24 @@ class OrderPages(Controller):
             says = visitor.words("Only a confirmed order can be cancelled; this one is fulfilled.")
             return await _shown(site, visitor, order, says)
         return site.pages.lead(visitor, f"/shop/orders/{order_id}")
+
+
+async def _told(site: Site, visitor: Visitor, order_id: UUID, streams: Streams) -> AsyncIterator[tuple[str, str]]:
+    """Whoever is signed out meanwhile hears no more; the page asks again, and is told that it is over."""
+    seen: dict[str, Any] = {}
+    if visitor.actor is None:
+        yield "done", ""
+        return
+    with suppress(EcshopError):
+        async for _ in streams.ticks():
+            await site.verifier.actor(visitor.actor.token)
+            moving = await _moving(site, visitor, await site.order.get(visitor.actor, order_id))
+            if moving != seen:
+                seen = moving
+                yield "", site.pages.written(visitor, "live.html", **moving)
+            if moving["is_over"]:
+                yield "done", ""
+                return
 
 
 async def _shown(site: Site, visitor: Visitor, order: Order, notice: str = "") -> Response[bytes]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from litestar import Request
 
 from ecshop.auth.contract import AuthClient
+from ecshop.kernel.errors import UnsupportedMediaType
+from ecshop.kernel.http.headers import header
+from ecshop.kernel.http.strict import FORM
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
 from ecshop.product.contract import Product, ProductClient, ProductNotFound
@@ -18,6 +22,9 @@ from ecshop.web.visitor import Visitor
 from ecshop.web.words import Words
 
 AnyRequest = Request[Any, Any, Any]
+
+_VISITOR: Final = "visitor"
+_MOST_FIELDS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -30,18 +37,26 @@ class Site:
     pages: Pages
     words: Mapping[str, Words]
 
-    def stranger(self, request: AnyRequest) -> Visitor:
-        """Whoever it is."""
-        return Visitor(request, self.words, self.verifier, self.auth)
+    def anybody(self, request: AnyRequest) -> Visitor:
+        """Whoever was recognised for this request, or might have been: what cookies have changed is not lost."""
+        known: Visitor | None = request.scope["state"].get(_VISITOR)
+        return known or Visitor(request, self.words, self.verifier, self.auth)
 
     async def visitor(self, request: AnyRequest) -> Visitor:
-        visitor = self.stranger(request)
+        visitor = request.scope["state"][_VISITOR] = self.anybody(request)
         await visitor.recognise()
         return visitor
 
+    def asked(self, request: AnyRequest) -> list[tuple[str, str]]:
+        """The query, as far as it is one."""
+        return _pairs(request.scope["query_string"])
+
     async def sent(self, request: AnyRequest, visitor: Visitor) -> Mapping[str, str]:
-        """A form of ours. Raises `Forbidden` for one of another site."""
-        form = {name: str(value) for name, value in (await request.form()).items()}
+        """A form of ours. Raises `Forbidden` for one of another site, and `UnsupportedMediaType` for what is none."""
+        media_type, _, _ = (header(request.scope, b"content-type") or "").partition(";")
+        if media_type.strip().lower() != FORM:
+            raise UnsupportedMediaType(f"send Content-Type: {FORM}")
+        form = dict(_pairs(await request.body()))
         visitor.check_form(form)
         return form
 
@@ -60,3 +75,12 @@ class Site:
             except ProductNotFound:
                 continue
         return found
+
+
+def _pairs(written: bytes) -> list[tuple[str, str]]:
+    """Litestar's own reading would keep the last thousand bodies in memory, passwords and all."""
+    try:
+        found = parse_qsl(written.decode(errors="replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return []
+    return [(name, value.replace("\0", "")) for name, value in found]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
+from uuid import uuid4
 
 from litestar import Request
 from litestar.datastructures import Cookie
@@ -24,12 +25,15 @@ from ecshop.web.words import Words, language_of
 
 AnyRequest = Request[Any, Any, Any]
 
-LANGUAGE, THEME, BASKET, NAME = "language", "theme", "basket", "name"
+LANGUAGE, THEME, BASKET, NAME, ORDER_KEY = "language", "theme", "basket", "name", "order"
 _ACCESS, _REFRESH, _FORM = "access", "session", "form"
 THEMES: Final = ("light", "dark")
 _A_YEAR: Final = int(timedelta(days=365).total_seconds())
 _AS_LONG_AS_A_SESSION: Final = int(timedelta(days=30).total_seconds())
 _LONGEST_AGENT: Final = 200
+_LONGEST_ADDRESS: Final = 64
+_BASKET: Final = "/shop/basket"
+_PAGES_OF_FORMS: Final = {"/shop/sign-up": "/shop/sign-in", "/shop/password": "/shop/account"}
 _FROM_HERE: Final = {"same-origin", "none"}
 
 
@@ -40,12 +44,13 @@ class SignInNeeded(Exception):
 class Visitor:
     """Cookies are `__Host-` ones (RFC 6265bis, section 4.1.3.2) where browsers take them: by TLS, or on one machine."""
 
-    def __init__(self, request: AnyRequest, words: Mapping[str, Words], verifier: Verifier, auth: AuthClient) -> None:
+    def __init__(self, request: AnyRequest, spoken: Mapping[str, Words], verifier: Verifier, auth: AuthClient) -> None:
         self._request, self._verifier, self._auth = request, verifier, auth
+        self._sent = _cookies_in(header(request.scope, b"cookie") or "")
         self._prefix = "__Host-" if _is_private(request) else ""
         self._cookies: dict[str, Cookie] = {}
         self._changed: dict[str, str] = {}
-        self.words = words[language_of(self._said(LANGUAGE), header(request.scope, b"accept-language") or "")]
+        self.words = spoken[language_of(self._said(LANGUAGE), header(request.scope, b"accept-language") or "")]
         self.theme = self._said(THEME) if self._said(THEME) in THEMES else ""
         self.actor: Actor | None = None
 
@@ -59,9 +64,18 @@ class Visitor:
         return Basket.read(self._said(BASKET))
 
     @property
+    def order_key(self) -> str:
+        """Of the basket's next order, until that is placed or refused: who is in doubt orders no second time."""
+        if not self._said(ORDER_KEY):
+            self.keep(ORDER_KEY, str(uuid4()))
+        return self._said(ORDER_KEY)
+
+    @property
     def client(self) -> Client:
         agent = header(self._request.scope, b"user-agent") or ""
-        return Client(client_of(self._request.scope), "".join(filter(str.isprintable, agent))[:_LONGEST_AGENT])
+        return Client(
+            client_of(self._request.scope)[:_LONGEST_ADDRESS], "".join(filter(str.isprintable, agent))[:_LONGEST_AGENT]
+        )
 
     @property
     def cookies(self) -> list[Cookie]:
@@ -75,11 +89,20 @@ class Visitor:
             self.keep(_FORM, secrets.token_urlsafe(32))
         return self._said(_FORM)
 
+    @property
+    def place(self) -> str:
+        """The page that this one is, or that its form is on."""
+        path, query = self._request.scope["path"], self._request.scope["query_string"].decode("latin-1")
+        if self._request.method == "GET":
+            return f"{path}?{query}" if query else path
+        return _PAGES_OF_FORMS.get(path) or (_BASKET if path.startswith(_BASKET) else path.removesuffix("/cancel"))
+
     async def recognise(self) -> None:
-        """By the access token, or else by the session's next one."""
+        """By the access token, or else by the session's next one; an API key is for machines, and opens no page."""
         if self._said(_ACCESS):
             with suppress(Unauthenticated):
-                self.actor = await self._verifier.actor(self._said(_ACCESS))
+                actor = await self._verifier.actor(self._said(_ACCESS))
+                self.actor = actor if actor.scopes is None else None
         if self.actor is None and self._said(_REFRESH):
             await self._refresh()
 
@@ -93,7 +116,7 @@ class Visitor:
         """Raises `Forbidden` for one that another site's page has sent (OWASP, CSRF prevention cheat sheet)."""
         site, origin = header(self._request.scope, b"sec-fetch-site"), header(self._request.scope, b"origin")
         host = header(self._request.scope, b"host")
-        is_foreign = site not in _FROM_HERE if site else bool(origin) and urlsplit(origin or "").netloc != host
+        is_foreign = site not in _FROM_HERE if site else bool(origin) and _host_of(origin or "") != host
         sent, kept = form.get("form_token", ""), self._said(_FORM)
         if is_foreign or not kept or not secrets.compare_digest(sent.encode(), kept.encode()):
             raise Forbidden("this form did not come from a page of the shop, or from one that is too old")
@@ -139,14 +162,27 @@ class Visitor:
     def _said(self, cookie: str) -> str:
         if cookie in self._changed:
             return self._changed[cookie]
-        return unquote(self._request.cookies.get(self._prefix + cookie, ""))
+        return unquote(self._sent.get(self._prefix + cookie, ""))
 
 
 def _is_private(request: AnyRequest) -> bool:
     if request.scope.get("scheme") == "https":
         return True
-    host = urlsplit(f"//{header(request.scope, b'host')}").hostname or ""
     try:
+        host = urlsplit(f"//{header(request.scope, b'host')}").hostname or ""
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _cookies_in(sent: str) -> dict[str, str]:
+    """Litestar's own reading would keep the last thousand headers in memory, of whatever size."""
+    pairs = (pair.partition("=") for pair in sent.split(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs}

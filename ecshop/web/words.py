@@ -75,7 +75,7 @@ def language_of(chosen: str, accepted: str) -> str:
 def _weighted(accepted: str) -> list[tuple[str, float]]:
     found: list[tuple[str, float]] = []
     for part in accepted.split(",")[:20]:
-        tag, _, weight = part.strip().partition(";q=")
+        tag, _, weight = part.strip().lower().partition(";q=")
         try:
             found.append((tag, float(weight or 1)))
         except ValueError:

@@ -6,6 +6,7 @@ import hashlib
 import re
 import signal
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -41,6 +42,19 @@ def test_a_form_of_another_site_changes_nothing(together: RunningShop, browser: 
     assert together.units(tea) == (5, 0)
 
 
+@pytest.mark.parametrize("number", ["", "x", "-1", "0", "1.5", "9" * 19, "9" * 29, "9" * 5000, "\u0663", "1\0"])
+@pytest.mark.parametrize("field", ["product_id", "quantity", "expected_total", "idempotency_key"])
+def test_odd_numbers_in_a_form_are_no_failure_of_ours(
+    together: RunningShop, browser: Browser, field: str, number: str
+) -> None:
+    tea, _ = product(together, 5)
+    browser.sign_up()
+    browser.see(f"/shop/products/{tea}")
+    for path in ("/shop/basket/lines", "/shop/basket/now", "/shop/basket/order"):
+        browser.send("/shop/basket/lines", to=path, **{field: number})
+        assert browser.page.status_code < 500, path
+
+
 @pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"])
 def test_nobody_is_led_to_another_site(browser: Browser, path: str) -> None:
     browser.see(f"/shop/sign-in?next={path}")
@@ -48,6 +62,104 @@ def test_nobody_is_led_to_another_site(browser: Browser, path: str) -> None:
     browser.send("/shop/sign-up", user_name=name, password=PASSWORD, next=path)
     assert browser.path == "/"
     assert browser.page.request.url.host == "127.0.0.1"
+
+
+def test_an_api_key_in_a_cookie_opens_no_page(together: RunningShop, browser: Browser) -> None:
+    tea, _ = product(together, 5)
+    browser.sign_up()
+    token = browser.cookies["__Host-access"]
+    made = together.call("POST", "/auth/api-keys", token, json={"name": "the till", "scopes": ["order.read"]}).json()
+    lent = together.call("POST", "/auth/api-keys/token", json={"key": made["key"]}).json()["access_token"]
+    for value in (made["key"], lent):
+        stranger = Browser(together)
+        stranger.see(f"/shop/products/{tea}")
+        stranger._jar["__Host-access"] = value
+        stranger.send("/shop/basket/lines", to="/shop/basket/now")
+        assert stranger.path == "/shop/sign-in"
+        stranger.close()
+    assert together.units(tea) == (5, 0)
+
+
+@pytest.mark.parametrize(
+    "path", ["/shop/products/99999999999", "/shop/orders?cursor=x", "/static/x.css", "/shop/orders/x/live"]
+)
+def test_a_session_goes_on_past_pages_that_fail(browser: Browser, path: str) -> None:
+    browser.sign_up()
+    del browser._jar["__Host-access"]
+    kept = browser.cookies["__Host-session"]
+    browser.see(path)
+    if browser.page.headers.get("set-cookie"):
+        assert browser.cookies["__Host-session"] != kept
+    browser.see("/shop/account")
+    assert browser.path == "/shop/account"
+
+
+def test_a_stream_tells_the_browser_of_its_next_token(together: RunningShop, browser: Browser) -> None:
+    tea, _ = product(together, 5)
+    browser.sign_up()
+    browser.see(f"/shop/products/{tea}")
+    browser.send("/shop/basket/lines", to="/shop/basket/now")
+    live = f"{browser.path}/live"
+    del browser._jar["__Host-access"]
+    with browser.stream(live) as stream:
+        told = " ".join(stream.headers.get_list("set-cookie"))
+        assert "__Host-session=er_" in told
+        assert "__Host-access=ey" in told
+
+
+def test_a_stream_ends_with_its_session_and_tells_strangers_that_it_is_over(
+    together: RunningShop, browser: Browser
+) -> None:
+    tea, _ = product(together, 5)
+    browser.sign_up()
+    browser.see(f"/shop/products/{tea}")
+    browser.send("/shop/basket/lines", to="/shop/basket/now")
+    live, kept = f"{browser.path}/live", browser.cookies
+    with browser.stream(live) as stream:
+        lines = stream.iter_lines()
+        assert "hx-partial" in next(lines)
+        together.call("POST", "/auth/logout", kept["__Host-access"]).raise_for_status()
+        began = time.monotonic()
+        list(lines)
+        assert time.monotonic() - began < 5
+    browser._jar.clear()
+    with browser.stream(live) as stream:
+        assert next(stream.iter_lines()) == "event: done"
+
+
+def test_one_account_has_so_many_pages_that_move(together: RunningShop, browser: Browser) -> None:
+    tea, _ = product(together, 5)
+    browser.sign_up()
+    browser.see(f"/shop/products/{tea}")
+    browser.send("/shop/basket/lines", to="/shop/basket/now")
+    live = f"{browser.path}/live"
+    with ExitStack() as stack:
+        opened = [stack.enter_context(browser.stream(live)).iter_lines() for _ in range(10)]
+        assert all("hx-partial" in next(lines) for lines in opened)
+        assert stack.enter_context(browser.stream(live)).status_code == 503
+
+
+@pytest.mark.parametrize("path", ["/shop/sign-up", "/shop/password", "/shop/basket/order", "/shop/basket/now"])
+def test_the_language_is_changed_on_every_page_also_on_that_of_a_refusal(browser: Browser, path: str) -> None:
+    browser.see("/shop/sign-in")
+    browser.send(path)
+    browser.send("/shop/settings", language="ja")
+    assert browser.page.status_code == 200
+    assert '<html lang="ja"' in browser.page.text
+
+
+def test_odd_heads_are_no_failure_of_ours(browser: Browser) -> None:
+    for headers in (
+        {"origin": "http://["},
+        {"content-type": "multipart/form-data; boundary=x; charset=x"},
+        {"content-type": "application/json"},
+        {"accept-language": "JA-jp;q=,," + "x;" * 500},
+        {"cookie": "a; =b; __Host-form=%ff%00; " + ";" * 1000},
+    ):
+        assert browser.post("/shop/sign-in", {"username": "a\0", "password": "\0"}, **headers).status_code in {403, 415}
+    for path in ("/shop/products/-99999999999999999999", f"/shop/products/{10**30}", "/?" + "a&" * 3000):
+        browser.see(path)
+        assert browser.page.status_code < 500, path
 
 
 def test_what_others_have_written_is_text_on_every_page(together: RunningShop, browser: Browser) -> None:

@@ -58,6 +58,8 @@ def test_no_template_says_anything_past_the_catalogue() -> None:
         ("", "ja-JP,ja;q=0.9,en;q=0.8", "ja"),
         ("", "fr-FR, en;q=0.5, ja;q=0.9", "ja"),
         ("", "fr", "en"),
+        ("", "JA", "ja"),
+        ("", "En-US,JA;q=0.5", "en"),
         ("", "ja;q=0, en", "en"),
         ("", "ja;q=x,;q=,*", "en"),
         ("en", "ja", "en"),

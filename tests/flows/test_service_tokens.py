@@ -197,8 +197,8 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def rereading(redis_url: str, known: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Auth as a service of its own, which reads in files what others prove themselves with."""
-    for name in ("secrets", "keys"):
-        (known / name).touch()
+    (known / "secrets").write_text(f"order:{SECRET}")
+    (known / "keys").write_text(f"order:{read_key(new_key(), 'the test').public.x}")
     settings = {
         "REDIS_URL": redis_url,
         "ECSHOP_CLIENT_SECRETS": f"file:{known / 'secrets'}",

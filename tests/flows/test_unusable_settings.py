@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench.server import four_free_ports
+from ecshop.auth.keys import new_key
 from entrypoints.compose import compose
 from entrypoints.settings import Settings
 from tests.flows.unusable import SERVE, UP, assert_one_line, ecshop
@@ -59,9 +60,19 @@ SETTINGS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     ),
     "a public key that is none": (UP, {"ECSHOP_CLIENT_KEYS": "order:short"}, ("ECSHOP_CLIENT_KEYS", "keys client")),
     "a key that is none": (UP, {"ECSHOP_CLIENT_KEY": "file:/etc/hostname"}, ("ECSHOP_CLIENT_KEY", "keys client")),
+    "a key that was cut off": (
+        UP,
+        {"ECSHOP_CLIENT_KEY": "-----BEGIN PRIVATE KEY-----"},
+        ("ECSHOP_CLIENT_KEY", "Ed25519"),
+    ),
+    "secrets in a file that is empty": (
+        UP,
+        {"ECSHOP_CLIENT_SECRETS": "file:/dev/null"},
+        ("ECSHOP_CLIENT_SECRETS", "/dev/null", "is empty"),
+    ),
     "two proofs of one service": (
         UP,
-        {"ECSHOP_CLIENT_KEY": "-----BEGIN PRIVATE KEY-----", "ECSHOP_CLIENT_SECRET": "s" * 32},
+        {"ECSHOP_CLIENT_KEY": new_key().decode(), "ECSHOP_CLIENT_SECRET": "s" * 32},
         ("ECSHOP_CLIENT_KEY", "ECSHOP_CLIENT_SECRET", "leave one out"),
     ),
     "three secrets of one service": (

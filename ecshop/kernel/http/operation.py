@@ -34,7 +34,7 @@ from ecshop.kernel.errors import (
 from ecshop.kernel.http.headers import header
 from ecshop.kernel.http.problems import MEDIA_TYPE, to_problem
 from ecshop.kernel.http.strict import ACCEPTS, JSON
-from ecshop.kernel.identity import Role, require_key_scope, require_role, require_scope
+from ecshop.kernel.identity import Role, may_use, require_key_scope, require_role, require_scope
 from ecshop.kernel.tokens import Verifier, bearer_token
 
 USER: Final = "user"
@@ -108,7 +108,7 @@ def operation(
         errors += [Unauthenticated, Forbidden]
     if is_public:
         admits, security, access = _anybody(key_scope), [{}, {USER: []}], "Anybody may call this. Staff may see more."
-        errors += [Unauthenticated, Forbidden]
+        errors += [Unauthenticated]
     if scope is not None:
         admits, security, access = _service_with(scope), [{SERVICE: [scope]}], f"Needs the scope **{scope}**."
         errors += [Unauthenticated, Forbidden]
@@ -134,13 +134,14 @@ def _signed_in_as(role: Role, key_scope: str | None) -> Admission:
 
 
 def _anybody(key_scope: str | None) -> Admission:
-    """Also who says nothing of himself; who does has to prove it."""
-    signed_in = _signed_in_as(Role.CUSTOMER, key_scope)
+    """Also who says nothing of himself; who does has to prove it. With an API key that lacks the scope he is nobody."""
 
     async def admit(connection: HTTPScope, verifier: Verifier) -> None:
         connection["user"] = None
-        if header(connection, b"authorization") is not None:
-            await signed_in(connection, verifier)
+        given = header(connection, b"authorization")
+        if given is not None:
+            actor = await verifier.actor(bearer_token(given))
+            connection["user"] = actor if may_use(actor, key_scope) else None
 
     return admit
 
