@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -63,9 +63,10 @@ class Server:
     def signal(self, context: str, number: signal.Signals) -> None:
         """Send a signal to one service of the split mode."""
         for pid in _children(self.process.pid):
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if command[-3:-1] == [b"serve", context.encode()]:
-                os.kill(pid, number)
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if command[-3:-1] == [b"serve", context.encode()]:
+                    os.kill(pid, number)
 
     def seed(self, products: int, units: int) -> None:
         token = signing_key_in(self.folder).token_for_user(_nobody(), Role.STAFF, 900)
