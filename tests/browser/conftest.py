@@ -111,6 +111,12 @@ def product(shop: RunningShop, stock: int, **fields: object) -> tuple[int, str]:
     return shop.new_product(name=name, stock=stock, **fields), name
 
 
+def order_now(browser: Browser, product_id: int) -> None:
+    """One of it, past the basket."""
+    browser.see(f"/shop/products/{product_id}")
+    browser.send("/shop/basket/lines", to="/shop/basket/now")
+
+
 def order_id(browser: Browser) -> str:
     """Of the order whose page it shows."""
     [found] = re.findall(r"^/shop/orders/([0-9a-f-]{36})$", browser.path)

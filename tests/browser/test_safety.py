@@ -16,7 +16,7 @@ import pytest
 import ecshop.web
 from bench.server import running
 from entrypoints.contexts import NAMES
-from tests.browser.conftest import PASSWORD, Browser, order_id, product
+from tests.browser.conftest import PASSWORD, Browser, order_id, order_now, product
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
@@ -97,8 +97,7 @@ def test_a_session_goes_on_past_pages_that_fail(browser: Browser, path: str) -> 
 def test_a_stream_tells_the_browser_of_its_next_token(together: RunningShop, browser: Browser) -> None:
     tea, _ = product(together, 5)
     browser.sign_up()
-    browser.see(f"/shop/products/{tea}")
-    browser.send("/shop/basket/lines", to="/shop/basket/now")
+    order_now(browser, tea)
     live = f"{browser.path}/live"
     del browser._jar["__Host-access"]
     with browser.stream(live) as stream:
@@ -112,8 +111,7 @@ def test_a_stream_ends_with_its_session_and_tells_strangers_that_it_is_over(
 ) -> None:
     tea, _ = product(together, 5)
     browser.sign_up()
-    browser.see(f"/shop/products/{tea}")
-    browser.send("/shop/basket/lines", to="/shop/basket/now")
+    order_now(browser, tea)
     live, kept = f"{browser.path}/live", browser.cookies
     with browser.stream(live) as stream:
         lines = stream.iter_lines()
@@ -130,8 +128,7 @@ def test_a_stream_ends_with_its_session_and_tells_strangers_that_it_is_over(
 def test_one_account_has_so_many_pages_that_move(together: RunningShop, browser: Browser) -> None:
     tea, _ = product(together, 5)
     browser.sign_up()
-    browser.see(f"/shop/products/{tea}")
-    browser.send("/shop/basket/lines", to="/shop/basket/now")
+    order_now(browser, tea)
     live = f"{browser.path}/live"
     with ExitStack() as stack:
         opened = [stack.enter_context(browser.stream(live)).iter_lines() for _ in range(10)]
@@ -213,8 +210,7 @@ def test_an_open_stream_ends_with_its_client_and_with_its_server(tmp_path: Path)
         browser = Browser(shop)
         tea = shop.new_product(stock=5)
         browser.sign_up()
-        browser.see(f"/shop/products/{tea}")
-        browser.send("/shop/basket/lines", to="/shop/basket/now")
+        order_now(browser, tea)
         live = f"/shop/orders/{order_id(browser)}/live"
         with browser.stream(live) as stream:
             assert "hx-partial" in next(stream.iter_lines())

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.browser.conftest import PASSWORD, Browser, order_id, product
+from tests.browser.conftest import PASSWORD, Browser, order_id, order_now, product
 from tests.shops import RunningShop
 from tests.waiting import eventually
 
@@ -123,8 +123,7 @@ def test_an_order_is_cancelled_by_whose_it_is_until_it_is_fulfilled(together: Ru
     tea, _ = product(together, 5)
     browser.sign_up()
     for is_fulfilled in (False, True):
-        browser.see(f"/shop/products/{tea}")
-        browser.send("/shop/basket/lines", to="/shop/basket/now")
+        order_now(browser, tea)
         placed = order_id(browser)
         if is_fulfilled:
             together.call("POST", f"/orders/{placed}/fulfil", together.staff).raise_for_status()

@@ -207,3 +207,20 @@ async def test_a_key_that_is_known_is_good_while_auth_is_away_and_another_one_is
     assert await lent.token_of(key_of(made)) == token
     with pytest.raises(Unavailable):
         await lent.token_of("ek_" + "A" * 64)
+
+
+async def test_a_crowd_of_keys_that_are_none_pushes_none_out_that_is_good(auth: Auth) -> None:
+    made = await auth.service.make_key(await owner(auth), NEW)
+    asked: list[str] = []
+
+    async def exchange(key: str) -> Any:
+        asked.append(key)
+        return await auth.service.exchange_key(key)
+
+    lent = LentTokens(exchange)
+    token = await lent.token_of(key_of(made))
+    for number in range(1100):
+        with pytest.raises(Unauthenticated):
+            await lent.token_of(f"ek_{number:064}")
+    assert await lent.token_of(key_of(made)) == token
+    assert asked.count(key_of(made)) == 1
