@@ -19,7 +19,7 @@ from bench.persistent import buy_for_certain, with_stock
 from bench.postgres import VARIABLE, four_databases
 from bench.progress import say
 from bench.replicas import Deployment, kill_at_random
-from bench.server import UNBOUNDED, four_free_ports, running
+from bench.server import UNBOUNDED, ports_in_a_row, running
 from bench.shapes import shop
 from ecshop.order.models import OrderRow
 from entrypoints.contexts import NAMES
@@ -99,7 +99,7 @@ def _together(folder: Path) -> _Line:
 
 def _apart(folder: Path) -> _Line:
     say("SQLite, split")
-    with running(folder, "ecshop", "up", "--split", "--base-port", str(four_free_ports()), contexts=NAMES) as server:
+    with running(folder, "ecshop", "up", "--split", "--base-port", str(ports_in_a_row()), contexts=NAMES) as server:
         server.seed(_PRODUCTS, _UNITS)
         return _line("SQLite: split", server, orders_of(folder, range(1, _PRODUCTS + 1)))
 
@@ -107,7 +107,7 @@ def _apart(folder: Path) -> _Line:
 def _behind(folder: Path) -> _Line:
     say("SQLite, split behind the gateway")
     port = free_port()
-    command = ("ecshop", "up", "--split", "--base-port", str(four_free_ports()), "--gateway-port", str(port))
+    command = ("ecshop", "up", "--split", "--base-port", str(ports_in_a_row()), "--gateway-port", str(port))
     with running(folder, *command, contexts=NAMES, **_NO_LIMIT) as server:
         server.seed(_PRODUCTS, _UNITS)
         server.ports = dict.fromkeys(NAMES, port)

@@ -24,6 +24,7 @@ from bench.audit import Books
 from bench.load import Load, Request, Result
 from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.identity import Role
+from entrypoints.contexts import SERVICE_NAMES
 from entrypoints.listening import READY
 from entrypoints.settings import Settings
 
@@ -140,11 +141,12 @@ def running(folder: Path, *command: str, contexts: Sequence[str], **environment:
         _end(process)
 
 
-def four_free_ports() -> int:
-    """The first of four ports in a row, below those that the kernel hands out by itself."""
+def ports_in_a_row() -> int:
+    """The first of as many as the split mode needs, below those that the kernel hands out by itself."""
+    many = len(SERVICE_NAMES)
     while True:
-        first = random.randrange(10_000, 32_000, 4)
-        if all(_is_free(first + place) for place in range(4)):
+        first = random.randrange(10_000, 32_000, many)
+        if all(_is_free(first + place) for place in range(many)):
             return first
 
 

@@ -11,7 +11,7 @@ from bench.buying import Bought, buy, load_on, orders_of
 from bench.load import Request
 from bench.postgres import NoPostgres, Postgres, four_databases
 from bench.progress import say
-from bench.server import Server, cpu_seconds_of, four_free_ports, running
+from bench.server import Server, cpu_seconds_of, ports_in_a_row, running
 from bench.table import Row, Section
 from ecshop.auth.key_file import FILE, signing_key_in
 from entrypoints.contexts import NAMES
@@ -80,7 +80,7 @@ def _one_process(folder: Path, name: str, synchronous: str) -> tuple[list[Row], 
 def _split(folder: Path) -> tuple[list[Row], float]:
     name = "split"
     say(name)
-    command = ("ecshop", "up", "--split", "--base-port", str(four_free_ports()))
+    command = ("ecshop", "up", "--split", "--base-port", str(ports_in_a_row()))
     with running(folder, *command, contexts=NAMES) as server:
         rows, many = _orders(server, name, "18 %", "")
         rows.append(_at_half_load(server, name, many))

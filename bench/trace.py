@@ -15,7 +15,7 @@ import httpx
 
 from bench.buying import orders_of
 from bench.collector import Collected, Collector, collecting, tree
-from bench.server import Server, four_free_ports, running
+from bench.server import Server, ports_in_a_row, running
 from entrypoints.contexts import NAMES
 
 _PATIENCE: Final = 30.0  # seconds
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--split", action="store_true", help="four services, with Redis between them")
     parser.add_argument("--pubsub", action="store_true", help="... or with the emulator of Google Pub/Sub")
     wanted = parser.parse_args()
-    command = ["up", "--split", "--base-port", str(four_free_ports())] if wanted.split else ["up", "--port", "0"]
+    command = ["up", "--split", "--base-port", str(ports_in_a_row())] if wanted.split else ["up", "--port", "0"]
     bus = {"ECSHOP_BUS": "pubsub"} if wanted.pubsub else {}
     with tempfile.TemporaryDirectory(prefix="ecshop-trace-") as folder, collecting() as collector:
         of_traces = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_TRACES_SAMPLER_ARG": "1"}

@@ -32,7 +32,7 @@ from ecshop.stock.contract import StockClient
 from ecshop.stock.http import HttpStockClient
 from entrypoints.buses import bus_of, push_of
 from entrypoints.client_proofs import Reread, public_keys_of, secrets_of
-from entrypoints.contexts import ALL
+from entrypoints.contexts import ALL, NAMES, WEB
 from entrypoints.databases import database_of
 from entrypoints.grants import GRANTS, KEY_SCOPES
 from entrypoints.identity import Identity
@@ -58,13 +58,14 @@ def compose(
     order: OrderClient | None = None,
     with_events: bool | None = None,
 ) -> Shop:
-    """Place the contexts named in `here` in this process; the others are reached over HTTP.
+    """Place the contexts named in `here`, and the pages of `web`, in this process; the others are reached over HTTP.
 
     What is given stands in for what the settings would make, a client for the one over HTTP. Raises `BadSetting`,
     `FileUnusable`, `SigningKeyUnusable`, `RedisUnusable` or `PubSubUnusable`.
     """
     close_to_others(settings, here)
-    databases = {name: database_of(settings, name) for name in here - {*(databases or {})}} | {**(databases or {})}
+    contexts = here & {*NAMES}
+    databases = {name: database_of(settings, name) for name in contexts - {*(databases or {})}} | {**(databases or {})}
     identity, neighbours = Identity(settings), Neighbours(settings, here)
     placed: list[Context[Any]] = []
 
@@ -132,7 +133,7 @@ def compose(
         with_internal=here != ALL,
         with_events=with_events if with_events is not None else settings.background == "on",
         with_docs=settings.has_docs,
-        pages=_pages(clients, verifier, stopping) if here == ALL else (),
+        pages=_pages(clients, verifier, stopping) if WEB.name in here else (),
         stopping=stopping,
         push=push_of(settings, bus) if settings.push_audience else None,
     )

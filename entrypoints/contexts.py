@@ -1,4 +1,4 @@
-"""The one list of contexts. Whatever needs their names, ports, colours or modules takes them from here."""
+"""The one list of contexts and services. Whatever needs their names, ports, colours or modules takes them from here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 
 @dataclass(frozen=True)
-class ContextEntry:
+class Service:
     """`port` is where it listens as a service of its own, `colour` what its log lines have in the split mode.
 
     All that it serves to the public is under one of its `paths`, of which it has chosen `own`.
@@ -20,6 +20,15 @@ class ContextEntry:
     port: int
     colour: str
     own: tuple[str, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return self.own
+
+
+@dataclass(frozen=True)
+class ContextEntry(Service):
+    """A service with a database."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -42,5 +51,10 @@ CONTEXTS: Final = (
     ContextEntry("stock", 8002, "yellow", ("stock",)),
     ContextEntry("order", 8003, "cyan", ("orders", "order")),
 )
+WEB: Final = Service("web", 8004, "bright_blue", ("", "shop", "console", "static"))
+"""Pages over all contexts."""
+SERVICES: Final = (*CONTEXTS, WEB)
 NAMES: Final = tuple(context.name for context in CONTEXTS)
-ALL: Final = frozenset(NAMES)
+SERVICE_NAMES: Final = tuple(service.name for service in SERVICES)
+"""Calls go from a later one to earlier ones."""
+ALL: Final = frozenset(SERVICE_NAMES)

@@ -14,7 +14,7 @@ import msgspec
 
 from ecshop.kernel.validation import invalid
 from entrypoints.client_proofs import own_key, own_secret, public_keys_of, secrets_of
-from entrypoints.contexts import NAMES
+from entrypoints.contexts import NAMES, SERVICE_NAMES
 from entrypoints.profile import unfit_for_production
 from entrypoints.settings import DEFAULT_URLS, BadSetting, Settings
 
@@ -43,8 +43,8 @@ _REDIS_URL: Final = re.compile(rf"rediss?://([^@/?#\s]*@)?{_HOST}(/\d*)?(\?\S*)?
 def variables() -> list[str]:
     """The names of all variables of the shop itself; some have a second name that they share with other programs."""
     fields = [name for name in Settings.__struct_fields__ if name not in ("urls", "database_urls")]
-    of_contexts = [f"{name}_{what}" for what in ("url", "database_url") for name in NAMES]
-    return [f"{_PREFIX}{name.upper()}" for name in [*fields, *of_contexts]]
+    of_services = [f"{name}_url" for name in SERVICE_NAMES] + [f"{name}_database_url" for name in NAMES]
+    return [f"{_PREFIX}{name.upper()}" for name in [*fields, *of_services]]
 
 
 def given_variables(environment: Mapping[str, str]) -> list[str]:

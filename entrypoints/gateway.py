@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ecshop.kernel.http.safety import NO_REFERRER, NO_STORE, NOSNIFF, NOTHING, OWN_PAGE
-from entrypoints.contexts import CONTEXTS, NAMES
+from entrypoints.contexts import SERVICE_NAMES, SERVICES
 from entrypoints.settings import BadSetting
 
 _TEMPLATE: Final = Path(__file__).parent / "nginx.conf"
@@ -55,7 +55,7 @@ _LOCATION: Final = """\
 class Gateway(NamedTuple):
     listen: str
     upstreams: Mapping[str, Sequence[str]]
-    """By context, the host and port of each of its replicas."""
+    """By service, the host and port of each of its replicas."""
     folder: Path
     """Where nginx puts what it is in the middle of."""
     docs: Path
@@ -66,7 +66,7 @@ class Gateway(NamedTuple):
     origins: Sequence[str] = ()
     """Whose pages may call the shop from a browser (Fetch, CORS)."""
     inside: Mapping[str, str] = {}
-    """By context, where the other services find one of its replicas, and nobody from outside should."""
+    """By service, where the other services find one of its replicas, and nobody from outside should."""
 
 
 class _Filled(Template):
@@ -94,7 +94,7 @@ def nginx_conf(gateway: Gateway) -> str:
         inside="\n".join(_INSIDE.format(name=name, listen=listen) for name, listen in gateway.inside.items()),
         locations="\n".join(
             _LOCATION.format(name=one.name, paths="|".join(map(re.escape, one.paths)), burst=10 * gateway.rate)
-            for one in CONTEXTS
+            for one in SERVICES
         ),
         problem_malformed=_problem(400, "http.malformed", "Malformed request", "what came is no HTTP request"),
         problem_nothing=_problem(404, "http.not_found", "No such path", "nothing is served at this path; see /docs"),
@@ -114,11 +114,11 @@ def nginx_conf(gateway: Gateway) -> str:
 
 
 def replicas_in(told: Sequence[str]) -> dict[str, list[str]]:
-    """Of `stock=host:port` and so on, by context. Raises `BadSetting`."""
+    """Of `stock=host:port` and so on, by service. Raises `BadSetting`."""
     found: dict[str, list[str]] = {}
     for one in told:
         match = _REPLICA.fullmatch(one)
-        if match is None or match[1] not in NAMES:
+        if match is None or match[1] not in SERVICE_NAMES:
             raise BadSetting(f"--replica {one} names none; write it like stock=127.0.0.1:8002")
         found.setdefault(match[1], []).append(match[2])
     return found

@@ -19,7 +19,7 @@ from ecshop.kernel.http.health import OK
 from ecshop.kernel.http.remote import Credentials, Remote
 from ecshop.kernel.refreshing import Fresh, Refreshing
 from entrypoints.client_proofs import Reread, own_key, own_secret
-from entrypoints.contexts import NAMES
+from entrypoints.contexts import SERVICE_NAMES
 from entrypoints.grants import GRANTS
 from entrypoints.settings import BadSetting, Settings
 
@@ -62,12 +62,12 @@ class Neighbours:
     async def report(self) -> dict[str, str]:
         """Whether the services that are called from here are alive, by their names; remembered for a while.
 
-        Calls go down: to those that stand before the last of these here in the list of contexts.
+        Calls go down: to those that stand before the last of these here in the list of services.
         """
         asked_at, report = self._report
         if time.monotonic() - asked_at > _REMEMBER:
-            above = max(map(NAMES.index, self._here))
-            called = {name: http for name, http in self._open.items() if NAMES.index(name) < above}
+            above = max(map(SERVICE_NAMES.index, self._here))
+            called = {name: http for name, http in self._open.items() if SERVICE_NAMES.index(name) < above}
             found = await asyncio.gather(*map(_is_alive, called.values()))
             report = dict(zip(called, found, strict=True))
             self._report = (time.monotonic(), report)

@@ -12,13 +12,13 @@ from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.telemetry.logs import LogForm
 from ecshop.kernel.tokens import LONGEST_LIFE
 from ecshop.kernel.validation import rule
-from entrypoints.contexts import CONTEXTS
+from entrypoints.contexts import SERVICES
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(ge=0.1, le=86_400)]
 Given = Annotated[str, Meta(min_length=1)]
 
-DEFAULT_URLS: Final = {context.name: f"http://127.0.0.1:{context.port}" for context in CONTEXTS}
+DEFAULT_URLS: Final = {service.name: f"http://127.0.0.1:{service.port}" for service in SERVICES}
 LOG_SUFFIX: Final = ".log"
 _SHOP_ID: Final = rule(r"^[a-z0-9-]{0,40}$", "of at most 40 small letters, digits and hyphens")
 _PROJECT: Final = rule(r"^([a-z][a-z0-9.:-]{0,60}[a-z0-9])?$", "the id of a Google Cloud project")
@@ -132,7 +132,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_keys: str = ""
     """At auth: the public parts of these keys, as `client_secrets`."""
     urls: dict[str, str] = field(default_factory=DEFAULT_URLS.copy)
-    """Where the services are, by context: ECSHOP_AUTH_URL and so on."""
+    """Where the services are, by name: ECSHOP_AUTH_URL and so on."""
 
     @property
     def folder(self) -> Path:

@@ -15,7 +15,7 @@ import pytest
 
 from bench.collector import Collector
 from bench.load import Request
-from bench.server import Server, four_free_ports, running
+from bench.server import Server, ports_in_a_row, running
 from ecshop.kernel.identity import Role
 from entrypoints.contexts import NAMES
 from entrypoints.local.nginx import NoNginx, nginx_executable
@@ -169,7 +169,7 @@ def shop_together(folder: Path, **environment: str) -> Iterator[RunningShop]:
 
 @contextmanager
 def shop_apart(folder: Path, **environment: str) -> Iterator[RunningShop]:
-    command = ("ecshop", "up", "--split", "--base-port", str(four_free_ports()))
+    command = ("ecshop", "up", "--split", "--base-port", str(ports_in_a_row()))
     with _shop(folder, command, environment) as shop:
         yield shop
 
@@ -178,7 +178,7 @@ def shop_apart(folder: Path, **environment: str) -> Iterator[RunningShop]:
 def shop_behind_gateway(folder: Path, **environment: str) -> Iterator[RunningShop]:
     """Its services, and a real nginx that all requests of a test go through."""
     port = free_port()
-    command = ("ecshop", "up", "--split", "--base-port", str(four_free_ports()), "--gateway-port", str(port))
+    command = ("ecshop", "up", "--split", "--base-port", str(ports_in_a_row()), "--gateway-port", str(port))
     with _shop(folder, command, NO_LIMIT | environment, f"http://127.0.0.1:{port}") as shop:
         yield shop
 

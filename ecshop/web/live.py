@@ -19,7 +19,7 @@ _NOBODY: Final = UUID(int=0)
 _MOST: Final = 500
 _MOST_OF_ONE: Final = 10
 _LOOK_EVERY: Final = 0.5  # seconds
-_HEARTBEAT_EVERY: Final = 15.0  # seconds
+_HEARTBEAT_EVERY: Final = 5.0  # seconds, which is less than a gateway waits
 _LONGEST: Final = 600.0
 """Seconds after which a stream ends and its page connects again."""
 _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}

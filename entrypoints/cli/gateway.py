@@ -34,7 +34,7 @@ def docs(folder: Path) -> None:
     help="Where `ecshop docs` has written.",
 )
 @click.option(
-    "--replica", multiple=True, metavar="CONTEXT=HOST:PORT", help="Of a service; else it is where its URL says."
+    "--replica", multiple=True, metavar="SERVICE=HOST:PORT", help="Of a service; else it is where its URL says."
 )
 @report_errors
 def gateway(port: int, folder: Path, docs: Path, replica: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import rich_click as click
 
 from entrypoints.cli.options import DATA_DIR, HOST, PORT, TLS_CERT, TLS_KEY, report_errors, settings_of
-from entrypoints.contexts import ALL, NAMES
+from entrypoints.contexts import ALL, SERVICE_NAMES
 from entrypoints.settings import BadSetting
 
 
@@ -16,7 +16,7 @@ from entrypoints.settings import BadSetting
 @TLS_CERT
 @TLS_KEY
 @click.option("--split", is_flag=True, help="Each context as a service of its own, with Redis between them.")
-@click.option("--base-port", type=int, help="With --split: the first of four ports in a row. [8000]")
+@click.option("--base-port", type=int, help="With --split: the first of five ports in a row. [8000]")
 @click.option("--demo", is_flag=True, help="Fill a new shop with 24 products to look at.")
 @click.option("--gateway", is_flag=True, help="With --split: an nginx in front, as one address for all services.")
 @click.option("--gateway-port", type=int, help="With --gateway: where that listens. [8080]")
@@ -33,7 +33,7 @@ def up(
     gateway: bool = False,
     gateway_port: int | None = None,
 ) -> None:
-    """Run the whole shop: in one process, or split into four services."""
+    """Run the whole shop: in one process, or split into five services."""
     if base_port is not None and not split:
         raise BadSetting("--base-port goes with --split; the one-process shop listens on --port")
     if (gateway or gateway_port is not None) and not split:
@@ -69,7 +69,7 @@ def up(
 
 
 @click.command()
-@click.argument("contexts", nargs=-1, required=True, type=click.Choice(NAMES))
+@click.argument("contexts", nargs=-1, required=True, type=click.Choice(SERVICE_NAMES))
 @HOST
 @PORT
 @DATA_DIR
@@ -84,7 +84,7 @@ def serve(
     tls_cert: str | None,
     tls_key: str | None,
 ) -> None:
-    """Serve one context as a service of its own (or some together)."""
+    """Serve one context, or the pages, as a service of its own (or some together)."""
     settings = settings_of(
         "+".join(contexts), host=host, port=port, data_dir=data_dir, tls_cert=tls_cert, tls_key=tls_key
     )

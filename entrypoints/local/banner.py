@@ -7,7 +7,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from entrypoints.contexts import WEB
 from entrypoints.local.broker import Broker
+from entrypoints.local.nginx import GATEWAY
 from entrypoints.settings import Settings
 
 _ORDER = """\
@@ -18,6 +20,10 @@ _ORDER = """\
       -d "{{\\"product_id\\": $P, \\"stock\\": 5}}"; echo
   curl -s -X POST "{order}/order?product_id=$P&quantity=5" -H "Authorization: Bearer $T"; echo
 """
+
+
+_FRONT = {WEB.name: "/", GATEWAY: "/"}
+"""Where people look at a service; else it is its documentation."""
 
 
 def one_process(address: str, settings: Settings) -> str:
@@ -39,7 +45,10 @@ def split(addresses: Mapping[str, str], broker: Broker, settings: Settings) -> s
     return "\n".join(
         [
             "The shop is open, each context as a service of its own. Ctrl-C closes it.",
-            *(f"  {name:<8}  {address}/docs  {address}/health/ready" for name, address in addresses.items()),
+            *(
+                f"  {name:<8}  {address}{_FRONT.get(name, '/docs')}  {address}/health/ready"
+                for name, address in addresses.items()
+            ),
             f"  {broker.name:<8}  {broker.shown}",
             f"  {'data':<8}  {settings.folder}",
             "",

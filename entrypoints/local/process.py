@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import click
 
-from entrypoints.contexts import CONTEXTS
+from entrypoints.contexts import SERVICES
 
-_COLOURS: Final = {context.name: context.colour for context in CONTEXTS} | {
+_COLOURS: Final = {service.name: service.colour for service in SERVICES} | {
     "redis": "red",
     "pubsub": "red",
     "gateway": "blue",

@@ -1,4 +1,4 @@
-"""The split mode on one machine: four services, a broker, and one terminal in which to watch them."""
+"""The split mode on one machine: five services, a broker, and one terminal in which to watch them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 from msgspec.structs import replace
 
 from ecshop.kernel.file_lock import file_lock
-from entrypoints.contexts import NAMES
+from entrypoints.contexts import SERVICE_NAMES, WEB
 from entrypoints.grants import GRANTS
 from entrypoints.listening import READY, address_of, listening_socket
 from entrypoints.local import SUPERVISOR, banner
@@ -28,17 +28,17 @@ from entrypoints.stopping import stop_signal
 _CRASHED: Final = 1
 _WAVE: Final = 2.0  # seconds that those who stop first have for themselves
 _LAST_PORT: Final = 65535
-_GATEWAYS: Final = "127.0.0.1,::1"
+_LOOPBACK: Final = "127.0.0.1,::1"
 
 
 def run_split(settings: Settings, gateway_port: int | None = None) -> None:
-    """Run the four services, a broker where none is named, and a gateway at its port, until SIGINT or SIGTERM.
+    """Run the five services, a broker where none is named, and a gateway at its port, until SIGINT or SIGTERM.
 
     Exits with 1 when one of them cannot be kept running. Raises `BadSetting`, `PortInUse`, `NoRedis`, `NoPubSub`,
     `NoNginx` or `FileInUse`.
     """
     if gateway_port is not None:
-        settings = replace(settings, trusted_proxies=settings.trusted_proxies or _GATEWAYS)
+        settings = replace(settings, trusted_proxies=settings.trusted_proxies or _LOOPBACK)
     ports = _free_ports(settings)
     addresses = {name: address_of(settings.host, port) for name, port in ports.items()}
     with ExitStack() as held:
@@ -57,13 +57,13 @@ def run_split(settings: Settings, gateway_port: int | None = None) -> None:
 
 
 def _free_ports(settings: Settings) -> dict[str, int]:
-    """A port for each context, in a row; services that fail one by one would not name it as clearly."""
-    if not 0 < settings.port <= _LAST_PORT - len(NAMES) + 1:
+    """A port for each service, in a row; services that fail one by one would not name it as clearly."""
+    if not 0 < settings.port <= _LAST_PORT - len(SERVICE_NAMES) + 1:
         raise BadSetting(
-            f"the split mode needs {len(NAMES)} ports in a row: "
-            f"--base-port is the first one, from 1 to {_LAST_PORT - len(NAMES) + 1}"
+            f"the split mode needs {len(SERVICE_NAMES)} ports in a row: "
+            f"--base-port is the first one, from 1 to {_LAST_PORT - len(SERVICE_NAMES) + 1}"
         )
-    ports = {name: settings.port + place for place, name in enumerate(NAMES)}
+    ports = {name: settings.port + place for place, name in enumerate(SERVICE_NAMES)}
     for port in ports.values():
         listening_socket(settings.host, port, option="--base-port").close()
     return ports
@@ -75,7 +75,10 @@ def _services(
     shared = _environment(settings, addresses, broker)
     granted = {name: secrets.token_urlsafe(32) for name in GRANTS}
     own = {name: {"ECSHOP_CLIENT_SECRET": secret} for name, secret in granted.items()}
-    own["auth"] = {"ECSHOP_CLIENT_SECRETS": ",".join(f"{name}:{secret}" for name, secret in granted.items())}
+    own["auth"] = {
+        "ECSHOP_CLIENT_SECRETS": ",".join(f"{name}:{secret}" for name, secret in granted.items()),
+        "ECSHOP_TRUSTED_PROXIES": settings.trusted_proxies or _LOOPBACK,  # where the pages say for whom they sign in
+    }
     return [
         Process(
             name,
@@ -83,7 +86,7 @@ def _services(
             shared | own.get(name, {}) | {"ECSHOP_PORT": str(ports[name])},
             announces=READY.format(contexts=name, address="http"),
         )
-        for name in NAMES
+        for name in SERVICE_NAMES
     ]
 
 
@@ -112,9 +115,9 @@ async def _stop(processes: Sequence[Process]) -> None:
 
 
 def _turn(process: Process) -> int:
-    if process.name == GATEWAY:
-        return 0
-    return 1 if process.name in GRANTS else 2 if process.name in NAMES else 3
+    if process.name in (GATEWAY, WEB.name):
+        return (GATEWAY, WEB.name).index(process.name)
+    return 2 if process.name in GRANTS else 3 if process.name in SERVICE_NAMES else 4
 
 
 def _environment(settings: Settings, addresses: Mapping[str, str], broker: Broker) -> dict[str, str]:

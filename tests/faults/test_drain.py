@@ -16,7 +16,7 @@ from uuid import UUID
 
 import pytest
 
-from bench.server import Server, four_free_ports, running
+from bench.server import Server, ports_in_a_row, running
 from entrypoints.contexts import NAMES
 from tests.shops import RunningShop, need_redis, shop_together
 from tests.waiting import eventually
@@ -31,7 +31,7 @@ TOGETHER, APART = "together", "apart"
 @contextmanager
 def stopping(folder: Path, shape: str = TOGETHER) -> Iterator[RunningShop]:
     """A shop that is stopped within the context."""
-    options = ("--port", "0") if shape == TOGETHER else ("--split", "--base-port", str(four_free_ports()))
+    options = ("--port", "0") if shape == TOGETHER else ("--split", "--base-port", str(ports_in_a_row()))
     with running(folder, "ecshop", "up", *options, contexts=NAMES) as server, closing(RunningShop(server)) as shop:
         yield shop
 

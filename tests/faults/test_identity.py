@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.server import four_free_ports
+from bench.server import ports_in_a_row
 from entrypoints.identity import FILE
 from entrypoints.operations.doctor import examine
 from entrypoints.settings import Settings
@@ -38,7 +38,7 @@ def ecshop(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def refused_start(folder: Path, *, split: bool = False) -> str:
     """What is said by a shop that does not start: one sentence, and no traceback."""
-    options = ("--split", "--base-port", str(four_free_ports())) if split else ("--port", "0")
+    options = ("--split", "--base-port", str(ports_in_a_row())) if split else ("--port", "0")
     ended = ecshop(folder, "up", *options)
     said = ended.stdout + ended.stderr
     assert ended.returncode != 0

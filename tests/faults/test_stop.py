@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.server import Server, four_free_ports, running
+from bench.server import Server, ports_in_a_row, running
 from ecshop.kernel.file_lock import lock_of, owners
 from entrypoints.contexts import NAMES
 from entrypoints.local.redis_server import free_port
@@ -36,7 +36,7 @@ def one_process(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def split(folder: Path) -> Iterator[Server]:
-    command = ("ecshop", "up", "--split", "--base-port", str(four_free_ports()))
+    command = ("ecshop", "up", "--split", "--base-port", str(ports_in_a_row()))
     with running(folder, *command, contexts=NAMES) as server:
         yield server
 

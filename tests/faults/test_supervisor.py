@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.server import four_free_ports
+from bench.server import ports_in_a_row
 from tests.shops import RunningShop, need_redis, shop_apart
 from tests.waiting import eventually
 
@@ -48,7 +48,7 @@ def test_orders_go_on_while_the_supervisor_is_stopped(shop: RunningShop) -> None
 
 def test_no_service_outlives_a_supervisor_that_was_killed(tmp_path: Path) -> None:
     need_redis()
-    first = four_free_ports()
+    first = ports_in_a_row()
     for _ in range(2):  # the second one finds its ports and its files free
         with (tmp_path / "output").open("wb") as output:
             process = _start(tmp_path, first, output.fileno())
@@ -66,7 +66,7 @@ def test_no_service_outlives_a_supervisor_that_was_killed(tmp_path: Path) -> Non
 
 def test_a_full_disk_under_the_output_costs_lines_and_nothing_else(tmp_path: Path) -> None:
     need_redis()
-    first = four_free_ports()
+    first = ports_in_a_row()
     with Path("/dev/full").open("wb") as full:
         process = _start(tmp_path, first, full.fileno())
     try:

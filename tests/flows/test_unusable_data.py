@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from bench.server import four_free_ports
+from bench.server import ports_in_a_row
 from tests.flows.unusable import UP, assert_one_line, ecshop
 
 
@@ -126,7 +126,7 @@ def test_a_folder_in_which_no_shop_has_run(tmp_path: Path, command: str) -> None
 def test_a_folder_that_redis_cannot_have(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "redis").write_text("a file")
-    done = ecshop("up", "--split", "--base-port", str(four_free_ports()), folder=tmp_path / "data")
+    done = ecshop("up", "--split", "--base-port", str(ports_in_a_row()), folder=tmp_path / "data")
     assert_one_line(done, str(tmp_path / "data" / "redis"), "--data-dir")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.server import four_free_ports
+from bench.server import ports_in_a_row
 from ecshop.auth.keys import new_key
 from entrypoints.compose import compose
 from entrypoints.settings import Settings
@@ -172,7 +172,7 @@ def test_a_port_that_is_taken_names_the_option_to_choose_another(tmp_path: Path)
 
 @pytest.mark.parametrize("place", range(4))
 def test_a_taken_port_of_the_split_mode_names_its_own_option(tmp_path: Path, place: int) -> None:
-    first = four_free_ports()
+    first = ports_in_a_row()
     with taken(first + place):
         done = ecshop("up", "--split", "--base-port", str(first), folder=tmp_path / "data")
     assert_one_line(done, str(first + place), "--base-port")
