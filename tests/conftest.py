@@ -128,7 +128,7 @@ def together(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def apart(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    """The whole shop as four services with a Redis between them, behind a gateway."""
+    """The whole shop as five services with a Redis between them, behind a gateway."""
     need_redis()
     need_nginx()
     with shop_behind_gateway(tmp_path_factory.mktemp("apart"), **sends_traces_to(collector)) as running:

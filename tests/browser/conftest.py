@@ -123,9 +123,16 @@ def order_id(browser: Browser) -> str:
     return str(found)
 
 
+@pytest.fixture(params=["together", "apart"])
+def shop(request: pytest.FixtureRequest) -> RunningShop:
+    """The pages are the same from one process, and from a service of their own behind the gateway."""
+    running: RunningShop = request.getfixturevalue(request.param)
+    return running
+
+
 @pytest.fixture
-def browser(together: RunningShop) -> Iterator[Browser]:
-    opened = Browser(together)
+def browser(shop: RunningShop) -> Iterator[Browser]:
+    opened = Browser(shop)
     yield opened
     opened.close()
 
@@ -137,9 +144,9 @@ def engine() -> Iterator[Chromium]:
 
 
 @pytest.fixture
-def opened(together: RunningShop, engine: Chromium) -> Iterator[Callable[..., Person]]:
+def opened(shop: RunningShop, engine: Chromium) -> Iterator[Callable[..., Person]]:
     """Opens windows, each somebody's own; whatever a page complains of fails the test, as any other host does."""
-    address = together.url("/products").removesuffix("/products")
+    address = shop.url("/products").removesuffix("/products")
     people: list[Person] = []
 
     def open_(**window: Any) -> Person:

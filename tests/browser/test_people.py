@@ -42,8 +42,8 @@ def signed_up(opened: Open, **window: object) -> Person:
     return person
 
 
-def test_somebody_finds_orders_and_sees_it_move(together: RunningShop, opened: Open) -> None:
-    tea, called = product(together, 100, picture="sencha.svg")
+def test_somebody_finds_orders_and_sees_it_move(shop: RunningShop, opened: Open) -> None:
+    tea, called = product(shop, 100, picture="sencha.svg")
     person = opened(**DESK)
     person.see("/").get_by_label("Search the shop").fill(called)
     person.press("Search")
@@ -61,17 +61,15 @@ def test_somebody_finds_orders_and_sees_it_move(together: RunningShop, opened: O
     expect(person.page.locator("#live")).to_have_text("Live")
     expect(person.page.locator("#step-taken[data-state=ok]")).to_be_visible()
     placed = person.page.url.rpartition("/")[2]
-    together.call("POST", f"/orders/{placed}/fulfil", together.staff).raise_for_status()
+    shop.call("POST", f"/orders/{placed}/fulfil", shop.staff).raise_for_status()
     expect(person.page.locator("#step-fulfilled[data-state=ok]")).to_be_visible()
     expect(person.page.get_by_role("button", name="Cancel the order")).to_have_count(0)
     expect(person.page.locator("#live")).to_be_empty()
-    assert together.units(tea) == (97, 0)
+    assert shop.units(tea) == (97, 0)
 
 
-def test_of_two_who_want_the_last_one_one_gets_it_and_the_other_reads_why_not(
-    together: RunningShop, opened: Open
-) -> None:
-    tea, _ = product(together, 1)
+def test_of_two_who_want_the_last_one_one_gets_it_and_the_other_reads_why_not(shop: RunningShop, opened: Open) -> None:
+    tea, _ = product(shop, 1)
     first, second = signed_up(opened), signed_up(opened)
     second.see(f"/shop/products/{tea}")
     order_now(first, tea)
@@ -83,8 +81,8 @@ def test_of_two_who_want_the_last_one_one_gets_it_and_the_other_reads_why_not(
     expect(second.see("/").locator("main")).to_be_visible()
 
 
-def test_an_order_is_placed_by_the_keyboard_alone(together: RunningShop, opened: Open) -> None:
-    tea, called = product(together, 5)
+def test_an_order_is_placed_by_the_keyboard_alone(shop: RunningShop, opened: Open) -> None:
+    tea, called = product(shop, 5)
     person = signed_up(opened)
     page = person.see(f"/?q={called}")
     page.keyboard.press("Tab")
@@ -100,11 +98,9 @@ def test_an_order_is_placed_by_the_keyboard_alone(together: RunningShop, opened:
     page.wait_for_url("**/shop/orders/*")
 
 
-def test_the_shelf_changes_with_its_filter_and_the_back_button_brings_it_back(
-    together: RunningShop, opened: Open
-) -> None:
-    category = together.new_category()
-    _, called = product(together, 5, category_id=category)
+def test_the_shelf_changes_with_its_filter_and_the_back_button_brings_it_back(shop: RunningShop, opened: Open) -> None:
+    category = shop.new_category()
+    _, called = product(shop, 5, category_id=category)
     person = opened(**DESK)
     page = person.see("/")
     page.locator(f"input[name=category][value='{category}']").check()
@@ -117,22 +113,22 @@ def test_the_shelf_changes_with_its_filter_and_the_back_button_brings_it_back(
     expect(page.locator(".card")).to_have_count(1)
 
 
-def test_without_scripts_an_order_can_be_placed_all_the_same(together: RunningShop, opened: Open) -> None:
-    tea, _ = product(together, 5)
+def test_without_scripts_an_order_can_be_placed_all_the_same(shop: RunningShop, opened: Open) -> None:
+    tea, _ = product(shop, 5)
     person = signed_up(opened, java_script_enabled=False)
     order_now(person, tea)
     expect(person.page.get_by_role("link", name="Load it again")).to_be_visible()
     expect(person.page.locator("#live")).to_have_text("Load again")
 
 
-def test_a_session_that_ends_while_a_page_is_open_asks_to_sign_in_again(together: RunningShop, opened: Open) -> None:
-    tea, _ = product(together, 5)
+def test_a_session_that_ends_while_a_page_is_open_asks_to_sign_in_again(shop: RunningShop, opened: Open) -> None:
+    tea, _ = product(shop, 5)
     person = signed_up(opened)
     person.see(f"/shop/products/{tea}")
     person.page.context.clear_cookies(name=re.compile("access|session"))
     person.press("Order now")
     person.page.wait_for_url(re.compile("/shop/sign-in"))
-    assert together.units(tea) == (5, 0)
+    assert shop.units(tea) == (5, 0)
     person.sign_up(name())
     expect(person.page.locator(f"#line-{tea}")).to_be_visible()
 
@@ -160,9 +156,9 @@ def test_an_open_page_goes_on_when_the_shop_was_away(engine: Chromium, tmp_path:
 @pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
 @pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
 def test_everybody_can_use_every_page(
-    together: RunningShop, opened: Open, locale: str, window: dict[str, object], scheme: str
+    shop: RunningShop, opened: Open, locale: str, window: dict[str, object], scheme: str
 ) -> None:
-    (tea, _), (few, _) = product(together, 100, picture="teapot.svg"), product(together, 2)
+    (tea, _), (few, _) = product(shop, 100, picture="teapot.svg"), product(shop, 2)
     person = opened(locale=locale, color_scheme=scheme, **window)
     person.see("/shop/sign-in")
     assert person.violations() == []

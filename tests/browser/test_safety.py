@@ -23,8 +23,8 @@ from tests.waiting import eventually
 POLICY: Final = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
-def test_a_form_of_another_site_changes_nothing(together: RunningShop, browser: Browser) -> None:
-    tea, _ = product(together, 5)
+def test_a_form_of_another_site_changes_nothing(shop: RunningShop, browser: Browser) -> None:
+    tea, _ = product(shop, 5)
     browser.sign_up()
     page = browser.see(f"/shop/products/{tea}")
     [token] = set(re.findall(r'name="form_token" value="([^"]+)"', page))
@@ -39,15 +39,15 @@ def test_a_form_of_another_site_changes_nothing(together: RunningShop, browser: 
     ):
         refused = browser.post("/shop/basket/now", data | sent, **headers)
         assert refused.status_code == 403, (sent, headers)
-    assert together.units(tea) == (5, 0)
+    assert shop.units(tea) == (5, 0)
 
 
 @pytest.mark.parametrize("number", ["", "x", "-1", "0", "1.5", "9" * 19, "9" * 29, "9" * 5000, "\u0663", "1\0"])
 @pytest.mark.parametrize("field", ["product_id", "quantity", "expected_total", "idempotency_key"])
 def test_odd_numbers_in_a_form_are_no_failure_of_ours(
-    together: RunningShop, browser: Browser, field: str, number: str
+    shop: RunningShop, browser: Browser, field: str, number: str
 ) -> None:
-    tea, _ = product(together, 5)
+    tea, _ = product(shop, 5)
     browser.sign_up()
     browser.see(f"/shop/products/{tea}")
     for path in ("/shop/basket/lines", "/shop/basket/now", "/shop/basket/order"):
@@ -64,20 +64,20 @@ def test_nobody_is_led_to_another_site(browser: Browser, path: str) -> None:
     assert browser.page.request.url.host == "127.0.0.1"
 
 
-def test_an_api_key_in_a_cookie_opens_no_page(together: RunningShop, browser: Browser) -> None:
-    tea, _ = product(together, 5)
+def test_an_api_key_in_a_cookie_opens_no_page(shop: RunningShop, browser: Browser) -> None:
+    tea, _ = product(shop, 5)
     browser.sign_up()
     token = browser.cookies["__Host-access"]
-    made = together.call("POST", "/auth/api-keys", token, json={"name": "the till", "scopes": ["order.read"]}).json()
-    lent = together.call("POST", "/auth/api-keys/token", json={"key": made["key"]}).json()["access_token"]
+    made = shop.call("POST", "/auth/api-keys", token, json={"name": "the till", "scopes": ["order.read"]}).json()
+    lent = shop.call("POST", "/auth/api-keys/token", json={"key": made["key"]}).json()["access_token"]
     for value in (made["key"], lent):
-        stranger = Browser(together)
+        stranger = Browser(shop)
         stranger.see(f"/shop/products/{tea}")
         stranger._jar["__Host-access"] = value
         stranger.send("/shop/basket/lines", to="/shop/basket/now")
         assert stranger.path == "/shop/sign-in"
         stranger.close()
-    assert together.units(tea) == (5, 0)
+    assert shop.units(tea) == (5, 0)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_a_session_goes_on_past_pages_that_fail(browser: Browser, path: str) -> 
     assert browser.path == "/shop/account"
 
 
-def test_a_stream_tells_the_browser_of_its_next_token(together: RunningShop, browser: Browser) -> None:
-    tea, _ = product(together, 5)
+def test_a_stream_tells_the_browser_of_its_next_token(shop: RunningShop, browser: Browser) -> None:
+    tea, _ = product(shop, 5)
     browser.sign_up()
     order_now(browser, tea)
     live = f"{browser.path}/live"
@@ -107,16 +107,16 @@ def test_a_stream_tells_the_browser_of_its_next_token(together: RunningShop, bro
 
 
 def test_a_stream_ends_with_its_session_and_tells_strangers_that_it_is_over(
-    together: RunningShop, browser: Browser
+    shop: RunningShop, browser: Browser
 ) -> None:
-    tea, _ = product(together, 5)
+    tea, _ = product(shop, 5)
     browser.sign_up()
     order_now(browser, tea)
     live, kept = f"{browser.path}/live", browser.cookies
     with browser.stream(live) as stream:
         lines = stream.iter_lines()
         assert "hx-partial" in next(lines)
-        together.call("POST", "/auth/logout", kept["__Host-access"]).raise_for_status()
+        shop.call("POST", "/auth/logout", kept["__Host-access"]).raise_for_status()
         began = time.monotonic()
         list(lines)
         assert time.monotonic() - began < 5
@@ -125,8 +125,8 @@ def test_a_stream_ends_with_its_session_and_tells_strangers_that_it_is_over(
         assert next(stream.iter_lines()) == "event: done"
 
 
-def test_one_account_has_so_many_pages_that_move(together: RunningShop, browser: Browser) -> None:
-    tea, _ = product(together, 5)
+def test_one_account_has_so_many_pages_that_move(shop: RunningShop, browser: Browser) -> None:
+    tea, _ = product(shop, 5)
     browser.sign_up()
     order_now(browser, tea)
     live = f"{browser.path}/live"
@@ -159,9 +159,9 @@ def test_odd_heads_are_no_failure_of_ours(browser: Browser) -> None:
         assert browser.page.status_code < 500, path
 
 
-def test_what_others_have_written_is_text_on_every_page(together: RunningShop, browser: Browser) -> None:
+def test_what_others_have_written_is_text_on_every_page(shop: RunningShop, browser: Browser) -> None:
     name = f"<script>alert({uuid4().int})</script>"
-    tea = together.new_product(name=name, stock=5, detail="<img src=x onerror=alert(1)>")
+    tea = shop.new_product(name=name, stock=5, detail="<img src=x onerror=alert(1)>")
     for path in (f"/?q={name[:20]}", f"/shop/products/{tea}"):
         page = browser.see(path)
         assert "<script>alert" not in page
@@ -169,8 +169,8 @@ def test_what_others_have_written_is_text_on_every_page(together: RunningShop, b
         assert "&lt;script&gt;" in page
 
 
-def test_pages_run_and_load_nothing_but_files_of_their_own(together: RunningShop, browser: Browser) -> None:
-    tea, _ = product(together, 5, picture="teapot.svg")
+def test_pages_run_and_load_nothing_but_files_of_their_own(shop: RunningShop, browser: Browser) -> None:
+    tea, _ = product(shop, 5, picture="teapot.svg")
     for path in ("/", f"/shop/products/{tea}", "/shop/basket", "/shop/sign-in", "/shop/nothing"):
         page = browser.see(path)
         assert browser.page.headers["content-security-policy"] == POLICY
@@ -189,7 +189,7 @@ def test_a_file_that_is_none_of_ours_is_not_served(browser: Browser) -> None:
         assert browser.page.status_code == 404, path
 
 
-def test_the_first_page_is_small(together: RunningShop, browser: Browser) -> None:
+def test_the_first_page_is_small(shop: RunningShop, browser: Browser) -> None:
     page = browser.see("/")
     loaded = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
     sent = sum(int(browser._http.get(path).headers["content-length"]) for path in loaded)
