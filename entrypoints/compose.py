@@ -17,6 +17,7 @@ from ecshop.auth.http import HttpAuthClient
 from ecshop.auth.sessions import Lifetime
 from ecshop.context import Context
 from ecshop.events.buses.base import EventBus
+from ecshop.events.buses.memory import MemoryBus
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.tokens import Verifier
@@ -117,7 +118,7 @@ def compose(
     elif order is None:
         order = HttpOrderClient(neighbours.remote("order", auth))
 
-    bus = bus or bus_of(settings, here, identity.id)
+    bus = bus or (bus_of(settings, here, identity.id) if contexts else MemoryBus())
     clients, stopping = Clients(auth, product, stock, order), asyncio.Event()
     verifier = Verifier(auth.jwks, callees=here, ended=auth.ended_sessions, exchange=auth.exchange_key)
     return Shop(

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -58,9 +59,13 @@ class _Known(msgspec.Struct):
 
 class Identity:
     def __init__(self, settings: Settings) -> None:
-        """Raises `FileUnusable`."""
         self._settings = settings
-        self.id = settings.shop_id or (_id_of(settings.database_url) if settings.database_url else self._own_id())
+
+    @cached_property
+    def id(self) -> str:
+        """Raises `FileUnusable`."""
+        settings = self._settings
+        return settings.shop_id or (_id_of(settings.database_url) if settings.database_url else self._own_id())
 
     async def admit(self, databases: Mapping[str, Database]) -> None:
         """Raises `DatabaseLost` or `DatabaseForeign` when a database is not the one that the shop has had.

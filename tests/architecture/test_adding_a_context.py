@@ -16,7 +16,7 @@ TEMPLATE: Final = Path(__file__).parent / "template_context"
 EDITS: Final[dict[str, dict[str, str]]] = {
     "entrypoints/contexts.py": {
         '    ContextEntry("order", 8003, "cyan", ("orders", "order")),\n': (
-            '    ContextEntry("review", 8004, "blue", ("reviews",)),\n'
+            '    ContextEntry("review", 8005, "blue", ("reviews",)),\n'
         ),
     },
     "entrypoints/compose.py": {

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from ecshop.kernel.http.health import health, live, readiness
-from entrypoints.contexts import NAMES
+from entrypoints.contexts import SERVICE_NAMES
 from entrypoints.environment import read_settings
 from entrypoints.settings import Settings
 from tests.architecture.tools import ROOT
@@ -25,7 +25,7 @@ BASE: Final = ROOT / "deploy/kubernetes/base"
 PRODUCTION: Final = ROOT / "deploy/kubernetes/overlays/production"
 EXAMPLE: Final = BASE / "secrets.example.yaml"
 GATEWAY: Final = "gateway"
-ROLES: Final = (*NAMES, "worker", "migrate", GATEWAY)
+ROLES: Final = (*SERVICE_NAMES, "worker", "migrate", GATEWAY)
 IMAGE: Final = re.compile(r"ecshop(:latest)?")
 LIVE: Final = frozenset({*live.paths, *health.paths})
 READY: Final = frozenset(readiness({}, lambda: asyncio.sleep(0, {})).paths)
@@ -118,7 +118,7 @@ def from_compose() -> Configuration:
     stops = {role.name: _grace(services[name]) for name, role in found.items()}
     return Configuration(
         _by_name(found.values()),
-        {f"{name}:{role.settings.port}": role.name for name, role in found.items() if role.name in NAMES},
+        {f"{name}:{role.settings.port}": role.name for name, role in found.items() if role.name in SERVICE_NAMES},
         Nginx(nginx["entrypoint"], int(published.split(":")[-1]), _binds(nginx)),
         stops | {GATEWAY: _grace(nginx)},
     )

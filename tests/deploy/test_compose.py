@@ -9,7 +9,7 @@ import pytest
 import yaml
 from sqlalchemy import make_url
 
-from entrypoints.contexts import NAMES
+from entrypoints.contexts import NAMES, SERVICE_NAMES
 from tests.architecture.tools import ROOT, tool
 from tests.deploy.roles import COMPOSE, GATEWAY, IMAGE, READY, compose_file, from_compose
 
@@ -89,7 +89,7 @@ def test_whoever_can_be_asked_is(name: str) -> None:
     assert ("test" in SERVICES[name].get("healthcheck", {})) == (name not in UNASKED)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SERVICE_NAMES)
 def test_a_server_is_healthy_when_it_is_ready(name: str) -> None:
     [path] = re.findall(r"(/health/\w+)", " ".join(SERVICES[name]["healthcheck"]["test"]))
     assert path in READY
@@ -105,7 +105,7 @@ def test_whatever_runs_sends_its_traces_where_they_are_taken() -> None:
     taken = yaml.safe_load((ROOT / "deploy/monitoring/tempo.yaml").read_text())
     port = taken["distributor"]["receivers"]["otlp"]["protocols"]["http"]["endpoint"].split(":")[1]
     sent = {name: role.settings.otlp_endpoint for name, role in from_compose().roles.items()}
-    assert sent == {name: f"http://tempo:{port}" if name in (*NAMES, "worker") else "" for name in sent}
+    assert sent == {name: f"http://tempo:{port}" if name in (*SERVICE_NAMES, "worker") else "" for name in sent}
 
 
 def test_databases_are_migrated_before_anybody_uses_them() -> None:
@@ -117,7 +117,7 @@ def test_databases_are_migrated_before_anybody_uses_them() -> None:
 
 def test_the_gateway_starts_when_all_whom_it_names_are_ready_and_its_files_are_written() -> None:
     waits_for = {name: told["condition"] for name, told in SERVICES[GATEWAY]["depends_on"].items()}
-    ready = dict.fromkeys(NAMES, "service_healthy")
+    ready = dict.fromkeys(SERVICE_NAMES, "service_healthy")
     assert waits_for == {"gateway-files": "service_completed_successfully", **ready}
 
 
@@ -145,7 +145,7 @@ def test_whoever_is_told_of_a_host_shares_a_network_with_it(name: str) -> None:
 
 
 def test_the_gateway_shares_a_network_with_all_services() -> None:
-    assert [name for name in NAMES if not networks(GATEWAY) & networks(name)] == []
+    assert [name for name in SERVICE_NAMES if not networks(GATEWAY) & networks(name)] == []
 
 
 def test_postgres_has_room_for_all_roles_and_for_more_workers() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.contexts import NAMES
+from entrypoints.contexts import NAMES, SERVICE_NAMES
 from entrypoints.environment import read_settings
 from tests.architecture.tools import ROOT, tool
 from tests.deploy.roles import (
@@ -35,7 +35,7 @@ KUSTOMIZATION = "kustomization.yaml"
 NAME = "app.kubernetes.io/name"
 WORKLOADS = workloads()
 DEPLOYMENTS = of_kind(base(), "Deployment")
-ANSWERING = [*NAMES, GATEWAY]
+ANSWERING = [*SERVICE_NAMES, GATEWAY]
 [OVERLAY] = documents(PRODUCTION / KUSTOMIZATION)
 PATCHES = OVERLAY["patches"]
 
@@ -133,7 +133,7 @@ def test_each_secret_is_told_to_those_who_need_it_and_is_in_the_example() -> Non
     assert set(told) == of_kind(documents(EXAMPLE), "Secret").keys()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SERVICE_NAMES)
 def test_a_server_is_asked_whether_it_lives_and_whether_it_can_serve(name: str) -> None:
     [server] = pod_of(WORKLOADS[name])["containers"]
     asked = {probe: server[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
@@ -161,7 +161,7 @@ def test_nobody_is_reached_but_by_whom_a_policy_names() -> None:
     assert everybody == {"podSelector": {}, "policyTypes": ["Ingress"]}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SERVICE_NAMES)
 def test_a_service_is_reached_by_those_that_are_told_where_it_is(name: str) -> None:
     roles = from_kubernetes().roles.items()
     callers = {role for role, one in roles if f"ECSHOP_{name.upper()}_URL" in one.environment}
@@ -214,7 +214,7 @@ def test_replicas_of_production_are_spread() -> None:
     assert targets(spread).keys() == DEPLOYMENTS.keys()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SERVICE_NAMES)
 def test_a_server_has_as_many_replicas_as_it_needs_and_never_one(name: str) -> None:
     scaler = production("HorizontalPodAutoscaler")[name]["spec"]
     assert (scaler["scaleTargetRef"]["kind"], scaler["scaleTargetRef"]["name"]) == ("Deployment", name)

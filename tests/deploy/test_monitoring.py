@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ecshop.kernel.http.health import metrics
-from entrypoints.contexts import CONTEXTS
+from entrypoints.contexts import SERVICES as SHOP_SERVICES
 from tests.architecture.tools import ROOT
 from tests.deploy.roles import compose_file, from_compose
 from tests.promtool import promtool
@@ -42,7 +42,7 @@ def looked_up(job: dict[str, object]) -> tuple[str, int]:
 def test_prometheus_asks_every_role_at_its_port() -> None:
     worker = from_compose().roles["worker"].settings.worker_port
     assert [(job["job_name"], looked_up(job)) for job in JOBS] == [
-        *((context.name, (context.name, context.port)) for context in CONTEXTS),
+        *((service.name, (service.name, service.port)) for service in SHOP_SERVICES),
         ("worker", ("worker", worker)),
     ]
 

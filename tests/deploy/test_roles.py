@@ -15,7 +15,7 @@ from entrypoints.buses import workers_bus
 from entrypoints.cli import main
 from entrypoints.client_proofs import secrets_of
 from entrypoints.compose import compose
-from entrypoints.contexts import CONTEXTS, NAMES
+from entrypoints.contexts import CONTEXTS, NAMES, SERVICE_NAMES, SERVICES, WEB
 from entrypoints.databases import url_of
 from entrypoints.grants import GRANTS
 from entrypoints.identity import Identity
@@ -23,8 +23,8 @@ from entrypoints.settings import Settings
 from entrypoints.stopping import LAST_STOP
 from tests.deploy.roles import CONFIGURATIONS, GATEWAY, ROLES, Configuration
 
-ON_DATABASES = [role for role in ROLES if role != GATEWAY]
-PORTS = {context.name: context.port for context in CONTEXTS}
+ON_DATABASES = [role for role in ROLES if role not in (GATEWAY, WEB.name)]
+PORTS = {service.name: service.port for service in SERVICES}
 
 
 @pytest.fixture(params=CONFIGURATIONS)
@@ -35,6 +35,8 @@ def deployed(request: pytest.FixtureRequest) -> Configuration:
 def callees(role: str) -> set[str]:
     """Whom a role calls: services check tokens by the keys of auth, and call the neighbours that they are built on."""
     if role == GATEWAY:
+        return set(SERVICE_NAMES)
+    if role == WEB.name:
         return set(NAMES)
     for context in CONTEXTS:
         if context.name == role:
@@ -43,7 +45,7 @@ def callees(role: str) -> set[str]:
 
 
 def told_addresses(deployed: Configuration, role: str) -> dict[str, str]:
-    variables = {f"ECSHOP_{name.upper()}_URL": name for name in NAMES}
+    variables = {f"ECSHOP_{name.upper()}_URL": name for name in SERVICE_NAMES}
     told = deployed.roles[role].environment
     return {name: told[variable] for variable, name in variables.items() if variable in told}
 
@@ -78,6 +80,13 @@ def test_a_server_is_what_its_context_is_served_by(deployed: Configuration, name
     settings = deployed.roles[name].settings
     assert (settings.port, settings.background) == (PORTS[name], "off")
     assert [context.name for context in compose(settings, frozenset({name})).contexts] == [name]
+
+
+def test_the_pages_are_served_without_a_database(deployed: Configuration) -> None:
+    settings = deployed.roles[WEB.name].settings
+    assert settings.port == PORTS[WEB.name]
+    assert not any(map(settings.server_of, NAMES))
+    assert compose(settings, frozenset({WEB.name})).contexts == []
 
 
 def test_a_worker_has_all_contexts_and_the_broker(deployed: Configuration) -> None:
@@ -122,7 +131,7 @@ def test_nobody_else_has_such_a_secret(deployed: Configuration, role: str) -> No
     assert (bool(settings.client_secret), bool(settings.client_secrets)) == (role in GRANTS, role == "auth")
 
 
-@pytest.mark.parametrize("role", [*NAMES, "worker"])
+@pytest.mark.parametrize("role", [*SERVICE_NAMES, "worker"])
 def test_each_has_the_time_that_it_takes_to_stop(deployed: Configuration, role: str) -> None:
     assert deployed.seconds_to_stop[role] > LAST_STOP
 

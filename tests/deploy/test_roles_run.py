@@ -14,7 +14,7 @@ from typing import Final
 import httpx
 import pytest
 
-from entrypoints.contexts import NAMES
+from entrypoints.contexts import SERVICE_NAMES
 from entrypoints.local.nginx import nginx_executable
 from entrypoints.local.redis_server import free_port
 from entrypoints.stopping import LAST_STOP
@@ -37,14 +37,14 @@ class Run:
         self._files, self._cache = folder / "files", folder / "cache"
         for made in (self.empty, self._files, self._cache):
             made.mkdir()
-        self._ports = {name: free_port() for name in NAMES}
+        self._ports = {name: free_port() for name in SERVICE_NAMES}
         self._here = {"ECSHOP_DATABASE_URL": database_url, "REDIS_URL": redis_url}
         self._here |= {f"ECSHOP_{name.upper()}_URL": f"http://127.0.0.1:{port}" for name, port in self._ports.items()}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def told(self, role: str) -> dict[str, str]:
         told = self.deployed.roles[role].environment
-        here = self._here | ({"ECSHOP_PORT": str(self._ports[role])} if role in NAMES else {})
+        here = self._here | ({"ECSHOP_PORT": str(self._ports[role])} if role in SERVICE_NAMES else {})
         here |= {"ECSHOP_WORKER_PORT": str(free_port())}
         return {"PATH": os.environ["PATH"], **told, **{name: value for name, value in here.items() if name in told}}
 
@@ -74,7 +74,7 @@ class Run:
         self.start(GATEWAY, nginx_executable(), *flags, environment={})
 
     def not_ready(self) -> list[str]:
-        return [name for name in NAMES if not _is_ready(f"http://127.0.0.1:{self._ports[name]}")]
+        return [name for name in SERVICE_NAMES if not _is_ready(f"http://127.0.0.1:{self._ports[name]}")]
 
     def stop(self) -> dict[str, int]:
         for process in self.processes.values():
@@ -104,7 +104,7 @@ def run(request: pytest.FixtureRequest, postgres: PostgresServer, redis_url: str
 
 def test_the_roles_of_a_configuration_are_a_shop_that_can_be_walked_through_and_writes_no_file(run: Run) -> None:
     run.do("migrate", "migrate")
-    for role in (*NAMES, "worker"):
+    for role in (*SERVICE_NAMES, "worker"):
         run.start_role(role)
     eventually(run.not_ready, [], seconds=START)
     run.start_gateway()
@@ -112,7 +112,7 @@ def test_the_roles_of_a_configuration_are_a_shop_that_can_be_walked_through_and_
     run.do("auth", "user", "add", "hana", "--role", "staff", told=PASSWORD)
     walked = run.do("auth", "smoke", run.address, "--staff", "hana", told=PASSWORD)
     assert {line.split()[0] for line in walked.splitlines()} == {"ok"}
-    assert run.stop() == dict.fromkeys((*NAMES, "worker", GATEWAY), 0)
+    assert run.stop() == dict.fromkeys((*SERVICE_NAMES, "worker", GATEWAY), 0)
     assert list(run.empty.rglob("*")) == []
 
 
