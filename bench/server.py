@@ -131,7 +131,7 @@ def running(folder: Path, *command: str, contexts: Sequence[str], **environment:
             [sys.executable, "-m", *command],
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "ECSHOP_DATA_DIR": str(folder), **environment},
+            env={**os.environ, "ECSHOP_DATA_DIR": str(folder), "ECSHOP_DEMO": "off", **environment},
         )
     try:
         ports = _wait_for_ports(process, output, contexts)

@@ -30,6 +30,8 @@ def unfit_for_production(settings: Settings) -> Iterator[str]:
             yield f"the database of {name} is on another host, and read in plain text: add sslmode=verify-full"
     if settings.pubsub_emulator_host:
         yield "PUBSUB_EMULATOR_HOST is an emulator, which keeps nothing: leave it out"
+    if settings.demo == "on":
+        yield "ECSHOP_DEMO=on fills a shop with goods that nobody has: leave it out"
     if settings.synchronous != "FULL" and not all(map(settings.server_of, NAMES)):
         yield "ECSHOP_SYNCHRONOUS=NORMAL may lose the last orders when the power fails: leave it out"
 

@@ -84,6 +84,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a client may take for the head of a request, from when it connects."""
     body_seconds: Seconds = 20
     """How long for its body, and to read what it was sent."""
+    demo: Literal["auto", "on", "off"] = "auto"
+    """Whether a shop without products begins with some to look at; `auto` is a new folder, in development."""
     public_stock: bool = True
     """Whether everybody sees how many units there are; else staff does, and others whether there are any, or few."""
     quote_seconds: Annotated[float, Meta(ge=0, le=60)] = 1
@@ -165,6 +167,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def has_docs(self) -> bool:
         return self.docs == "open" or (self.docs == "auto" and self.profile != "production")
+
+    @property
+    def begins_with_demo(self) -> bool:
+        """Before its first start; after that the folder is not new any more."""
+        is_new = not self.server_of("product") and not (self.folder / "product.db").exists()
+        return self.demo == "on" or (self.demo == "auto" and is_new and self.profile == "development")
 
     @property
     def allowed_origins(self) -> list[str]:

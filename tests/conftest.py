@@ -89,7 +89,7 @@ def named_server() -> str:
 @pytest.fixture(scope="session", autouse=True)
 def few_customers() -> None:
     """Those of the tests order as many do."""
-    os.environ.update(UNBOUNDED)
+    os.environ.update(UNBOUNDED, ECSHOP_DEMO="off")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from entrypoints.cli.audit import audit
 from entrypoints.cli.bus import bus
 from entrypoints.cli.config import config
 from entrypoints.cli.data import data
+from entrypoints.cli.demo import demo
 from entrypoints.cli.dlq import dlq
 from entrypoints.cli.doctor import doctor
 from entrypoints.cli.gateway import docs, gateway
@@ -33,7 +34,7 @@ def main(context: click.Context) -> None:
         context.invoke(up)
 
 
-_RUNNING = (up, serve, worker, stop)
+_RUNNING = (up, serve, worker, stop, demo)
 _LOOKING_AFTER = (config, migrate, token, user, keys, data, bus, dlq, audit, logs, doctor, smoke, gateway, docs)
 for _command in (*_RUNNING, *_LOOKING_AFTER):
     main.add_command(_command)

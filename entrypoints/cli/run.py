@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from tempfile import TemporaryDirectory
+
 import rich_click as click
 
 from entrypoints.cli.options import DATA_DIR, HOST, PORT, TLS_CERT, TLS_KEY, report_errors, settings_of
-from entrypoints.contexts import ALL, SERVICE_NAMES
-from entrypoints.settings import BadSetting
+from entrypoints.contexts import ALL, NAMES, SERVICE_NAMES
+from entrypoints.settings import BadSetting, Settings
 
 
 @click.command()
@@ -17,7 +20,13 @@ from entrypoints.settings import BadSetting
 @TLS_KEY
 @click.option("--split", is_flag=True, help="Each context as a service of its own, with Redis between them.")
 @click.option("--base-port", type=int, help="With --split: the first of five ports in a row. [8000]")
-@click.option("--demo", is_flag=True, help="Fill a new shop with 24 products to look at.")
+@click.option(
+    "--demo/--no-demo",
+    default=None,
+    help="Whether a shop without products begins with 24 to look at. [in development a new one does]",
+)
+@click.option("--ephemeral", is_flag=True, help="In a folder of its own that goes when the shop closes.")
+@click.option("--open", "opens", is_flag=True, help="Show the shop in the browser of this machine.")
 @click.option("--gateway", is_flag=True, help="With --split: an nginx in front, as one address for all services.")
 @click.option("--gateway-port", type=int, help="With --gateway: where that listens. [8080]")
 @report_errors
@@ -29,7 +38,9 @@ def up(
     tls_key: str | None = None,
     split: bool = False,
     base_port: int | None = None,
-    demo: bool = False,
+    demo: bool | None = None,
+    ephemeral: bool = False,
+    opens: bool = False,
     gateway: bool = False,
     gateway_port: int | None = None,
 ) -> None:
@@ -38,34 +49,46 @@ def up(
         raise BadSetting("--base-port goes with --split; the one-process shop listens on --port")
     if (gateway or gateway_port is not None) and not split:
         raise BadSetting("--gateway goes with --split; the one-process shop is one address already")
-    if demo and split:
-        raise BadSetting("--demo goes without --split; fill the shop in one process, and split it then")
-    if split:
-        if tls_cert or tls_key:
-            raise BadSetting("--tls-cert goes without --split; in front of services a proxy ends TLS")
-        if port is not None:
-            raise BadSetting("--port goes without --split; the first port of the split mode is --base-port")
-        settings = settings_of(host=host, base_port=base_port, data_dir=data_dir)
-        if settings.profile == "production":
-            raise BadSetting(
-                "ECSHOP_PROFILE=production: the split mode makes secrets and a Redis of its own at each start; "
-                "start each service by `ecshop serve`"
-            )
-        from entrypoints.local.split import run_split
+    if split and (tls_cert or tls_key):
+        raise BadSetting("--tls-cert goes without --split; in front of services a proxy ends TLS")
+    if split and port is not None:
+        raise BadSetting("--port goes without --split; the first port of the split mode is --base-port")
+    if ephemeral and data_dir is not None:
+        raise BadSetting("--ephemeral goes without --data-dir: it has a folder of its own")
+    with TemporaryDirectory(prefix="ecshop-") if ephemeral else nullcontext(data_dir) as folder:
+        own = {"base_port": base_port} if split else {"port": port, "tls_cert": tls_cert, "tls_key": tls_key}
+        filled = None if demo is None else "on" if demo else "off"
+        settings = settings_of("" if split else "shop", host=host, data_dir=folder, demo=filled, **own)
+        if ephemeral and any(map(settings.server_of, NAMES)):
+            raise BadSetting("--ephemeral keeps nothing, and a database server does: leave ECSHOP_DATABASE_URL out")
+        if split:
+            _run_split(settings, (gateway_port or 8080) if gateway or gateway_port is not None else None, opens=opens)
+        else:
+            _run_together(settings, opens=opens)
 
-        run_split(settings, (gateway_port or 8080) if gateway or gateway_port is not None else None)
-        return
-    settings = settings_of("shop", host=host, port=port, data_dir=data_dir, tls_cert=tls_cert, tls_key=tls_key)
+
+def _run_split(settings: Settings, gateway_port: int | None, *, opens: bool) -> None:
+    if settings.profile == "production":
+        raise BadSetting(
+            "ECSHOP_PROFILE=production: the split mode makes secrets and a Redis of its own at each start; "
+            "start each service by `ecshop serve`"
+        )
+    from entrypoints.local.split import run_split
+
+    run_split(settings, gateway_port, opens=opens)
+
+
+def _run_together(settings: Settings, *, opens: bool) -> None:
     from entrypoints.local.banner import one_process
     from entrypoints.operations.demo import fill
     from entrypoints.serve import serve as run
 
-    run(
-        settings,
-        ALL,
-        ready=lambda address: print(one_process(address, settings), flush=True),
-        prepare=fill if demo else None,
-    )
+    def say(address: str) -> None:
+        print(one_process(address, settings), flush=True)
+        if opens:
+            click.launch(address)
+
+    run(settings, ALL, ready=say, prepare=fill if settings.begins_with_demo else None)
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -31,8 +32,10 @@ _LAST_PORT: Final = 65535
 _LOOPBACK: Final = "127.0.0.1,::1"
 
 
-def run_split(settings: Settings, gateway_port: int | None = None) -> None:
+def run_split(settings: Settings, gateway_port: int | None = None, *, opens: bool = False) -> None:
     """Run the five services, a broker where none is named, and a gateway at its port, until SIGINT or SIGTERM.
+
+    It `opens` the pages in a browser.
 
     Exits with 1 when one of them cannot be kept running. Raises `BadSetting`, `PortInUse`, `NoRedis`, `NoPubSub`,
     `NoNginx` or `FileInUse`.
@@ -43,6 +46,8 @@ def run_split(settings: Settings, gateway_port: int | None = None) -> None:
     addresses = {name: address_of(settings.host, port) for name, port in ports.items()}
     with ExitStack() as held:
         held.enter_context(file_lock(settings.folder / SUPERVISOR))
+        if settings.begins_with_demo:
+            _fill(settings)
         broker = broker_of(settings, held)
         processes = _services(settings, ports, addresses, broker)
         if broker.process:
@@ -52,7 +57,8 @@ def run_split(settings: Settings, gateway_port: int | None = None) -> None:
             listening_socket(settings.host, gateway_port, option="--gateway-port").close()
             processes.append(gateway_of(settings, addresses, gateway_port, held))
             shown[GATEWAY] = address_of(settings.host, gateway_port)
-        if not asyncio.run(_run(processes, banner.split(shown, broker, settings))):
+        front = shown.get(GATEWAY, shown[WEB.name]) if opens else ""
+        if not asyncio.run(_run(processes, banner.split(shown, broker, settings), front)):
             sys.exit(_CRASHED)
 
 
@@ -90,10 +96,19 @@ def _services(
     ]
 
 
-async def _run(processes: Sequence[Process], welcome: str) -> bool:
+def _fill(settings: Settings) -> None:
+    """By a process of its own. Where that fails, the services will find, and say, what is wrong."""
+    say("ecshop", "a new shop: filling it with goods to look at")
+    command = (sys.executable, "-m", "ecshop", "demo", "fill", "--data-dir", settings.data_dir)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    if done.returncode:
+        say("ecshop", f"it stays empty: {done.stderr.strip()}")
+
+
+async def _run(processes: Sequence[Process], welcome: str, front: str) -> bool:
     stopping = asyncio.create_task(stop_signal().wait())
     keeping = [asyncio.create_task(process.keep_running()) for process in processes]
-    opening = asyncio.create_task(_open(processes, welcome))
+    opening = asyncio.create_task(_open(processes, welcome, front))
     await asyncio.wait([stopping, *keeping], return_when=asyncio.FIRST_COMPLETED)
     asked = stopping.done()
     for task in (stopping, opening, *keeping):
@@ -135,6 +150,8 @@ def _environment(settings: Settings, addresses: Mapping[str, str], broker: Broke
     }
 
 
-async def _open(processes: Sequence[Process], welcome: str) -> None:
+async def _open(processes: Sequence[Process], welcome: str, front: str) -> None:
     await asyncio.gather(*(process.ready.wait() for process in processes))
     click.echo(welcome)
+    if front:
+        click.launch(front)

@@ -1,7 +1,8 @@
-"""A stationery shop to look at: what a new and empty shop is filled with on request."""
+"""A stationery shop to look at: what a new and empty shop is filled with."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final, NamedTuple, cast
 from uuid import NAMESPACE_URL, uuid5
 
@@ -10,8 +11,11 @@ from ecshop.product.contract import CategoryBody, NewProduct, ProductFilter
 from ecshop.product.service import ProductService
 from ecshop.stock.contract import NewStock
 from ecshop.stock.service import StockService
+from entrypoints.compose import compose
+from entrypoints.settings import Settings
 from entrypoints.shop import Shop
 
+_LOOK_EVERY: Final = 0.05  # seconds
 _SELLER: Final = Actor(uuid5(NAMESPACE_URL, "urn:ecshop:demo"), Role.STAFF)
 
 
@@ -78,14 +82,29 @@ _SHELVES: Final = {
 """By category: what there is, what it costs in yen, and how many."""
 
 
+def fill_apart(settings: Settings) -> int:
+    """As `fill`, where no shop runs yet; its events have been heard when it returns. Raises as `compose`."""
+
+    async def run() -> int:
+        shop = compose(settings)
+        async with shop.running():
+            made = await fill(shop)
+            while await shop.has_due():
+                await asyncio.sleep(_LOOK_EVERY)
+        return made
+
+    return asyncio.run(run())
+
+
 async def fill(shop: Shop) -> int:
     """How many products were put in; none where there is any already."""
     product, stock = _services(shop)
     if (await product.list(ProductFilter(), None, 1)).items:
         return 0
     made = 0
+    known = {one.name: one for one in (await product.list_categories(None, 100)).items}
     for shelf, goods in _SHELVES.items():
-        category = await product.create_category(_SELLER, CategoryBody(shelf))
+        category = known.get(shelf) or await product.create_category(_SELLER, CategoryBody(shelf))
         for one in goods:
             detail = f"{one.detail}\n{one.japanese}".strip()
             new = NewProduct(one.name, one.price, detail, category_id=category.id, picture=one.picture)

@@ -15,7 +15,7 @@ def ecshop(*command: str, folder: Path, **environment: str) -> subprocess.Comple
     known = {name: value for name, value in os.environ.items() if not name.startswith(("ECSHOP_", "REDIS_", "PORT"))}
     return subprocess.run(
         [sys.executable, "-m", "ecshop", *command],
-        env=known | {"ECSHOP_DATA_DIR": str(folder)} | environment,
+        env=known | {"ECSHOP_DATA_DIR": str(folder), "ECSHOP_DEMO": "off"} | environment,
         capture_output=True,
         text=True,
         check=False,

@@ -42,6 +42,7 @@ def test_what_is_fit_is_taken_and_has_no_docs() -> None:
         ({"ECSHOP_STOCK_DATABASE_URL": "postgresql+psycopg://shop@db.internal/stock"}, "the database of stock"),
         ({"PUBSUB_EMULATOR_HOST": "127.0.0.1:8085"}, "emulator"),
         ({"ECSHOP_DATABASE_URL": "", "ECSHOP_SYNCHRONOUS": "NORMAL"}, "ECSHOP_SYNCHRONOUS"),
+        ({"ECSHOP_DEMO": "on"}, "ECSHOP_DEMO"),
     ],
 )
 def test_what_is_not_fit_is_refused_there_and_there_alone(changes: dict[str, str], told: str) -> None:
