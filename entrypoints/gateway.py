@@ -55,7 +55,7 @@ _LOCATION: Final = """\
 class Gateway(NamedTuple):
     listen: str
     upstreams: Mapping[str, Sequence[str]]
-    """By service, the host and port of each of its replicas."""
+    """By service, the host and port of each of its replicas; a service that is not named is nowhere."""
     folder: Path
     """Where nginx puts what it is in the middle of."""
     docs: Path
@@ -95,6 +95,7 @@ def nginx_conf(gateway: Gateway) -> str:
         locations="\n".join(
             _LOCATION.format(name=one.name, paths="|".join(map(re.escape, one.paths)), burst=10 * gateway.rate)
             for one in SERVICES
+            if one.name in gateway.upstreams
         ),
         problem_malformed=_problem(400, "http.malformed", "Malformed request", "what came is no HTTP request"),
         problem_nothing=_problem(404, "http.not_found", "No such path", "nothing is served at this path; see /docs"),

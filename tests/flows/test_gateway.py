@@ -208,6 +208,7 @@ def _is_closed(connection: socket.socket, start: bytes, drip: bytes, goes_on: Ca
 def test_events_are_handed_on_as_they_come() -> None:
     event, seen = b"data: it happened\n\n", threading.Semaphore(0)
     with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as beside:
+        listening.settimeout(30)
 
         def serve() -> None:
             connection, _ = listening.accept()
