@@ -14,8 +14,12 @@ import httpx
 import pytest
 
 from bench.server import ports_in_a_row
+from entrypoints.contexts import SERVICE_NAMES
 from tests.shops import RunningShop, need_redis, shop_apart
 from tests.waiting import eventually
+
+PROCESSES = len(SERVICE_NAMES) + 1
+"""All services, and the Redis between them."""
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +58,15 @@ def test_no_service_outlives_a_supervisor_that_was_killed(tmp_path: Path) -> Non
             process = _start(tmp_path, first, output.fileno())
         try:
             eventually(
-                lambda: _status(lambda: httpx.get(f"http://127.0.0.1:{first + 3}/health/ready")), 200, seconds=30
+                lambda: _status(lambda: httpx.get(f"http://127.0.0.1:{first + len(SERVICE_NAMES) - 1}/health/ready")),
+                200,
+                seconds=30,
             )
             services = _children(process.pid)
         finally:
             process.kill()
             process.wait()
-        assert len(services) == 5
+        assert len(services) == PROCESSES
         eventually(partial(_alive, services), [], seconds=15)
 
 
@@ -72,7 +78,7 @@ def test_a_full_disk_under_the_output_costs_lines_and_nothing_else(tmp_path: Pat
     try:
         _wait_until_ready(first)
         os.kill(_children(process.pid)[1], signal.SIGKILL)
-        eventually(lambda: len(_children(process.pid)), 5, seconds=15)
+        eventually(lambda: len(_children(process.pid)), PROCESSES, seconds=15)
         assert process.poll() is None
     finally:
         process.terminate()
@@ -93,8 +99,12 @@ def _children(pid: int) -> list[int]:
 
 
 def _wait_until_ready(first: int) -> None:
-    """Of four services in a row the last one: it needs the others."""
-    eventually(lambda: _status(lambda: httpx.get(f"http://127.0.0.1:{first + 3}/health/ready")), 200, seconds=30)
+    """Of the services in a row the last one: it needs the others."""
+    eventually(
+        lambda: _status(lambda: httpx.get(f"http://127.0.0.1:{first + len(SERVICE_NAMES) - 1}/health/ready")),
+        200,
+        seconds=30,
+    )
 
 
 def _alive(pids: Sequence[int]) -> list[int]:

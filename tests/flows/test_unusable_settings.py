@@ -146,7 +146,7 @@ SETTINGS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     "a host of another machine": (("up", "--port", "0", "--host", "192.0.2.1"), {}, ("192.0.2.1", "--host")),
     "--base-port without --split": (("up", "--base-port", "9000"), {}, ("--base-port", "--split")),
     "--port with --split": (("up", "--split", "--port", "9000"), {}, ("--port", "--base-port")),
-    "ports past the last one": (("up", "--split", "--base-port", "65533"), {}, ("--base-port", "1 to 65532")),
+    "ports past the last one": (("up", "--split", "--base-port", "65533"), {}, ("--base-port", "1 to 65531")),
     "a worker on files": (("worker",), {}, ("ECSHOP_DATABASE_URL",)),
 }
 
