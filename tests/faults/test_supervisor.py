@@ -57,11 +57,7 @@ def test_no_service_outlives_a_supervisor_that_was_killed(tmp_path: Path) -> Non
         with (tmp_path / "output").open("wb") as output:
             process = _start(tmp_path, first, output.fileno())
         try:
-            eventually(
-                lambda: _status(lambda: httpx.get(f"http://127.0.0.1:{first + len(SERVICE_NAMES) - 1}/health/ready")),
-                200,
-                seconds=30,
-            )
+            _wait_until_ready(first)
             services = _children(process.pid)
         finally:
             process.kill()
