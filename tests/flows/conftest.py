@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from entrypoints.contexts import NAMES
 from tests.flows.operations import METHODS, Operation
 from tests.shops import RunningShop
 
@@ -36,8 +37,8 @@ def http() -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def addresses(shop: RunningShop) -> list[str]:
-    """Of each process of the shop."""
-    return [f"http://127.0.0.1:{port}" for port in sorted(set(shop.server.ports.values()))]
+    """Of each process that has a context."""
+    return [f"http://127.0.0.1:{port}" for port in sorted({shop.server.ports[name] for name in NAMES})]
 
 
 @pytest.fixture
