@@ -9,7 +9,7 @@ from ecshop.events.buses.base import EventBus
 from ecshop.events.buses.memory import MemoryBus
 from ecshop.events.buses.pubsub_names import Names
 from ecshop.events.catalog import source_of
-from entrypoints.contexts import ALL, CONTEXTS
+from entrypoints.contexts import CONTEXTS, NAMES
 from entrypoints.settings import BadSetting, Settings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _ANY_PROJECT: Final = "ecshop"
 
 def bus_of(settings: Settings, here: frozenset[str], shop_id: str) -> EventBus:
     """For servers of the contexts that are `here`. Raises `BadSetting`, `RedisUnusable` or `PubSubUnusable`."""
-    if here == ALL or (settings.background == "off" and not settings.push_audience):
+    if here.issuperset(NAMES) or (settings.background == "off" and not settings.push_audience):
         return MemoryBus()
     return _broker_of(settings, shop_id)
 

@@ -131,7 +131,7 @@ def compose(
         request_seconds=settings.request_seconds,
         max_requests=settings.max_requests,
         retention=timedelta(hours=settings.retention_hours),
-        with_internal=here != ALL,
+        with_internal=not here.issuperset(NAMES),
         with_events=with_events if with_events is not None else settings.background == "on",
         with_docs=settings.has_docs,
         pages=_pages(clients, verifier, stopping) if WEB.name in here else (),
