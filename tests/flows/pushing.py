@@ -94,4 +94,4 @@ class Pusher:
         bearer = self.issuer.token() if token is None else token
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"content-type": "application/json", **({"authorization": f"Bearer {bearer}"} if bearer else {})}
-        return httpx.post(self._url, content=content, headers=headers)
+        return httpx.post(self._url, content=content, headers=headers, timeout=30)
