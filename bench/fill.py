@@ -238,7 +238,7 @@ class _Ends:
             who = self._draw.choice([_STAFF, Actor(customer, Role.CUSTOMER)])
             records.cancel(session, who, order_id, DEFAULT_CANCELLATION)
         else:
-            records.fulfil(session, order_id)
+            records.fulfil(session, _STAFF, order_id)
 
 
 async def _many_a_transaction(

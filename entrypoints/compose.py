@@ -25,6 +25,9 @@ from ecshop.order import module as order_module
 from ecshop.order.contract import OrderClient
 from ecshop.order.http import HttpOrderClient
 from ecshop.order.quotas import Bounds
+from ecshop.oversight.contract import OversightClient
+from ecshop.oversight.http import HttpOversightClient
+from ecshop.oversight.service import OversightService
 from ecshop.product import module as product_module
 from ecshop.product.contract import ProductClient
 from ecshop.product.http import HttpProductClient
@@ -118,8 +121,9 @@ def compose(
     elif order is None:
         order = HttpOrderClient(neighbours.remote("order", auth))
 
+    overseen = _overseen(placed, neighbours) if WEB.name in here else {}
     bus = bus or (bus_of(settings, here, identity.id) if contexts else MemoryBus())
-    clients, stopping = Clients(auth, product, stock, order), asyncio.Event()
+    clients, stopping = Clients(auth, product, stock, order, overseen), asyncio.Event()
     verifier = Verifier(auth.jwks, callees=here, ended=auth.ended_sessions, exchange=auth.exchange_key)
     return Shop(
         placed,
@@ -145,7 +149,12 @@ def _place(placed: list[Context[Any]], context: Context[C]) -> C:
     return context.client
 
 
+def _overseen(placed: Sequence[Context[Any]], neighbours: Neighbours) -> dict[str, OversightClient]:
+    near = {context.name: OversightService(context.name, context.database) for context in placed}
+    return {name: near.get(name) or HttpOversightClient(name, neighbours.remote(name)) for name in NAMES}
+
+
 def _pages(clients: Clients, verifier: Verifier, stopping: asyncio.Event) -> Sequence[ControllerRouterHandler]:
     from ecshop.web.module import build  # noqa: PLC0415 - a service of its own starts faster without it
 
-    return build(clients.auth, clients.product, clients.stock, clients.order, verifier, stopping)
+    return build(clients.auth, clients.product, clients.stock, clients.order, clients.oversight, verifier, stopping)

@@ -32,7 +32,7 @@ class ContextEntry(Service):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        return (*self.own, f"audit/{self.name}")
+        return (*self.own, f"audit/{self.name}", f"events/{self.name}")
 
     @property
     def module(self) -> ModuleType:

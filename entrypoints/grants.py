@@ -7,6 +7,7 @@ from typing import Final
 
 from ecshop.kernel.identity import Role
 from ecshop.order import contract as order
+from ecshop.oversight import contract as oversight
 from ecshop.product import contract as product
 from ecshop.stock import contract as stock
 
@@ -14,13 +15,12 @@ GRANTS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "order": {"product": frozenset({product.QUOTE}), "stock": frozenset({stock.RESERVE})}
 }
 """By caller, by whom it calls: the scopes of its tokens."""
-AUDIT: Final = "audit.read"
 KEY_SCOPES: Final[Mapping[str, Role]] = {
     order.READ: Role.CUSTOMER,
     order.WRITE: Role.CUSTOMER,
     product.WRITE: Role.STAFF,
     stock.READ: Role.CUSTOMER,
     stock.WRITE: Role.STAFF,
-    AUDIT: Role.ADMIN,
+    oversight.AUDIT: Role.ADMIN,
 }
 """What an API key may be good for, and the role that its maker needs to give it that."""

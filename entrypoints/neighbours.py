@@ -43,7 +43,12 @@ class Neighbours:
         self._tokens: list[ServiceToken] = []
 
     def remote(self, name: str, auth: AuthClient | None = None) -> Remote:
-        """Calls go out with a token from `auth` where one of those here is granted any scope. Raises `BadSetting`."""
+        """Calls go out with a token from `auth` where one of those here is granted any scope; it is made once.
+
+        Raises `BadSetting`.
+        """
+        if name in self._remotes:
+            return self._remotes[name]
         from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - the one-process shop starts faster without it
 
         url = self._settings.urls[name]

@@ -25,9 +25,11 @@ from ecshop.kernel.http.health import OK
 from ecshop.kernel.telemetry.troubles import troubles
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
+from ecshop.oversight.contract import OversightClient
+from ecshop.oversight.http import routes_of
+from ecshop.oversight.service import OversightService
 from ecshop.product.contract import ProductClient
 from ecshop.stock.contract import StockClient
-from entrypoints.audit import audit_routes
 from entrypoints.contexts import CONTEXTS
 from entrypoints.measuring import Measuring
 from entrypoints.neighbours import Neighbours
@@ -45,6 +47,8 @@ class Clients:
     product: ProductClient
     stock: StockClient
     order: OrderClient
+    oversight: Mapping[str, OversightClient]
+    """By the name of the context; of those that pages are made of."""
 
 
 class Shop:
@@ -94,7 +98,10 @@ class Shop:
     def app(self) -> ASGIApp:
         """What serves the contexts while the shop is `running`."""
         routes = [route for context in self.contexts for route in context.public]
-        routes += [*audit_routes(self.contexts), *self._pages]
+        routes += [
+            route for context in self.contexts for route in routes_of(OversightService(context.name, context.database))
+        ]
+        routes += self._pages
         if self._with_internal:
             routes += [route for context in self.contexts for route in context.internal]
         if self._push:

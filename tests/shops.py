@@ -29,7 +29,7 @@ from tests.waiting import eventually
 _PREFIXES = {
     "/auth": "auth",
     "/users": "auth",
-    **{f"/audit/{name}": name for name in NAMES},
+    **{f"/{what}/{name}": name for what in ("audit", "events") for name in NAMES},
     "/.well-known": "auth",
     "/products": "product",
     "/categories": "product",

@@ -170,7 +170,7 @@ async def _operations(http: httpx.AsyncClient, *, guarded: bool = False) -> list
 
 
 def _filled(path: str) -> str:
-    for name in ("order_id", "user_id", "session_id", "key_id"):
+    for name in ("order_id", "user_id", "session_id", "key_id", "event_id"):
         path = path.replace(f"{{{name}}}", str(uuid4()))
     return path.replace("{product_id}", "1").replace("{category_id}", "1")
 

@@ -9,50 +9,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, NamedTuple
-from uuid import UUID
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec import Meta
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from ecshop.events.tables import AuditRow
 from ecshop.kernel.clock import now
-from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.telemetry.logs import request_fields, request_id
-from ecshop.kernel.values import Page
 
 COMMAND_LINE: Final = "command line"
 """In the place of a role: whoever can write the database."""
-_NEWEST_FIRST: Final = Keyset("-seq", AuditRow.seq, AuditRow.seq)
 _FIRST: Final = bytes(32)
 _ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(hashtext('ecshop audit'))")
 _AT_ONCE: Final = 1000
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """`before` and `after` have what was changed, or what it was changed by."""
-
-    seq: int
-    at: datetime
-    actor: Annotated[UUID | None, Meta(description="Who; null on the command line, and for a login that was refused.")]
-    role: Annotated[str, Meta(examples=["staff", "command line"])]
-    session: UUID | None
-    address: Annotated[str, Meta(description="From where.", examples=["192.0.2.1"])]
-    request_id: str
-    action: Annotated[str, Meta(examples=["stock.adjusted"])]
-    subject: Annotated[str, Meta(examples=["product 7"])]
-    before: Any
-    after: Any
-
-
-class EntryFilter(NamedTuple):
-    actor: UUID | None = None
-    action: str | None = None
-    subject: str | None = None
-    since: datetime | None = None
 
 
 class Broken(NamedTuple):
@@ -94,21 +66,6 @@ def note(
     session.flush()
 
 
-def entries(session: Session, wanted: EntryFilter, cursor: str | None, limit: int) -> Page[Entry]:
-    """Newest first. Raises `InvalidCursor`."""
-    query = select(AuditRow)
-    for column, value in (
-        (AuditRow.actor, wanted.actor),
-        (AuditRow.action, wanted.action),
-        (AuditRow.subject, wanted.subject),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    if wanted.since is not None:
-        query = query.where(AuditRow.at >= wanted.since)
-    return _NEWEST_FIRST.fetch(session, query, cursor, limit, _entry)
-
-
 def verify(session: Session) -> tuple[int, Broken | None]:
     """How many entries are as they were noted, and the first that is not."""
     good, last, hash_ = 0, 0, _FIRST
@@ -142,23 +99,3 @@ def _hash(before: bytes, row: AuditRow) -> bytes:
 
 def _written(values: Mapping[str, Any] | None) -> str | None:
     return None if values is None else msgspec.json.encode(values).decode()
-
-
-def _read(written: str | None) -> Any:
-    return None if written is None else msgspec.json.decode(written)
-
-
-def _entry(row: AuditRow) -> Entry:
-    return Entry(
-        row.seq,
-        row.at,
-        row.actor,
-        row.role,
-        row.session,
-        row.address,
-        row.request_id,
-        row.action,
-        row.subject,
-        _read(row.before),
-        _read(row.after),
-    )

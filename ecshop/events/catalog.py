@@ -114,6 +114,10 @@ class StockEvent(Event, frozen=True):
     def subject(self) -> str:
         return str(self.product_id)
 
+    @property
+    def fact(self) -> str:
+        return f"{self.type} {self.product_id} {self.version}"
+
 
 @published_as("ecshop.stock.depleted.v1")
 class StockDepleted(StockEvent, frozen=True):

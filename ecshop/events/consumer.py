@@ -12,8 +12,10 @@ import msgspec
 import structlog
 from sqlalchemy.orm import Session
 
+from ecshop.events.attempts import Failure, told
+from ecshop.events.attempts import keep as keep_attempts
 from ecshop.events.catalog import Event
-from ecshop.events.dead_letters import keep
+from ecshop.events.dead_letters import keep as keep_letter
 from ecshop.events.envelope import AnyEnvelope, Envelope, body_of, from_bytes, opened, trace_of
 from ecshop.events.inbox import once
 from ecshop.events.tables import DeadLetter
@@ -28,6 +30,7 @@ log = structlog.get_logger("events")
 BACKOFF: Final = tuple(timedelta(seconds=seconds) for seconds in (0.5, 1, 2, 4, 8))
 """The pauses before the retries of an event that fails; after the last one it becomes a dead letter."""
 
+_LONGEST_ERROR: Final = 2000
 
 Handler = Callable[[Session, Sequence[Any]], Sequence[str]]
 """Applies events of one type set-wise, in the consumer's transaction; says for the log what it did with each."""
@@ -93,9 +96,7 @@ class Consumer:
         outcomes = await self._database.write_each(self._apply, [envelope for _, envelope in known])
         if spans:
             _end(spans, {place: outcome for (place, _), outcome in zip(known, outcomes, strict=True)})
-        for outcome in outcomes:
-            if isinstance(outcome, Unavailable):
-                raise outcome
+        await self._keep_failures([envelope for _, envelope in known], outcomes)
         applied_at = now()
         for (place, envelope), outcome in zip(known, outcomes, strict=True):
             if isinstance(outcome, Exception):
@@ -126,6 +127,16 @@ class Consumer:
             done |= zip((envelope.id for envelope in together), did, strict=True)
         return [done.pop(envelope.id, "ignored: applied before") for envelope in envelopes]
 
+    async def _keep_failures(self, envelopes: Sequence[AnyEnvelope], outcomes: Sequence[str | Exception]) -> None:
+        failures: list[Failure] = []
+        for envelope, outcome in zip(envelopes, outcomes, strict=True):
+            if isinstance(outcome, Unavailable):
+                raise outcome
+            if isinstance(outcome, Exception):
+                failures.append(Failure(envelope.id, outcome))
+        if failures:
+            await self._database.write(keep_attempts, self.name, failures)
+
     async def _failed(self, delivery: Delivery, envelope: AnyEnvelope, cause: Exception) -> timedelta | None:
         if delivery.attempts >= len(self._backoff):
             await self._give_up(delivery, envelope, cause)
@@ -141,11 +152,11 @@ class Consumer:
             event_id=envelope.id if envelope else f"sha256-{sha256(body).hexdigest()}",
             type=envelope.type if envelope else "",
             body=body,
-            error=f"{type(cause).__name__}: {cause}"[:2000].replace("\0", "\ufffd"),
+            error=told(cause, _LONGEST_ERROR),
             attempts=delivery.attempts + 1,
             failed_at=now(),
         )
-        await self._database.write(keep, letter)
+        await self._database.write(keep_letter, letter)
         self._warn("became a dead letter", envelope, cause)
 
     def _log(self, envelope: AnyEnvelope, did: str) -> None:

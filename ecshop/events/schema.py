@@ -87,6 +87,15 @@ def create_event_tables() -> None:
     for statement in _APPEND_ONLY[op.get_context().dialect.name]:
         op.execute(statement)
     op.create_table(
+        "failed_attempt",
+        sa.Column("seq", CountedKey, primary_key=True),
+        sa.Column("consumer", sa.String(32), nullable=False),
+        sa.Column("event_id", CompactId, nullable=False),
+        sa.Column("at", Instant, nullable=False),
+        sa.Column("error", sa.String(500), nullable=False),
+    )
+    op.create_index("failed_attempt_event", "failed_attempt", ["event_id", "seq"])
+    op.create_table(
         "dead_letter",
         sa.Column("consumer", sa.String(32), primary_key=True),
         sa.Column("event_id", CompactId, primary_key=True),

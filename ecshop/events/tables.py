@@ -111,6 +111,19 @@ class Inbox(Base):
     applied_at: Mapped[datetime]
 
 
+class FailedAttempt(Base):
+    """A try to apply an event that came to nothing; of one that held, the inbox knows."""
+
+    __tablename__ = "failed_attempt"
+    __table_args__ = (Index("failed_attempt_event", "event_id", "seq"),)
+
+    seq: Mapped[int] = mapped_column(CountedKey, primary_key=True)
+    consumer: Mapped[str] = mapped_column(String(32))
+    event_id: Mapped[str] = mapped_column(CompactId)
+    at: Mapped[datetime]
+    error: Mapped[str] = mapped_column(String(500))
+
+
 class DeadLetter(Base):
     """An event that a consumer gave up on, kept for an operator to replay or discard; `times` counts how often."""
 

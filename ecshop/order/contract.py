@@ -79,6 +79,25 @@ class Order(Struct, frozen=True):
     reason: Reason | None
 
 
+class OrderTimeline(Struct, frozen=True):
+    """How an order came to be and ended, for staff: it is kept as long as the order.
+
+    `began_at` is when the request came in, `recorded_at` when the order stood. The two events are those that tell of
+    the order, and of its end.
+    """
+
+    order: Order
+    request_id: str | None
+    trace_id: str | None
+    began_at: datetime
+    quoted_at: datetime
+    reserved_at: datetime
+    recorded_at: datetime
+    confirmed_event: UUID
+    ended_by: UUID | None
+    ended_event: UUID | None
+
+
 class OneLineOrder(Order, frozen=True):
     """An order of one product, with its line at the top as well."""
 
@@ -162,6 +181,10 @@ class OrderClient(Protocol):
         """Raises `OrderNotFound`, also for an order that is not the actor's."""
         ...
 
+    async def timeline(self, actor: Actor, order_id: UUID) -> OrderTimeline:
+        """For staff. Raises `OrderNotFound`."""
+        ...
+
     async def list(self, actor: Actor, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[Order]:
         """Newest first: the actor's own orders, or everybody's for staff. Raises `InvalidCursor`."""
         ...
@@ -171,4 +194,8 @@ class OrderClient(Protocol):
 
         Raises `OrderNotFound` or `OrderNotConfirmed`, or `Forbidden` for what only staff may ask for.
         """
+        ...
+
+    async def fulfil(self, actor: Actor, order_id: UUID) -> Order:
+        """For staff; a repeat changes nothing. Raises `OrderNotFound` or `OrderNotConfirmed`."""
         ...

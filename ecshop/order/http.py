@@ -32,6 +32,7 @@ from ecshop.order.contract import (
     OrderFilter,
     OrderNotConfirmed,
     OrderNotFound,
+    OrderTimeline,
     PriceChanged,
     QuotaExceeded,
     Status,
@@ -129,6 +130,16 @@ class OrderController(Controller):
     ) -> Order:
         return await order.get(request.user, order_id)
 
+    @get(
+        "/orders/{order_id:uuid}/timeline",
+        **operation("How an order came to be", OrderNotFound, role=Role.STAFF, key_scope=READ),
+    )
+    async def get_timeline(
+        self, order: NamedDependency[OrderService], request: Request[Actor, Any, Any], order_id: FromPath[UUID]
+    ) -> OrderTimeline:
+        """What was done when, and the ids of the events that tell of it."""
+        return await order.timeline(request.user, order_id)
+
     @post(
         "/orders/{order_id:uuid}/cancel",
         status_code=200,
@@ -176,7 +187,7 @@ class OrderController(Controller):
         if_match: IfMatch = None,
     ) -> Order:
         """It has been handed over or shipped, and cannot be cancelled any more."""
-        return await order.fulfil(order_id, conditions(request, if_match=if_match))
+        return await order.fulfil(request.user, order_id, conditions(request, if_match=if_match))
 
 
 def _with_its_line(placed: Order) -> OneLineOrder:
@@ -198,9 +209,15 @@ class HttpOrderClient:
     async def get(self, actor: Actor, order_id: UUID) -> Order:
         return await self._call("GET", f"/orders/{order_id}", Order, token=actor.token)
 
+    async def timeline(self, actor: Actor, order_id: UUID) -> OrderTimeline:
+        return await self._call("GET", f"/orders/{order_id}/timeline", OrderTimeline, token=actor.token)
+
     async def list(self, actor: Actor, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[Order]:
         params = as_parameters(wanted, cursor, limit)
         return await self._call("GET", "/orders", Page[Order], params=params, token=actor.token)
 
     async def cancel(self, actor: Actor, order_id: UUID, cancellation: Cancellation = DEFAULT_CANCELLATION) -> Order:
         return await self._call("POST", f"/orders/{order_id}/cancel", Order, cancellation, token=actor.token)
+
+    async def fulfil(self, actor: Actor, order_id: UUID) -> Order:
+        return await self._call("POST", f"/orders/{order_id}/fulfil", Order, token=actor.token)

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import CheckConstraint, Index, LargeBinary, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from ecshop.kernel.db.columns import COLUMN_TYPES, Coded, Document
+from ecshop.kernel.db.columns import COLUMN_TYPES, Coded, CompactId, Document
 
 
 class Base(DeclarativeBase):
@@ -18,6 +18,7 @@ class Base(DeclarativeBase):
 
 
 STATUS_CODES: Final = {"confirmed": "c", "fulfilled": "f", "cancelled": "x"}
+CONFIRMED, FULFILLED, CANCELLED = STATUSES = tuple(STATUS_CODES)
 
 
 class RecordedLine(msgspec.Struct, frozen=True, array_like=True):
@@ -29,13 +30,23 @@ class RecordedLine(msgspec.Struct, frozen=True, array_like=True):
     unit_price: int
 
 
+class RecordedSteps(msgspec.Struct, frozen=True, array_like=True):
+    """When what led to an order was done, in microseconds after the order's `placed_at`; earlier is less than 0."""
+
+    began: int
+    quoted: int
+    reserved: int
+    recorded: int
+
+
 class OrderRow(Base):
     """The commit record of a sale.
 
     A row without a user is a tombstone: an order that was given up before it was recorded, and never will be.
     `fingerprint` is the idempotency record: what was asked for under the key that `id` is made from. `restock` is
     whether the units of a cancelled order come back, as its event says again whenever it is told again. `ended_at` is
-    when the order was fulfilled or cancelled.
+    when the order was fulfilled or cancelled, and `ended_by` who did it. `request_id` and `traceparent` are those of
+    the request that it was placed with.
     """
 
     __tablename__ = "orders"
@@ -64,6 +75,10 @@ class OrderRow(Base):
     reason: Mapped[str | None] = mapped_column(String(200))
     restock: Mapped[bool] = mapped_column(default=True)
     fingerprint: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    request_id: Mapped[str | None] = mapped_column(CompactId)
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    steps: Mapped[RecordedSteps | None] = mapped_column(Document(RecordedSteps))
+    ended_by: Mapped[UUID | None]
 
 
 _ENDED = OrderRow.ended_at.is_not(None)

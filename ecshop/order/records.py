@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Select, bindparam, func, insert, select
+from msgspec.structs import astuple, replace
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.audit import note
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, OrderFulfilled, ReservationExpired
+from ecshop.events.envelope import id_of
 from ecshop.events.outbox import record as record_events
 from ecshop.kernel.clock import now
 from ecshop.kernel.conditions import UNCONDITIONAL, Conditions, IdempotencyKeyReused
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.keyset import Keyset, is_few, unindexed
+from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.db.many import KEYS, execute_many, select_many
 from ecshop.kernel.db.mapping import assign, given, struct_of
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.telemetry.cause import UNKNOWN, Cause
+from ecshop.kernel.telemetry.trace import context_of
 from ecshop.kernel.values import Page
 from ecshop.order.contract import (
     Cancellation,
@@ -32,14 +34,24 @@ from ecshop.order.contract import (
     OrderLine,
     OrderNotConfirmed,
     OrderNotFound,
+    OrderTimeline,
 )
-from ecshop.order.models import OrderOfProductRow, OrderRow, RecordedLine
+from ecshop.order.models import (
+    CANCELLED,
+    CONFIRMED,
+    FULFILLED,
+    OrderOfProductRow,
+    OrderRow,
+    RecordedLine,
+    RecordedSteps,
+)
+from ecshop.order.search import lists
 
-CONFIRMED, FULFILLED, CANCELLED = STATUSES = "confirmed", "fulfilled", "cancelled"
 CUSTOMER, STAFF, SHOP = "customer", "staff", "shop"
 GIVEN_UP: Final = "the order took too long and was given up; place it again"
 REUSED: Final = "this Idempotency-Key came with another order before; take a new one"
 
+_MICROSECOND: Final = timedelta(microseconds=1)
 _IDS: Final = select(OrderRow.id).where(OrderRow.id.in_(bindparam(KEYS, expanding=True)))
 _ORDERS: Final = select(OrderRow).where(OrderRow.id.in_(bindparam(KEYS, expanding=True)))
 _NEWEST_FIRST: Final = Keyset("-placed_at", OrderRow.placed_at, OrderRow.id)
@@ -54,12 +66,21 @@ class Attempt(NamedTuple):
     fingerprint: bytes
 
 
+class Steps(NamedTuple):
+    """When an order was asked for, quoted and reserved."""
+
+    began: datetime
+    quoted: datetime
+    reserved: datetime
+
+
 class Placement(NamedTuple):
     """An order to be recorded; `fingerprint` is what was asked for under an idempotency key."""
 
     order: Order
     fingerprint: bytes | None
     cause: Cause = UNKNOWN
+    steps: Steps | None = None
 
 
 def find_repeated(session: Session, attempts: Sequence[Attempt]) -> list[Order | EcshopError | None]:
@@ -88,8 +109,28 @@ def get(session: Session, actor: Actor, order_id: UUID) -> Order:
     return _order(_row(session, order_id, actor))
 
 
+def timeline(session: Session, order_id: UUID) -> OrderTimeline:
+    row = _row(session, order_id)
+    order, context = _order(row), context_of(row.traceparent) if row.traceparent else None
+    ended = {FULFILLED: _fulfilled, CANCELLED: _cancelled}.get(row.status)
+    steps = row.steps or RecordedSteps(0, 0, 0, 0)
+    began, quoted, reserved, recorded = (row.placed_at + step * _MICROSECOND for step in astuple(steps))
+    return OrderTimeline(
+        order,
+        row.request_id,
+        context.trace_id if context else None,
+        began_at=began,
+        quoted_at=quoted,
+        reserved_at=reserved,
+        recorded_at=recorded,
+        confirmed_event=UUID(id_of(_confirmed(order))),
+        ended_by=row.ended_by,
+        ended_event=UUID(id_of(ended(row))) if ended else None,
+    )
+
+
 def list_orders(session: Session, actor: Actor, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[Order]:
-    return _NEWEST_FIRST.fetch(session, _lists(session, actor, wanted), cursor, limit, _order)
+    return _NEWEST_FIRST.fetch(session, lists(session, actor, wanted), cursor, limit, _order)
 
 
 def cancel(
@@ -98,7 +139,7 @@ def cancel(
     row = _row(session, order_id, actor, lock=True)
     conditions.require_seen(_order(row))
     if row.status != CANCELLED:
-        _end(row, CANCELLED)
+        _end(row, CANCELLED, actor)
         row.cancelled_by = CUSTOMER if actor.user_id == row.user_id else STAFF
         assign(row, given(cancellation))
         if row.cancelled_by == STAFF:
@@ -107,12 +148,12 @@ def cancel(
     return _order(row)
 
 
-def fulfil(session: Session, order_id: UUID, conditions: Conditions = UNCONDITIONAL) -> Order:
-    row = _row(session, order_id, lock=True)
+def fulfil(session: Session, actor: Actor, order_id: UUID, conditions: Conditions = UNCONDITIONAL) -> Order:
+    row = _row(session, order_id, actor, lock=True)
     conditions.require_seen(_order(row))
     if row.status != FULFILLED:
-        _end(row, FULFILLED)
-        record_events(session, [OrderFulfilled(row.id, row.version, happened_at=row.ended_at)])
+        _end(row, FULFILLED, actor)
+        record_events(session, [_fulfilled(row)])
     return _order(row)
 
 
@@ -154,7 +195,8 @@ def _repeat(row: OrderRow | None, fingerprint: bytes | None) -> Order | EcshopEr
 def _add(session: Session, placements: Sequence[Placement]) -> None:
     if not placements:
         return
-    execute_many(session, _ADD, [_order_values(one) for one in placements])
+    moment = now()
+    execute_many(session, _ADD, [_order_values(one, moment) for one in placements])
     products = [
         {"product_id": line.product_id, "order_id": one.order.id, "quantity": line.quantity}
         for one in placements
@@ -164,8 +206,8 @@ def _add(session: Session, placements: Sequence[Placement]) -> None:
     record_events(session, (_confirmed(one.order, one.cause) for one in placements))
 
 
-def _order_values(placement: Placement) -> dict[str, Any]:
-    order = placement.order
+def _order_values(placement: Placement, moment: datetime) -> dict[str, Any]:
+    order, cause, steps = placement.order, placement.cause, placement.steps
     return {
         "id": order.id,
         "status": order.status,
@@ -177,7 +219,14 @@ def _order_values(placement: Placement) -> dict[str, Any]:
         "placed_at": order.placed_at,
         "restock": True,
         "fingerprint": placement.fingerprint,
+        "request_id": cause.request_id or None,
+        "traceparent": cause.traceparent or None,
+        "steps": None if steps is None else RecordedSteps(*(_after(order.placed_at, at) for at in (*steps, moment))),
     }
+
+
+def _after(placed_at: datetime, moment: datetime) -> int:
+    return (moment - placed_at) // _MICROSECOND
 
 
 def _tombstone(order_id: UUID) -> OrderRow:
@@ -192,50 +241,12 @@ def _confirmed(order: Order, cause: Cause = UNKNOWN) -> OrderConfirmed:
     return OrderConfirmed(order.id, 1, order.user_id, units, total, currency, cause=cause, happened_at=placed_at)
 
 
+def _fulfilled(row: OrderRow) -> OrderFulfilled:
+    return OrderFulfilled(row.id, row.version, happened_at=row.ended_at)
+
+
 def _cancelled(row: OrderRow) -> OrderCancelled:
     return OrderCancelled(row.id, row.version, row.restock, happened_at=row.ended_at)
-
-
-def _lists(session: Session, actor: Actor, wanted: OrderFilter) -> list[Select[OrderRow]]:
-    """The list that is asked for, or where no index has it in its order, one for each status."""
-    query = select(OrderRow).where(OrderRow.user_id.is_not(None), *_times(wanted))
-    is_narrow = False
-    for user_id in (None if actor.role.includes(Role.STAFF) else actor.user_id, wanted.user_id):
-        if user_id is not None:
-            is_narrow, query = True, query.where(OrderRow.user_id == user_id)
-    if wanted.product_id is not None:
-        ids = select(OrderOfProductRow.order_id).where(OrderOfProductRow.product_id == wanted.product_id)
-        few = is_few(session, ids)
-        has_it = OrderRow.id.in_(ids) if few else ids.where(OrderOfProductRow.order_id == OrderRow.id).exists()
-        is_narrow, query = is_narrow or few, query.where(has_it)
-    statuses = [wanted.status] if wanted.status else list(STATUSES)
-    if wanted.updated_after is not None:
-        return _changed(session, query, statuses, wanted.updated_after, is_narrow=is_narrow)
-    if is_narrow:
-        return [query.where(unindexed(OrderRow.status).in_(statuses))]
-    return [query.where(OrderRow.status == status) for status in statuses]
-
-
-def _changed(
-    session: Session, query: Select[OrderRow], statuses: Sequence[str], moment: datetime, *, is_narrow: bool
-) -> list[Select[OrderRow]]:
-    """An order is changed when it is placed, and when it ends."""
-    of_status = unindexed(OrderRow.status).in_(statuses)
-    if is_narrow:
-        return [query.where(of_status, func.coalesce(OrderRow.ended_at, OrderRow.placed_at) > moment)]
-    placed = [query.where(OrderRow.status == CONFIRMED, OrderRow.placed_at > moment)] if CONFIRMED in statuses else []
-    ended = select(OrderRow.id).where(OrderRow.ended_at > moment).correlate(None)
-    if is_few(session, ended):
-        return [*placed, query.where(OrderRow.id.in_(ended), of_status)]
-    is_later = unindexed(OrderRow.ended_at) > moment
-    return [*placed, *(query.where(OrderRow.status == one, is_later) for one in statuses if one != CONFIRMED)]
-
-
-def _times(wanted: OrderFilter) -> Iterable[ColumnElement[bool]]:
-    if wanted.placed_after is not None:
-        yield OrderRow.placed_at > wanted.placed_after
-    if wanted.placed_before is not None:
-        yield OrderRow.placed_at < wanted.placed_before
 
 
 def _row(session: Session, order_id: UUID, actor: Actor | None = None, *, lock: bool = False) -> OrderRow:
@@ -249,10 +260,10 @@ def _may_see(actor: Actor | None, owner: UUID) -> bool:
     return actor is None or actor.role.includes(Role.STAFF) or actor.user_id == owner
 
 
-def _end(row: OrderRow, status: str) -> None:
+def _end(row: OrderRow, status: str, actor: Actor) -> None:
     if row.status != CONFIRMED:
         raise OrderNotConfirmed(f"the order is {row.status}", order_status=row.status)
-    row.status, row.ended_at = status, now()
+    row.status, row.ended_at, row.ended_by = status, now(), actor.user_id
     row.version += 1
 
 

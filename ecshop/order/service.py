@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID, uuid5
 
 import msgspec
@@ -33,6 +33,7 @@ from ecshop.order.contract import (
     OrderExpired,
     OrderFilter,
     OrderLine,
+    OrderTimeline,
     PriceChanged,
     TotalTooLarge,
 )
@@ -45,6 +46,14 @@ _KEYED_ORDERS: Final = UUID("5b0c7a3e-6d0f-4a57-9d0e-6a3a5e0f4c11")
 """The namespace of ids that are made from a user and an idempotency key (RFC 9562, section 5.5)."""
 REPEAT: Final = "repeat the order with the same Idempotency-Key: it is placed once"
 SEND_A_KEY: Final = "look at your orders before you repeat it, and send an Idempotency-Key: then a repeat is safe"
+
+
+class Asked(NamedTuple):
+    """An order that somebody asks for, and since when."""
+
+    actor: Actor
+    new: NewOrder
+    at: datetime
 
 
 class OrderService:
@@ -66,11 +75,12 @@ class OrderService:
         """How often what was asked for came to which status, or was refused by which code."""
 
     async def place(self, actor: Actor, new: NewOrder, idempotency_key: str | None = None) -> Order:
+        asked = Asked(actor, new, self._clock())
         try:
             if idempotency_key is None:
-                order = await self._place(uuid7(), actor, new, None)
+                order = await self._place(uuid7(), asked)
             else:
-                order = await self._place_once(actor, new, idempotency_key)
+                order = await self._place_once(asked, idempotency_key)
         except Unavailable as cause:
             self.outcomes[cause.code] += 1
             repeat = SEND_A_KEY if idempotency_key is None else REPEAT
@@ -87,6 +97,10 @@ class OrderService:
 
     async def get(self, actor: Actor, order_id: UUID) -> Order:
         return await self._db.read(records.get, actor, order_id)
+
+    async def timeline(self, actor: Actor, order_id: UUID) -> OrderTimeline:
+        require_role(actor, Role.STAFF)
+        return await self._db.read(records.timeline, order_id)
 
     async def list(self, actor: Actor, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[Order]:
         """Newest first: a customer's own orders, or everybody's for staff."""
@@ -105,49 +119,52 @@ class OrderService:
         self.outcomes[cancelled.status] += 1
         return cancelled
 
-    async def fulfil(self, order_id: UUID, conditions: Conditions = UNCONDITIONAL) -> Order:
-        """Raises `OrderNotFound`, `OrderNotConfirmed` or `PreconditionFailed`."""
-        fulfilled = await self._db.write(records.fulfil, order_id, conditions)
+    async def fulfil(self, actor: Actor, order_id: UUID, conditions: Conditions = UNCONDITIONAL) -> Order:
+        """Raises `PreconditionFailed` besides."""
+        require_role(actor, Role.STAFF)
+        fulfilled = await self._db.write(records.fulfil, actor, order_id, conditions)
         self.outcomes[fulfilled.status] += 1
         return fulfilled
 
-    async def _place_once(self, actor: Actor, new: NewOrder, key: str) -> Order:
+    async def _place_once(self, asked: Asked, key: str) -> Order:
         """An attempt that was given up came to nothing: the next one has an id of its own."""
-        fingerprint = hashlib.sha256(msgspec.json.encode(new)).digest()
-        name = f"{actor.user_id} {key}"
+        fingerprint = hashlib.sha256(msgspec.json.encode(asked.new)).digest()
+        name = f"{asked.actor.user_id} {key}"
         for attempt in count(1):
             order_id = uuid5(_KEYED_ORDERS, name)
             try:
                 earlier = await self._db.read_many(records.find_repeated, records.Attempt(order_id, fingerprint))
             except OrderExpired:
-                name = f"{actor.user_id} {key}\0{attempt}"
+                name = f"{asked.actor.user_id} {key}\0{attempt}"
             else:
-                return earlier or await self._place(order_id, actor, new, fingerprint)
+                return earlier or await self._place(order_id, asked, fingerprint)
         raise AssertionError("counting ends never")
 
-    async def _place(self, order_id: UUID, actor: Actor, new: NewOrder, fingerprint: bytes | None) -> Order:
+    async def _place(self, order_id: UUID, asked: Asked, fingerprint: bytes | None = None) -> Order:
         annotate(order_id=order_id)
-        await self._quotas.take(actor, new)
+        await self._quotas.take(asked.actor, asked.new)
         is_placed = False
         try:
-            order = await self._place_counted(order_id, actor, new, fingerprint)
+            order = await self._place_counted(order_id, asked, fingerprint)
             is_placed = True
         finally:
-            self._quotas.end(actor, new, is_placed=is_placed)
+            self._quotas.end(asked.actor, asked.new, is_placed=is_placed)
         return order
 
-    async def _place_counted(self, order_id: UUID, actor: Actor, new: NewOrder, fingerprint: bytes | None) -> Order:
+    async def _place_counted(self, order_id: UUID, asked: Asked, fingerprint: bytes | None) -> Order:
         quoted_at = time.monotonic()
-        order = await self._draft(order_id, actor, new)
-        hold = await self._reserve(order_id, new)
+        order = await self._draft(order_id, asked)
+        quoted = order.placed_at
+        hold = await self._reserve(order_id, asked.new)
+        steps = records.Steps(asked.at, quoted, self._clock())
         if time.monotonic() - quoted_at > self._quote_seconds:
             with self._holds.checking(hold):
-                order = await self._draft(order_id, actor, new)
-        return await self._holds.record(hold, records.Placement(order, fingerprint, hold.cause))
+                order = await self._draft(order_id, asked)
+        return await self._holds.record(hold, records.Placement(order, fingerprint, hold.cause, steps))
 
-    async def _draft(self, order_id: UUID, actor: Actor, new: NewOrder) -> Order:
-        quotes = await self._product.quote([line.product_id for line in new.lines])
-        return _draft(order_id, actor, new, quotes, self._clock())
+    async def _draft(self, order_id: UUID, asked: Asked) -> Order:
+        quotes = await self._product.quote([line.product_id for line in asked.new.lines])
+        return _draft(order_id, asked, quotes, self._clock())
 
     async def _reserve(self, order_id: UUID, new: NewOrder) -> Hold:
         try:
@@ -171,18 +188,18 @@ def _check_expectation(new: NewOrder, total: int, currency: str) -> None:
         )
 
 
-def _draft(order_id: UUID, actor: Actor, new: NewOrder, quotes: Sequence[Quote], placed_at: datetime) -> Order:
+def _draft(order_id: UUID, asked: Asked, quotes: Sequence[Quote], placed_at: datetime) -> Order:
     """The order as it will be recorded, with names and prices as they are now."""
     currencies = sorted({quote.currency for quote in quotes})
     if len(currencies) > 1:
         raise MixedCurrencies(f"one order, one currency; here are {' and '.join(currencies)}", currencies=currencies)
     lines = tuple(
         OrderLine(quote.product_id, quote.name, line.quantity, quote.price, line.quantity * quote.price)
-        for line, quote in zip(new.lines, quotes, strict=True)
+        for line, quote in zip(asked.new.lines, quotes, strict=True)
     )
     total = sum(line.subtotal for line in lines)
     if total > MAX_TOTAL:
         raise TotalTooLarge(f"the order comes to {total}; at most {MAX_TOTAL} can be told", limit=MAX_TOTAL)
-    _check_expectation(new, total, currencies[0])
+    _check_expectation(asked.new, total, currencies[0])
     ends = (None, None, None, None)
-    return Order(order_id, "confirmed", actor.user_id, lines, total, currencies[0], placed_at, placed_at, *ends)
+    return Order(order_id, "confirmed", asked.actor.user_id, lines, total, currencies[0], placed_at, placed_at, *ends)

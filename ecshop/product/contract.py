@@ -140,6 +140,14 @@ class Quote(Struct, frozen=True):
     currency: Currency
 
 
+class AvailabilityChange(Struct, frozen=True):
+    """The last unit was gone, or there were some again, as product has heard it; `version` is that of the stock."""
+
+    version: int
+    in_stock: bool
+    at: datetime
+
+
 class ProductNotFound(EcshopError, code="product.not_found", status=404, example={"product_ids": [7]}):
     """There is no such product; `product_ids` names the missing ones."""
 
@@ -174,6 +182,12 @@ class ProductClient(Protocol):
 
     async def list_categories(self, cursor: str | None, limit: int) -> Page[Category]:
         """In the order of their names. Raises `InvalidCursor`."""
+        ...
+
+    async def availability(
+        self, product_id: int, version: int | None = None, cursor: str | None = None, limit: int = 20
+    ) -> Page[AvailabilityChange]:
+        """Newest first, or that of one version alone. Raises `ProductNotFound` or `InvalidCursor`."""
         ...
 
     async def quote(self, product_ids: Sequence[int]) -> tuple[Quote, ...]:

@@ -22,6 +22,7 @@ from ecshop.kernel.values import MAX_INT64, Id, Page
 from ecshop.product.contract import (
     QUOTE,
     WRITE,
+    AvailabilityChange,
     Category,
     CategoryBody,
     CategoryExists,
@@ -121,6 +122,18 @@ class ProductController(Controller):
     @get("/products/{product_id:int}", **operation("Get a product", ProductNotFound, tagged=True))
     async def get_product(self, product: NamedDependency[ProductService], product_id: PathId) -> Product:
         return await product.get(product_id)
+
+    @get("/products/{product_id:int}/availability", **operation("When was it there?", ProductNotFound, InvalidCursor))
+    async def list_availability(
+        self,
+        product: NamedDependency[ProductService],
+        product_id: PathId,
+        version: Annotated[int | None, QueryParameter(ge=0, le=MAX_INT64, description="Of the stock.")] = None,
+        cursor: Cursor = None,
+        limit: Limit = LIMIT,
+    ) -> Page[AvailabilityChange]:
+        """When its last unit was gone and when there were some again, newest first."""
+        return await product.availability(product_id, version, cursor, limit)
 
     @put(
         "/products/{product_id:int}",
@@ -257,6 +270,13 @@ class HttpProductClient:
 
     async def list_categories(self, cursor: str | None, limit: int) -> Page[Category]:
         return await self._call("GET", "/categories", Page[Category], params=as_parameters(None, cursor, limit))
+
+    async def availability(
+        self, product_id: int, version: int | None = None, cursor: str | None = None, limit: int = LIMIT
+    ) -> Page[AvailabilityChange]:
+        params = as_parameters(None, cursor, limit) | ({} if version is None else {"version": version})
+        path = f"/products/{product_id}/availability"
+        return await self._call("GET", path, Page[AvailabilityChange], params=params)
 
     async def quote(self, product_ids: Sequence[int]) -> tuple[Quote, ...]:
         return await self._quotes.call(Wish(product_ids=tuple(product_ids)))

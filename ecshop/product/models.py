@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, and_
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
@@ -29,6 +31,18 @@ class CategoryRow(Base):
     def _fold(self, _field: str, name: str) -> str:
         self.name_key = key_of(name)
         return name
+
+
+class AvailabilityChangeRow(Base):
+    """When a product was told to be sold out, or to be there again, by the `version` of its stock."""
+
+    __tablename__ = "availability_change"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    product_id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    in_stock: Mapped[bool]
+    at: Mapped[datetime]
 
 
 class ProductRow(Base):

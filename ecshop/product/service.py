@@ -11,8 +11,9 @@ from ecshop.kernel.conditions import UNCONDITIONAL, Conditions
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Page
-from ecshop.product import catalogue, categories, search
+from ecshop.product import availability, catalogue, categories, search
 from ecshop.product.contract import (
+    AvailabilityChange,
     Category,
     CategoryBody,
     NewProduct,
@@ -43,6 +44,11 @@ class ProductService:
     async def list(self, wanted: ProductFilter, cursor: str | None, limit: int) -> Page[Product]:
         """Raises `InvalidCursor` or `TookTooLong`."""
         return await self._db.read_apart(catalogue.list_products, wanted, cursor, limit)
+
+    async def availability(
+        self, product_id: int, version: int | None = None, cursor: str | None = None, limit: int = 20
+    ) -> Page[AvailabilityChange]:
+        return await self._db.read(availability.changes_of, product_id, version, cursor, limit)
 
     async def create(self, actor: Actor, new: NewProduct, conditions: Conditions = UNCONDITIONAL) -> Product:
         """Raises `CategoryNotFound` or `IdempotencyKeyReused`."""

@@ -98,11 +98,25 @@ class Reservation(Struct, frozen=True):
 ReservationState = Literal["held", "withdrawn", "committed", "released", "returned", "written_off"]
 
 
+class SoldOut(Struct, frozen=True):
+    """The order took the last unit of it; `event_id` is that of the event which says so."""
+
+    product_id: Id
+    version: int
+    event_id: UUID
+
+
 class ReservationStatus(Struct, frozen=True):
-    """`held` units are promised, `committed` ones have left the stock, `returned` ones have come back into it."""
+    """`held` units are promised, `committed` ones have left the stock, `returned` ones have come back into it.
+
+    `committed_at` is when they left, `ended_at` when they came free, came back or were written off.
+    """
 
     order_id: UUID
     state: ReservationState
+    committed_at: datetime | None = None
+    ended_at: datetime | None = None
+    sold_out: tuple[SoldOut, ...] = ()
 
 
 class StockNotFound(EcshopError, code="stock.not_found", status=404):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -69,7 +70,8 @@ class Levels:
         """`actor` is the user who makes the changes, if it is one."""
         self._session, self._actor = session, actor
         rows = select_many(session, _LOCKED, sorted(set(product_ids)))
-        self._moment = now()
+        self.moment = now()
+        """Of all that is changed."""
         self._levels: dict[int, Level] = {}
         for product_id, on_hand, reserved, version, state, last_movement in rows:
             self._levels[product_id] = Level(
@@ -105,16 +107,21 @@ class Levels:
                 "reason": reason,
                 "reference": reference,
                 "actor": self._actor,
-                "at": self._moment,
+                "at": self.moment,
             }
         )
+
+    def sold_out_at(self, product_id: int) -> int | None:
+        """The item's version, where all its units are gone."""
+        level = self._levels[product_id]
+        return level.version if level.on_hand == 0 else None
 
     def save(self) -> None:
         self._chain_movements()
         changed = [self._levels[product_id] for product_id in sorted(self._changed)]
-        execute_many(self._session, _SAVE, [_row(level) | {"moment": self._moment} for level in changed])
+        execute_many(self._session, _SAVE, [_row(level) | {"moment": self.moment} for level in changed])
         execute_many(self._session, _MOVE, self._movements)
-        record(self._session, [news for level in changed if (news := _news(level)) is not None])
+        record(self._session, [news for level in changed if (news := _news(level, self.moment)) is not None])
 
     def _chain_movements(self) -> None:
         ids = next_keys(self._session, table_of(MovementRow), len(self._movements))
@@ -149,11 +156,11 @@ def _row(level: Level) -> dict[str, Any]:
     }
 
 
-def _news(level: Level) -> Event | None:
+def _news(level: Level, moment: datetime) -> Event | None:
     if level.state != OPEN:
         return None
     if level.before > 0 and level.on_hand == 0:
-        return StockDepleted(level.product_id, level.version, cause=level.cause)
+        return StockDepleted(level.product_id, level.version, cause=level.cause, happened_at=moment)
     if level.before == 0 and level.on_hand > 0:
-        return StockReplenished(level.product_id, level.version, cause=level.cause)
+        return StockReplenished(level.product_id, level.version, cause=level.cause, happened_at=moment)
     return None

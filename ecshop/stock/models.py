@@ -58,6 +58,8 @@ class ReservationRow(Base):
     it.
 
     Units of a cancelled order that do not come back are written off, whether it was held or committed before.
+
+    `sold_out` are products whose last unit on hand it took, with the versions of their items then.
     """
 
     __tablename__ = "reservation"
@@ -73,6 +75,9 @@ class ReservationRow(Base):
     units: Mapped[dict[int, int]] = mapped_column(Document(dict[int, int]))
     expires_at: Mapped[datetime | None]
     asked_at: Mapped[datetime | None]
+    committed_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    sold_out: Mapped[dict[int, int] | None] = mapped_column(Document(dict[int, int]))
 
 
 _HELD = ReservationRow.state == "held"

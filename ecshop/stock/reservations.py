@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final, NamedTuple, cast
@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from ecshop.events.catalog import ReservationExpired
+from ecshop.events.catalog import ReservationExpired, StockDepleted
+from ecshop.events.envelope import id_of
 from ecshop.events.outbox import is_on_its_way, record
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.columns import table_of
@@ -27,6 +28,7 @@ from ecshop.stock.contract import (
     ReservationReleased,
     ReservationState,
     ReservationStatus,
+    SoldOut,
 )
 from ecshop.stock.levels import Levels
 from ecshop.stock.models import ReservationRow
@@ -203,7 +205,14 @@ def status_of(session: Session, order_id: UUID) -> ReservationStatus:
     row = session.get(ReservationRow, order_id)
     if row is None:
         raise ReservationNotFound(f"no units were ever held for order {order_id}")
-    return ReservationStatus(order_id, cast(ReservationState, row.state))
+    state = cast(ReservationState, row.state)
+    return ReservationStatus(order_id, state, row.committed_at, row.ended_at, tuple(_sold_out(row)))
+
+
+def _sold_out(row: ReservationRow) -> Iterator[SoldOut]:
+    for product_id, version in (row.sold_out or {}).items():
+        event = StockDepleted(product_id, version, happened_at=row.committed_at)
+        yield SoldOut(product_id, version, UUID(id_of(event)))
 
 
 def known_of(session: Session, orders: set[UUID]) -> dict[UUID, Known]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -28,10 +29,11 @@ from ecshop.stock.reservations import (
 ORDERED, CANCELLED, NOT_RESTOCKED = "ordered", "order cancelled", "not restocked"
 
 _ROW: Final = ReservationRow.__table__.c
-_SET_STATE: Final = (
-    update(table_of(ReservationRow))
-    .where(_ROW.order_id.in_(bindparam(KEYS, expanding=True)))
-    .values(state=bindparam("becomes"), expires_at=null())
+_THESE: Final = update(table_of(ReservationRow)).where(_ROW.order_id.in_(bindparam(KEYS, expanding=True)))
+_COMMIT: Final = _THESE.values(state=bindparam("becomes"), expires_at=null(), committed_at=bindparam("moment"))
+_END: Final = _THESE.values(state=bindparam("becomes"), expires_at=null(), ended_at=bindparam("moment"))
+_SOLD_OUT: Final = (
+    update(table_of(ReservationRow)).where(_ROW.order_id == bindparam("order")).values(sold_out=bindparam("products"))
 )
 
 
@@ -65,11 +67,17 @@ def commit(session: Session, events: Sequence[OrderConfirmed]) -> list[str]:
     held = {order_id: one.units for order_id, one in known.items() if one.state == HELD}
     levels = Levels(session, (product for units in held.values() for product in units))
     causes = {event.order_id: event.cause for event in events}
+    sold_out: dict[UUID, dict[int, int]] = {}
     for order_id, units in held.items():
         for product, quantity in units.items():
             levels.hold(product, -quantity)
             levels.move(product, -quantity, ORDERED, order_id, causes[order_id])
-    _set_state(session, list(held), COMMITTED)
+            if version := levels.sold_out_at(product):
+                sold_out.setdefault(order_id, {})[product] = version
+    change_many(session, _COMMIT, list(held), becomes=COMMITTED, moment=levels.moment)
+    if sold_out:
+        last = [{"order": order_id, "products": products} for order_id, products in sold_out.items()]
+        session.connection().execute(_SOLD_OUT, last)
     levels.save()
     return ["committed" if states[event.order_id] == HELD else f"ignored: {states[event.order_id]}" for event in events]
 
@@ -94,8 +102,9 @@ def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
             for sign, reason in ends[order_id].moves:
                 levels.move(product, sign * quantity, reason, order_id, causes[order_id])
     for state in (RELEASED, RETURNED, WRITTEN_OFF):
-        _set_state(session, [order_id for order_id, end in ends.items() if end.state == state], state)
-    execute_many(session, ADD, [_tombstone(order_id) for order_id in unknown])
+        ended = [order_id for order_id, end in ends.items() if end.state == state]
+        change_many(session, _END, ended, becomes=state, moment=levels.moment)
+    execute_many(session, ADD, [_tombstone(order_id, levels.moment) for order_id in unknown])
     levels.save()
     return [_outcome(states.get(event.order_id), ends.get(event.order_id)) for event in events]
 
@@ -106,9 +115,5 @@ def _outcome(state: str | None, end: _End | None) -> str:
     return end.state if end else f"ignored: {state}"
 
 
-def _set_state(session: Session, orders: Sequence[UUID], state: str) -> None:
-    change_many(session, _SET_STATE, orders, becomes=state)
-
-
-def _tombstone(order_id: UUID) -> dict[str, Any]:
-    return {"order_id": order_id, "state": RELEASED, "attempt": 0, "units": {}}
+def _tombstone(order_id: UUID, moment: datetime) -> dict[str, Any]:
+    return {"order_id": order_id, "state": RELEASED, "attempt": 0, "units": {}, "ended_at": moment}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,7 @@ from ecshop.kernel.errors import Aborted, EcshopError, NoSuchPath, Unavailable
 from ecshop.kernel.telemetry.logs import annotate, request_id
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
+from ecshop.oversight.contract import OversightClient
 from ecshop.product.contract import ProductClient
 from ecshop.stock.contract import StockClient
 from ecshop.web.account_pages import AccountPages
@@ -37,12 +39,13 @@ def build(
     product: ProductClient,
     stock: StockClient,
     order: OrderClient,
+    oversight: Mapping[str, OversightClient],
     verifier: Verifier,
     stopping: asyncio.Event,
 ) -> list[ControllerRouterHandler]:
     """The routes of all pages, and of the files that they load. Pages that move stand still when it is `stopping`."""
     static, streams = Static(), Streams(stopping)
-    site = Site(auth, product, stock, order, verifier, Pages(static), all_words())
+    site = Site(auth, product, stock, order, oversight, verifier, Pages(static), all_words())
 
     @get("/static/{name:path}", include_in_schema=False)
     async def file(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:

@@ -15,6 +15,7 @@ from ecshop.kernel.http.headers import header
 from ecshop.kernel.http.strict import FORM
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
+from ecshop.oversight.contract import OversightClient
 from ecshop.product.contract import Product, ProductClient, ProductNotFound
 from ecshop.stock.contract import StockClient, StockItem
 from ecshop.web.pages import Pages
@@ -33,6 +34,7 @@ class Site:
     product: ProductClient
     stock: StockClient
     order: OrderClient
+    oversight: Mapping[str, OversightClient]
     verifier: Verifier
     pages: Pages
     words: Mapping[str, Words]

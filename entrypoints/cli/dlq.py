@@ -36,7 +36,7 @@ def list_all(data_dir: str | None) -> None:
 @report_errors
 def replay(context: str, event_id: str, data_dir: str | None) -> None:
     """Have CONTEXT try the event again."""
-    from ecshop.events.dead_letters import replay as verdict
+    from ecshop.oversight.dead_letters import replay as verdict
     from entrypoints.operations.dead_letters import settle_dead_letter
 
     settle_dead_letter(settings_of(data_dir=data_dir), context, event_id, verdict)
@@ -50,7 +50,7 @@ def replay(context: str, event_id: str, data_dir: str | None) -> None:
 @report_errors
 def discard(context: str, event_id: str, data_dir: str | None) -> None:
     """Let the event go for good."""
-    from ecshop.events.dead_letters import discard as verdict
+    from ecshop.oversight.dead_letters import discard as verdict
     from entrypoints.operations.dead_letters import settle_dead_letter
 
     settle_dead_letter(settings_of(data_dir=data_dir), context, event_id, verdict)

@@ -10,7 +10,9 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from ecshop.events import audit
-from ecshop.events.audit import Broken, Entry, EntryFilter
+from ecshop.events.audit import Broken
+from ecshop.oversight.contract import Entry, EntryFilter
+from ecshop.oversight.readings import entries
 from entrypoints.contexts import NAMES
 from entrypoints.operations.shop_data import beside_the_shop
 from entrypoints.settings import Settings
@@ -44,7 +46,7 @@ def _newest(session: Session, wanted: EntryFilter, most: int) -> list[Entry]:
     found: list[Entry] = []
     cursor: str | None = None
     while len(found) < most:
-        page = audit.entries(session, wanted, cursor, min(_PAGE, most - len(found)))
+        page = entries(session, wanted, cursor, min(_PAGE, most - len(found)))
         found += page.items
         cursor = page.next_cursor
         if cursor is None:

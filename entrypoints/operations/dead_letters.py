@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy.orm import Session
 
 from ecshop.events.audit import COMMAND_LINE, note
-from ecshop.events.dead_letters import list_letters
+from ecshop.oversight.dead_letters import all_letters
 from entrypoints.contexts import NAMES
 from entrypoints.operations.shop_data import beside_the_shop
 from entrypoints.settings import Settings
@@ -18,7 +18,7 @@ Verdict = Callable[[Session, str], None]
 def dead_letters(settings: Settings) -> Iterator[str]:
     """A line for each: which context gave up on which event, when, and why. Raises `NoShop`."""
     for name in NAMES:
-        for letter in beside_the_shop(settings, name, list_letters):
+        for letter in beside_the_shop(settings, name, all_letters):
             tries = f"{letter.attempts} tries, {letter.times} times"
             story = f"{letter.failed_at:%Y-%m-%d %H:%M:%S}  {tries}  {letter.error}"
             yield f"{name:<8}  {letter.event_id}  {letter.type or 'undecodable'}  {story}"

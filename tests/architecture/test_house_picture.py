@@ -23,7 +23,8 @@ def test_the_picture_leads_from_the_entrypoints_down_to_the_kernel() -> None:
     assert [line.strip() for line in LINES if re.fullmatch(r" {4}\w+ --> \w+", line)] == [
         "entrypoints --> contexts",
         "contexts --> context",
-        "context --> events",
+        "context --> oversight",
+        "oversight --> events",
         "events --> kernel",
     ]
 

@@ -11,7 +11,7 @@ import pytest
 from tests.architecture.tools import ROOT, append, broken_rules, copy_house, rules
 
 VIOLATIONS: Final[dict[str, dict[str, dict[str, str]]]] = {
-    "Imports point down: web > order > stock > product > auth > context > events > kernel": {
+    "Imports point down: web > order > stock > product > auth > context > oversight > events > kernel": {
         "order imports a page": {"order/service.py": "import ecshop.web.words"},
         "product imports order's contract": {"product/service.py": "import ecshop.order.contract"},
         "the kernel imports the events": {"kernel/db/lane.py": "import ecshop.events.catalog"},
@@ -45,6 +45,14 @@ VIOLATIONS: Final[dict[str, dict[str, dict[str, str]]]] = {
             "stock/web/__init__.py": "",
             "stock/web/pages.py": "import litestar",
         },
+    },
+    "In the oversight: http > service > what it reads and does > contract": {
+        "a service imports its HTTP": {"oversight/service.py": "import ecshop.oversight.http"},
+        "a contract imports what it reads": {"oversight/contract.py": "import ecshop.oversight.readings"},
+        "a module that nobody named": {"oversight/helpers.py": ""},
+    },
+    "Pages enter the oversight by its contract only": {
+        "a page reads the outbox": {"web/order_pages.py": "import ecshop.oversight.readings"},
     },
     "In the web: module > pages > site > what a page is made of": {
         "words import what they are said on": {"web/words.py": "import ecshop.web.pages"},

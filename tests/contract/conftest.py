@@ -48,7 +48,7 @@ SECRET = "orders-secret-for-the-contract-tests"
 
 
 class Doors:
-    """The four clients, and the services behind them to arrange a test with."""
+    """The clients, and the services and databases behind them to arrange a test with."""
 
     def __init__(self, clients: Clients, shops: Mapping[str, Shop], key: SigningKey) -> None:
         self.auth, self.product = clients.auth, clients.product
@@ -56,7 +56,8 @@ class Doors:
         self.accounts = cast(AuthService, shops["auth"].clients.auth)
         self.catalogue = cast(ProductService, shops["product"].clients.product)
         self.store = cast(StockService, shops["stock"].clients.stock)
-        [self.stock_database] = [one.database for one in shops["stock"].contexts if one.name == "stock"]
+        self.oversight = clients.oversight
+        self.databases = {one.name: one.database for shop in shops.values() for one in shop.contexts}
         self.key = key
 
     def actor(self, role: Role = Role.CUSTOMER) -> Actor:
@@ -129,7 +130,7 @@ async def _together(stack: AsyncExitStack, settings: Settings) -> Doors:
 
 
 async def _apart(stack: AsyncExitStack, settings: Settings) -> Doors:
-    """Each context behind HTTP; the clients are order's own ones of the others, and a stranger's of order."""
+    """Each context behind HTTP; the clients are order's own ones of the others, and the pages' ones of the rest."""
     sockets = {name: stack.enter_context(listening_socket("127.0.0.1", 0)) for name in NAMES}
     urls = {name: f"http://127.0.0.1:{listening.getsockname()[1]}" for name, listening in sockets.items()}
     settings = msgspec.structs.replace(settings, urls=urls)
@@ -137,9 +138,9 @@ async def _apart(stack: AsyncExitStack, settings: Settings) -> Doors:
     for name, shop in shops.items():
         await stack.enter_async_context(shop.running())
         await stack.enter_async_context(_served(shop.app(), sockets[name]))
-    stranger = compose(settings, frozenset(), bus=Forgetful())
-    await stack.enter_async_context(stranger.running())
-    clients = replace(shops["order"].clients, order=stranger.clients.order)
+    web = compose(settings, frozenset({"web"}))
+    await stack.enter_async_context(web.running())
+    clients = replace(shops["order"].clients, order=web.clients.order, oversight=web.clients.oversight)
     return Doors(clients, shops, key_of(settings))
 
 

@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 
 from ecshop.events.buses.redis import RedisBus
 from ecshop.events.catalog import OrderCancelled, OrderFulfilled
-from ecshop.events.dead_letters import replay
 from ecshop.events.envelope import to_bytes
 from ecshop.events.outbox import record
 from ecshop.events.relay import Relay
 from ecshop.events.tables import DeadLetter, Outbox
 from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.telemetry.cause import Cause
+from ecshop.oversight.dead_letters import replay
 from tests.contract.wires import Wire, count_rows
 from tests.events import seal
 from tests.waiting import eventually_async

@@ -132,3 +132,27 @@ async def test_only_staff_may_say_that_units_do_not_come_back(doors: Doors) -> N
     assert await doors.order.get(buyer, order.id) == order
     cancelled = await doors.order.cancel(doors.actor(Role.STAFF), order.id, lost)
     assert (cancelled.status, cancelled.reason) == ("cancelled", None)
+
+
+async def test_its_timeline_tells_what_was_done_when_and_who_ended_it(doors: Doors) -> None:
+    product, buyer, staff = await doors.stocked(5), doors.actor(), doors.actor(Role.STAFF)
+    order = await doors.order.place(buyer, of(product))
+    told = await doors.order.timeline(staff, order.id)
+    assert told.order == order
+    assert told.began_at <= told.quoted_at <= told.reserved_at <= told.recorded_at
+    assert told.quoted_at == order.placed_at
+    assert (told.ended_by, told.ended_event) == (None, None)
+    await doors.order.fulfil(staff, order.id)
+    told = await doors.order.timeline(staff, order.id)
+    assert told.ended_by == staff.user_id
+    assert told.ended_event not in (None, told.confirmed_event)
+
+
+async def test_only_staff_fulfils_and_sees_a_timeline(doors: Doors) -> None:
+    product, buyer = await doors.stocked(5), doors.actor()
+    order = await doors.order.place(buyer, of(product))
+    for call in (doors.order.timeline(buyer, order.id), doors.order.fulfil(buyer, order.id)):
+        with pytest.raises(Forbidden):
+            await call
+    with pytest.raises(OrderNotFound):
+        await doors.order.timeline(doors.actor(Role.STAFF), uuid4())

@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from ecshop.events.catalog import StockDepleted, StockReplenished
+from ecshop.product import availability
 from ecshop.product.contract import (
     CategoryBody,
     NewProduct,
@@ -118,3 +120,18 @@ async def test_quotes_that_are_looked_up_together_do_not_fail_for_each_other(doo
         *(doors.product.quote([tea.id if turn % 2 else 10**9 + turn]) for turn in range(20)), return_exceptions=True
     )
     assert [isinstance(outcome, ProductNotFound) for outcome in outcomes] == [True, False] * 10
+
+
+async def test_it_tells_when_a_product_was_there_and_when_not(doors: Doors) -> None:
+    product = await doors.stocked(5)
+    database = doors.databases["product"]
+    await database.write(availability.sell_out, [StockDepleted(product, 7)])
+    await database.write(availability.restock, [StockReplenished(product, 9)])
+    await database.write(availability.sell_out, [StockDepleted(product, 8)])  # too late: a newer one is known
+    told = await doors.product.availability(product)
+    assert [(one.version, one.in_stock) for one in told.items] == [(9, True), (7, False)]
+    first = await doors.product.availability(product, limit=1)
+    assert (await doors.product.availability(product, cursor=first.next_cursor)).items == told.items[1:]
+    assert (await doors.product.availability(product, 7)).items == told.items[1:]
+    with pytest.raises(ProductNotFound):
+        await doors.product.availability(10**9)

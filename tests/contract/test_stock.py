@@ -7,8 +7,10 @@ from datetime import datetime
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 
-from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits
+from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, StockDepleted
+from ecshop.events.tables import Outbox
 from ecshop.kernel.errors import InvalidRequest
 from ecshop.stock import settlement
 from ecshop.stock.contract import (
@@ -102,7 +104,7 @@ async def test_all_lines_are_held_or_none(doors: Doors) -> None:
 
 async def test_an_order_that_was_cancelled_before_it_reserved_is_refused(doors: Doors) -> None:
     product, order = await doors.stocked(5), uuid4()
-    await doors.stock_database.write(settlement.release, [OrderCancelled(order, 1)])
+    await doors.databases["stock"].write(settlement.release, [OrderCancelled(order, 1)])
     with pytest.raises(ReservationReleased):
         await doors.stock.reserve(order, [Line(product, 1)])
     assert (await doors.stock.get(product)).reserved == 0
@@ -165,6 +167,30 @@ async def test_what_was_committed_cannot_be_withdrawn(doors: Doors) -> None:
     product, order = await doors.stocked(5), uuid4()
     await doors.stock.reserve(order, [Line(product, 5)], 1)
     confirmed = OrderConfirmed(order, 1, uuid4(), (OrderedUnits(product, 5),), 0, "JPY")
-    await doors.stock_database.write(settlement.commit, [confirmed])
+    await doors.databases["stock"].write(settlement.commit, [confirmed])
     await doors.stock.withdraw(order, 1)
     assert (await doors.stock.get(product)).stock == 0
+
+
+async def test_a_reservation_tells_when_its_units_left_and_what_it_sold_out(doors: Doors) -> None:
+    last, other, order = await doors.stocked(5), await doors.stocked(6), uuid4()
+    await doors.stock.reserve(order, [Line(last, 5), Line(other, 5)], 1)
+    units = (OrderedUnits(last, 5), OrderedUnits(other, 5))
+    confirmed = OrderConfirmed(order, 1, uuid4(), units, 0, "JPY")
+    await doors.databases["stock"].write(settlement.commit, [confirmed])
+    told = await doors.stock.reservation(doors.actor(), order)
+    assert (told.state, told.ended_at) == ("committed", None)
+    assert told.committed_at is not None
+    [gone] = told.sold_out
+    query = select(Outbox.event_id).where(Outbox.event_id == str(gone.event_id), Outbox.type == StockDepleted.type)
+    assert gone.product_id == last
+    assert await doors.databases["stock"].read(lambda session: session.scalar(query)) == str(gone.event_id)
+
+
+async def test_a_reservation_tells_when_its_units_came_back(doors: Doors) -> None:
+    product, order = await doors.stocked(5), uuid4()
+    await doors.stock.reserve(order, [Line(product, 5)], 1)
+    await doors.databases["stock"].write(settlement.release, [OrderCancelled(order, 2)])
+    told = await doors.stock.reservation(doors.actor(), order)
+    assert (told.state, told.committed_at, told.sold_out) == ("released", None, ())
+    assert told.ended_at is not None

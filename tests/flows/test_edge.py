@@ -46,7 +46,7 @@ def documented(http: httpx.Client) -> dict[str, dict[str, Any]]:
 
 
 def filled(path: str) -> str:
-    return re.sub("{(product|category)_id}", "1", re.sub("{(order|user|session|key)_id}", str(uuid4()), path))
+    return re.sub("{(product|category)_id}", "1", re.sub("{(order|user|session|key|event)_id}", str(uuid4()), path))
 
 
 def test_head_answers_as_get_does_without_a_body(http: httpx.Client) -> None:

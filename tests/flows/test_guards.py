@@ -29,6 +29,7 @@ PUBLIC_ON_PURPOSE: Final = {
     "GET /.well-known/jwks.json",
     "GET /products",
     "GET /products/{product_id}",
+    "GET /products/{product_id}/availability",
     "GET /categories",
     "GET /categories/{category_id}",
     "GET /stock",
@@ -66,8 +67,11 @@ FOR_STAFF: Final = {
     "POST /stock/{product_id}/adjustments",
     "GET /stock/{product_id}/movements",
     "POST /orders/{order_id}/fulfil",
+    "GET /orders/{order_id}/timeline",
     "GET /users",
     "GET /users/{user_id}",
+    *(f"GET /events/{name}{what}" for name in NAMES for what in ("", "/deliveries", "/dead-letters", "/backlog")),
+    *(f"POST /events/{name}/dead-letters/{{event_id}}/{what}" for name in NAMES for what in ("replay", "discard")),
 }
 FOR_ADMINS: Final = {"PUT /users/{user_id}", *(f"GET /audit/{name}" for name in NAMES)}
 MAY: Final[dict[Role | None, set[str]]] = {

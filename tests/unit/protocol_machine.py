@@ -121,7 +121,7 @@ class ProtocolMachine(RuleBasedStateMachine):
     def an_order_is_cancelled_or_fulfilled(self, data: st.DataObject, end: Cancellation | None) -> None:
         order, service = data.draw(st.sampled_from(self.recorded)), self.shop.order
         with suppress(EcshopError):
-            at_once(service.cancel(STAFF, order, end) if end else service.fulfil(order))
+            at_once(service.cancel(STAFF, order, end) if end else service.fulfil(STAFF, order))
 
     @rule(product=products, units=st.sampled_from(range(UNITS + 1)), anew=st.booleans())
     def staff_registers_stock(self, product: int, units: int, anew: bool) -> None:

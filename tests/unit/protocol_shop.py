@@ -14,7 +14,6 @@ from uuid import UUID
 from ecshop.events import tables
 from ecshop.events.catalog import Event, OrderCancelled, OrderConfirmed, OrderEvent
 from ecshop.events.consumer import Consumer, Handler
-from ecshop.events.dead_letters import list_letters, replay
 from ecshop.events.outbox import purge
 from ecshop.events.relay import Relay
 from ecshop.kernel.clock import now
@@ -26,6 +25,7 @@ from ecshop.order import module as order_module
 from ecshop.order.contract import NewOrder, Order
 from ecshop.order.records import Placement, record
 from ecshop.order.service import OrderService
+from ecshop.oversight.dead_letters import all_letters, replay
 from ecshop.product import models as product_models
 from ecshop.product import module as product_module
 from ecshop.product.service import ProductService
@@ -235,7 +235,7 @@ class ProtocolShop:
         """An operator replays what a listener gave up through no fault of the event."""
         for database in self.databases.values():
             with database.transaction() as session:
-                for letter in list_letters(session):
+                for letter in all_letters(session):
                     if letter.error.startswith(ListenerFailed.__name__):
                         replay(session, letter.event_id)
 

@@ -11,10 +11,12 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from ecshop.events.audit import COMMAND_LINE, EntryFilter, entries, note, verify
+from ecshop.events.audit import COMMAND_LINE, note, verify
 from ecshop.events.tables import AuditRow
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.identity import Actor, Role
+from ecshop.oversight.contract import EntryFilter
+from ecshop.oversight.readings import entries
 from tests.unit.notes import OddNumber
 
 pytestmark = pytest.mark.anyio

@@ -20,10 +20,9 @@ from ecshop.events.catalog import ProductDeleted
 from ecshop.events.envelope import AnyEnvelope
 from ecshop.events.outbox import Postponed, Taken
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.identity import Actor
 from ecshop.order import records
-from ecshop.order.contract import NewOrder, Order
-from ecshop.order.service import OrderService
+from ecshop.order.contract import Order
+from ecshop.order.service import Asked, OrderService
 from ecshop.product import availability
 from ecshop.product.models import ProductRow
 from ecshop.stock import items, module, reservations
@@ -113,10 +112,10 @@ def a_withdrawn_attempt_holds_again(patch: Patch) -> None:
 
 
 def a_key_makes_the_same_id_for_ever(patch: Patch) -> None:
-    async def place_once(self: OrderService, actor: Actor, new: NewOrder, key: str) -> Order:
-        attempt = records.Attempt(uuid5(UUID(int=0), f"{actor.user_id} {key}"), str(new).encode())
+    async def place_once(self: OrderService, asked: Asked, key: str) -> Order:
+        attempt = records.Attempt(uuid5(UUID(int=0), f"{asked.actor.user_id} {key}"), str(asked.new).encode())
         earlier = await self._db.read_many(records.find_repeated, attempt)
-        return earlier or await self._place(attempt.order_id, actor, new, attempt.fingerprint)
+        return earlier or await self._place(attempt.order_id, asked, attempt.fingerprint)
 
     patch.setattr(OrderService, "_place_once", place_once)
 

@@ -1,9 +1,9 @@
 locals {
   paths = {
-    auth    = ["/auth", "/auth/*", "/users", "/users/*", "/.well-known", "/.well-known/*", "/audit/auth", "/audit/auth/*"]
-    product = ["/products", "/products/*", "/categories", "/categories/*", "/audit/product", "/audit/product/*"]
-    stock   = ["/stock", "/stock/*", "/audit/stock", "/audit/stock/*"]
-    order   = ["/orders", "/orders/*", "/order", "/order/*", "/audit/order", "/audit/order/*"]
+    auth    = ["/auth", "/auth/*", "/users", "/users/*", "/.well-known", "/.well-known/*", "/audit/auth", "/audit/auth/*", "/events/auth", "/events/auth/*"]
+    product = ["/products", "/products/*", "/categories", "/categories/*", "/audit/product", "/audit/product/*", "/events/product", "/events/product/*"]
+    stock   = ["/stock", "/stock/*", "/audit/stock", "/audit/stock/*", "/events/stock", "/events/stock/*"]
+    order   = ["/orders", "/orders/*", "/order", "/order/*", "/audit/order", "/audit/order/*", "/events/order", "/events/order/*"]
   }
 }
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from ecshop.events.schema import create_event_tables
-from ecshop.kernel.db.columns import CompactUuid, Instant
+from ecshop.kernel.db.columns import CompactId, CompactUuid, Instant
 
 revision = "order_0001"
 down_revision = None
@@ -26,6 +26,10 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(200)),
         sa.Column("restock", sa.Boolean, nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(32)),
+        sa.Column("request_id", CompactId),
+        sa.Column("traceparent", sa.String(55)),
+        sa.Column("steps", sa.LargeBinary),
+        sa.Column("ended_by", CompactUuid),
         sa.CheckConstraint("status IN ('c', 'f', 'x')", name="known_status"),
         sa.CheckConstraint("status = 'x' OR user_id IS NOT NULL", name="only_a_tombstone_has_no_user"),
         sa.CheckConstraint("total >= 0", name="total_not_negative"),

@@ -50,6 +50,14 @@ def upgrade() -> None:
         sa.CheckConstraint("price >= 0", name="price_not_negative"),
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "availability_change",
+        sa.Column("product_id", sa.BigInteger, primary_key=True),
+        sa.Column("version", sa.BigInteger, primary_key=True),
+        sa.Column("in_stock", sa.Boolean, nullable=False),
+        sa.Column("at", Instant, nullable=False),
+        sqlite_with_rowid=False,
+    )
     for column in ("name_key", "search_name", "price", "category_id", "on_sale", "in_stock", "updated_at"):
         op.create_index(f"ix_product_{column}", "product", [column])
     op.create_index("products_of_category_by_name", "product", ["category_id", "name_key"])

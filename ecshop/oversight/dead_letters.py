@@ -1,0 +1,79 @@
+"""What is done about dead letters. Each function runs inside somebody's transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ecshop.events.catalog import CATALOG
+from ecshop.events.envelope import from_bytes
+from ecshop.events.tables import DeadLetter, Outbox
+from ecshop.kernel.clock import now
+from ecshop.kernel.db.keyset import Keyset
+from ecshop.kernel.validation import wrong
+from ecshop.kernel.values import Page
+from ecshop.oversight.contract import DeadLetterNotFound, DeadLetterUndecodable, Letter
+
+_NEWEST_FIRST = Keyset("-failed_at", DeadLetter.failed_at, DeadLetter.event_id)
+
+
+def all_letters(session: Session) -> list[DeadLetter]:
+    """Oldest first."""
+    return list(session.scalars(select(DeadLetter).order_by(DeadLetter.failed_at)))
+
+
+def list_letters(session: Session, cursor: str | None, limit: int) -> Page[Letter]:
+    """Newest first. Raises `InvalidCursor`."""
+    return _NEWEST_FIRST.fetch(session, select(DeadLetter), cursor, limit, _letter)
+
+
+def replay(session: Session, event_id: str, data: Any = msgspec.UNSET) -> None:
+    """Put the event into this database's outbox: its bus brings it back to the consumer that gave it up.
+
+    Other consumers that hear it again have it in their inbox. Raises `DeadLetterNotFound`, `DeadLetterUndecodable`, or
+    `InvalidRequest` for `data` that is not of its type.
+    """
+    letter = _find(session, event_id)
+    if not letter.type:
+        raise DeadLetterUndecodable(f"{event_id} is no event that could be tried again; discard it")
+    body = letter.body if data is msgspec.UNSET else _edited(letter, data)
+    session.add(Outbox(event_id=event_id, type=letter.type, body=body, recorded_at=now(), attempts=0))
+    session.delete(letter)
+
+
+def discard(session: Session, event_id: str) -> None:
+    """Raises `DeadLetterNotFound`."""
+    session.delete(_find(session, event_id))
+
+
+def read_body(body: bytes) -> Any:
+    """As JSON, or the text itself of what is none."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body.decode(errors="replace")
+
+
+def _edited(letter: DeadLetter, data: Any) -> bytes:
+    try:
+        written = msgspec.json.encode(data)
+        msgspec.json.decode(written, type=CATALOG[letter.type])
+    except msgspec.ValidationError as cause:
+        raise wrong("data", f"is none of {letter.type}: {cause}") from cause
+    return msgspec.json.encode(replace(from_bytes(letter.body), data=msgspec.Raw(written)))
+
+
+def _letter(row: DeadLetter) -> Letter:
+    envelope = read_body(row.body)
+    return Letter(row.event_id, row.type, row.error, row.attempts, row.times, row.failed_at, envelope)
+
+
+def _find(session: Session, event_id: str) -> DeadLetter:
+    letter = session.scalar(select(DeadLetter).where(DeadLetter.event_id == event_id))
+    if letter is None:
+        raise DeadLetterNotFound(f"there is no dead letter {event_id}")
+    return letter

@@ -1,0 +1,70 @@
+"""Looking after one context's events. One public method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from ecshop.events.audit import note
+from ecshop.kernel.db.database import Database
+from ecshop.kernel.identity import Actor, Role, require_role
+from ecshop.kernel.values import Page
+from ecshop.oversight import dead_letters, readings
+from ecshop.oversight.contract import (
+    AS_IT_IS,
+    Backlog,
+    Delivery,
+    Discard,
+    Entry,
+    EntryFilter,
+    EventFilter,
+    Letter,
+    PublishedEvent,
+    Replay,
+)
+
+
+class OversightService:
+    """Satisfies `OversightClient` for the context of this name: inside one process the service is the client."""
+
+    def __init__(self, name: str, database: Database) -> None:
+        self.name, self._db = name, database
+
+    async def events(self, actor: Actor, wanted: EventFilter, cursor: str | None, limit: int) -> Page[PublishedEvent]:
+        require_role(actor, Role.STAFF)
+        return await self._db.read_apart(readings.events_of, wanted, cursor, limit)
+
+    async def deliveries(self, actor: Actor, event_ids: Sequence[str]) -> tuple[Delivery, ...]:
+        require_role(actor, Role.STAFF)
+        return await self._db.read(readings.deliveries_of, self.name, event_ids)
+
+    async def dead_letters(self, actor: Actor, cursor: str | None, limit: int) -> Page[Letter]:
+        require_role(actor, Role.STAFF)
+        return await self._db.read(dead_letters.list_letters, cursor, limit)
+
+    async def replay(self, actor: Actor, event_id: str, replay: Replay = AS_IT_IS) -> None:
+        require_role(actor, Role.STAFF)
+        await self._db.write(_replay, actor, event_id, replay)
+
+    async def discard(self, actor: Actor, event_id: str, discard: Discard) -> None:
+        require_role(actor, Role.STAFF)
+        await self._db.write(_discard, actor, event_id, discard)
+
+    async def backlog(self, actor: Actor) -> Backlog:
+        require_role(actor, Role.STAFF)
+        return await self._db.read(readings.backlog_of)
+
+    async def audit(self, actor: Actor, wanted: EntryFilter, cursor: str | None, limit: int) -> Page[Entry]:
+        require_role(actor, Role.ADMIN)
+        return await self._db.read(readings.entries, wanted, cursor, limit)
+
+
+def _replay(session: Session, actor: Actor, event_id: str, replay: Replay) -> None:
+    dead_letters.replay(session, event_id, replay.data)
+    note(session, actor, "dead_letter.replayed", f"event {event_id}", after={"edited": replay != AS_IT_IS})
+
+
+def _discard(session: Session, actor: Actor, event_id: str, discard: Discard) -> None:
+    dead_letters.discard(session, event_id)
+    note(session, actor, "dead_letter.discarded", f"event {event_id}", after={"reason": discard.reason})

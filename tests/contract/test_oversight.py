@@ -1,0 +1,181 @@
+"""Whatever claims to be an `OversightClient` must pass this file."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits
+from ecshop.events.consumer import Consumer, Delivery
+from ecshop.events.outbox import record
+from ecshop.events.tables import Outbox
+from ecshop.kernel.clock import now
+from ecshop.kernel.errors import Forbidden, InvalidRequest
+from ecshop.kernel.identity import Role
+from ecshop.order.contract import NewOrder, WantedLine
+from ecshop.oversight.contract import (
+    DeadLetterNotFound,
+    DeadLetterUndecodable,
+    Discard,
+    EntryFilter,
+    EventFilter,
+    OversightClient,
+    Replay,
+)
+from entrypoints.contexts import NAMES
+from tests.contract.conftest import Doors
+from tests.contract.wires import count_rows
+from tests.events import seal
+
+pytestmark = pytest.mark.anyio
+
+
+def failing(_session: Any, _events: Any) -> list[str]:
+    raise RuntimeError("the shelf is on fire")
+
+
+def applying(_session: Any, events: Any) -> list[str]:
+    return ["applied"] * len(events)
+
+
+def listener(doors: Doors, handler: Any, *, patience: int = 0) -> Consumer:
+    pauses = [timedelta(seconds=1)] * patience
+    return Consumer("stock", doors.databases["stock"], {OrderConfirmed: handler, OrderCancelled: handler}, pauses)
+
+
+def confirmed() -> OrderConfirmed:
+    return OrderConfirmed(uuid4(), 1, uuid4(), (OrderedUnits(1, 1),), 100, "EUR")
+
+
+async def dead_letter(doors: Doors) -> str:
+    envelope = seal(confirmed())
+    await listener(doors, failing).handle([Delivery(envelope, 0)])
+    return envelope.id
+
+
+async def test_each_context_has_one(doors: Doors) -> None:
+    assert set(doors.oversight) == {*NAMES}
+    assert all(isinstance(one, OversightClient) for one in doors.oversight.values())
+
+
+async def test_what_an_order_has_published_is_found_by_the_id_that_its_timeline_names(doors: Doors) -> None:
+    product, buyer, staff = await doors.stocked(5), doors.actor(), doors.actor(Role.STAFF)
+    order = await doors.order.place(buyer, NewOrder((WantedLine(product, 2),)))
+    event_id = str((await doors.order.timeline(staff, order.id)).confirmed_event)
+    [event] = (await doors.oversight["order"].events(staff, EventFilter(event_id=(event_id,)), None, 10)).items
+    assert (event.event_id, event.type, event.subject) == (event_id, "ecshop.order.confirmed.v1", str(order.id))
+    assert event.envelope["data"]["lines"] == [{"product_id": product, "quantity": 2}]
+    assert event.recorded_at - order.placed_at < timedelta(seconds=60)
+
+
+async def test_events_are_listed_newest_first_by_type_and_time(doors: Doors) -> None:
+    staff, orders = doors.actor(Role.STAFF), doors.oversight["order"]
+    before = now()
+    for _ in range(3):
+        await doors.databases["order"].write(record, [OrderCancelled(uuid4(), 1)])
+    wanted = EventFilter(type=OrderCancelled.type, recorded_after=before)
+    first = await orders.events(staff, wanted, None, 2)
+    rest = await orders.events(staff, wanted, first.next_cursor, 2)
+    listed = [event.seq for event in (*first.items, *rest.items)]
+    assert len(listed) == 3
+    assert listed == sorted(listed, reverse=True)
+    for none in (EventFilter(type="no.such.type"), EventFilter(recorded_before=before - timedelta(days=1))):
+        assert (await orders.events(staff, none, None, 2)).items == ()
+    assert (await orders.events(staff, EventFilter(event_id=("no id", str(uuid4()))), None, 2)).items == ()
+
+
+async def test_a_delivery_tells_of_failed_tries_and_when_it_was_applied(doors: Doors) -> None:
+    staff, stock = doors.actor(Role.STAFF), doors.oversight["stock"]
+    envelope = seal(confirmed())
+    await listener(doors, failing, patience=2).handle([Delivery(envelope, 0)])
+    [delivery] = await stock.deliveries(staff, [envelope.id])
+    assert (delivery.applied_at, delivery.given_up_at) == (None, None)
+    assert [one.error for one in delivery.failed] == ["RuntimeError: the shelf is on fire"]
+    await listener(doors, applying).handle([Delivery(envelope, 1)])
+    [delivery, unknown] = await stock.deliveries(staff, [envelope.id, "unknown"])
+    assert delivery.applied_at is not None
+    assert delivery.failed[0].at <= delivery.applied_at
+    assert (unknown.applied_at, unknown.failed, unknown.given_up_at) == (None, (), None)
+
+
+async def test_failed_tries_take_bounded_room(doors: Doors) -> None:
+    envelope = seal(confirmed())
+    for attempt in range(25):
+        await listener(doors, failing, patience=30).handle([Delivery(envelope, attempt)])
+    [delivery] = await doors.oversight["stock"].deliveries(doors.actor(Role.STAFF), [envelope.id])
+    assert len(delivery.failed) == 20
+
+
+async def test_a_dead_letter_is_listed_with_its_error_and_replayed_once(doors: Doors) -> None:
+    staff, stock = doors.actor(Role.STAFF), doors.oversight["stock"]
+    event_id = await dead_letter(doors)
+    letter = next(one for one in (await stock.dead_letters(staff, None, 100)).items if one.event_id == event_id)
+    assert (letter.type, letter.error) == (OrderConfirmed.type, "RuntimeError: the shelf is on fire")
+    assert (letter.envelope["id"], letter.attempts, letter.times) == (event_id, 1, 1)
+    await stock.replay(staff, event_id)
+    assert await doors.databases["stock"].read(count_rows, Outbox, Outbox.event_id == event_id) == 1
+    with pytest.raises(DeadLetterNotFound):
+        await stock.replay(staff, event_id)
+
+
+async def test_a_dead_letter_is_replayed_with_other_data_of_its_type_alone(doors: Doors) -> None:
+    staff, stock = doors.actor(Role.STAFF), doors.oversight["stock"]
+    event_id = await dead_letter(doors)
+    with pytest.raises(InvalidRequest):
+        await stock.replay(staff, event_id, Replay({"lines": "none"}))
+    data = {
+        "order_id": str(uuid4()),
+        "version": 1,
+        "user_id": str(uuid4()),
+        "lines": [{"product_id": 2, "quantity": 3}],
+        "total": 5,
+        "currency": "EUR",
+    }
+    await stock.replay(staff, event_id, Replay(data))
+    [event] = (await stock.events(staff, EventFilter(recorded_after=now() - timedelta(minutes=1)), None, 1)).items
+    assert (event.event_id, event.envelope["data"]) == (event_id, data)
+
+
+async def test_a_dead_letter_is_discarded_with_a_reason_that_the_audit_trail_keeps(doors: Doors) -> None:
+    staff, admin, stock = doors.actor(Role.STAFF), doors.actor(Role.ADMIN), doors.oversight["stock"]
+    event_id = await dead_letter(doors)
+    await stock.discard(staff, event_id, Discard("sold by hand"))
+    with pytest.raises(DeadLetterNotFound):
+        await stock.discard(staff, event_id, Discard("sold by hand"))
+    [entry] = (await stock.audit(admin, EntryFilter(subject=f"event {event_id}"), None, 10)).items
+    told = (entry.action, entry.actor, entry.after)
+    assert told == ("dead_letter.discarded", staff.user_id, {"reason": "sold by hand"})
+
+
+async def test_what_is_no_event_cannot_be_replayed(doors: Doors) -> None:
+    staff, stock = doors.actor(Role.STAFF), doors.oversight["stock"]
+    await listener(doors, applying).handle([Delivery(b"no event", 0)])
+    letter = next(one for one in (await stock.dead_letters(staff, None, 100)).items if not one.type)
+    assert letter.envelope == "no event"
+    with pytest.raises(DeadLetterUndecodable):
+        await stock.replay(staff, letter.event_id)
+
+
+async def test_the_backlog_counts_what_waits(doors: Doors) -> None:
+    staff, stock = doors.actor(Role.STAFF), doors.oversight["stock"]
+    before = await stock.backlog(staff)
+    await dead_letter(doors)
+    assert (await stock.backlog(staff)).dead_letters == before.dead_letters + 1
+
+
+async def test_it_is_for_staff_and_the_audit_trail_for_admins(doors: Doors) -> None:
+    customer, staff, stock = doors.actor(), doors.actor(Role.STAFF), doors.oversight["stock"]
+    for call in (
+        stock.events(customer, EventFilter(), None, 1),
+        stock.deliveries(customer, ["id"]),
+        stock.dead_letters(customer, None, 1),
+        stock.replay(customer, "id"),
+        stock.discard(customer, "id", Discard("none")),
+        stock.backlog(customer),
+        stock.audit(staff, EntryFilter(), None, 1),
+    ):
+        with pytest.raises(Forbidden):
+            await call
