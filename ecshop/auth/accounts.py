@@ -97,6 +97,8 @@ def _wanted(wanted: UserFilter) -> list[ColumnElement[bool]]:
         conditions.append(Account.role == wanted.role.value)
     if wanted.disabled is not None:
         conditions.append(Account.disabled_at.is_not(None) if wanted.disabled else Account.disabled_at.is_(None))
+    if wanted.user_id:
+        conditions.append(Account.id.in_(wanted.user_id))
     return conditions
 
 

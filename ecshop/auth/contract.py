@@ -14,7 +14,7 @@ from ecshop.kernel.errors import EcshopError, Unauthenticated
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet
 from ecshop.kernel.validation import Wrong
-from ecshop.kernel.values import NOT_BLANK, SEEN
+from ecshop.kernel.values import NOT_BLANK, SEEN, Page
 from ecshop.kernel.words import keep_name
 
 LONGEST_KEY_NAME: Final = 100
@@ -59,12 +59,13 @@ class Visitor(NamedTuple):
 NOBODY: Final = Visitor()
 
 
-class UserFilter(NamedTuple):
-    """Which users a list has: `q` is what their names begin with."""
+class UserFilter(Struct, frozen=True):
+    """Which users a list has: `q` is what their names begin with, `user_id` are at most a hundred."""
 
     q: str | None = None
     role: Role | None = None
     disabled: bool | None = None
+    user_id: tuple[UUID, ...] = ()
 
 
 class UserChange(Struct, frozen=True, forbid_unknown_fields=True):
@@ -249,6 +250,10 @@ class AuthClient(Protocol):
 
     async def me(self, actor: Actor) -> User:
         """Raises `UserNotFound`."""
+        ...
+
+    async def users(self, actor: Actor, wanted: UserFilter, cursor: str | None, limit: int) -> Page[User]:
+        """For staff, in the order of their names. Raises `InvalidCursor`."""
         ...
 
     async def sign_up(self, new: NewUser, *, address: str = "") -> User:

@@ -53,7 +53,7 @@ from ecshop.kernel.ended_sessions import EndedSessions
 from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.headers import client_of, header
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
-from ecshop.kernel.http.paging import LIMIT, Cursor, Limit
+from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, as_parameters
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.http.strict import FORM, JSON
 from ecshop.kernel.identity import Actor, Role
@@ -192,13 +192,15 @@ class UserController(Controller):
     async def list_users(
         self,
         auth: NamedDependency[AuthService],
+        request: AnyRequest,
         q: Annotated[str | None, QueryParameter(max_length=64, description="How their names begin.")] = None,
         role: Annotated[Role | None, QueryParameter()] = None,
         disabled: Annotated[bool | None, QueryParameter()] = None,
+        user_id: Annotated[tuple[UUID, ...], QueryParameter(max_items=100)] = (),
         cursor: Cursor = None,
         limit: Limit = LIMIT,
     ) -> Page[User]:
-        return await auth.users(UserFilter(q, role, disabled), cursor, limit)
+        return await auth.users(request.user, UserFilter(q, role, disabled, user_id), cursor, limit)
 
     @get("/users/{user_id:uuid}", **operation("Get a user", UserNotFound, role=Role.STAFF))
     async def get_user(self, auth: NamedDependency[AuthService], user_id: FromPath[UUID]) -> User:
@@ -264,6 +266,10 @@ class HttpAuthClient:
 
     async def me(self, actor: Actor) -> User:
         return await self._call("GET", "/auth/me", User, token=actor.token)
+
+    async def users(self, actor: Actor, wanted: UserFilter, cursor: str | None, limit: int) -> Page[User]:
+        params = as_parameters(wanted, cursor, limit)
+        return await self._call("GET", "/users", Page[User], params=params, token=actor.token)
 
     async def sign_up(self, new: NewUser, *, address: str = "") -> User:
         return await self._call("POST", "/auth/signup", User, new, headers=_on_behalf_of(Visitor(address)))

@@ -51,7 +51,7 @@ from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.ended_sessions import EndedSessions
 from ecshop.kernel.errors import Unavailable
-from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.telemetry.logs import annotate
 from ecshop.kernel.tokens import JwkSet, audience_of
 from ecshop.kernel.values import Page
@@ -189,8 +189,8 @@ class AuthService:
         """Raises `UserNotFound`."""
         return await self._db.read(accounts.get, user_id)
 
-    async def users(self, wanted: UserFilter, cursor: str | None, limit: int) -> Page[User]:
-        """Raises `InvalidCursor`."""
+    async def users(self, actor: Actor, wanted: UserFilter, cursor: str | None, limit: int) -> Page[User]:
+        require_role(actor, Role.STAFF)
         return await self._db.read(accounts.list_users, wanted, cursor, limit)
 
     async def change_user(self, actor: Actor, user_id: UUID, change: UserChange) -> User:

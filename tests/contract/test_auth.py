@@ -20,11 +20,12 @@ from ecshop.auth.contract import (
     PasswordChange,
     ServiceTokenRequest,
     UserExists,
+    UserFilter,
     UserNotFound,
     Visitor,
     WrongPassword,
 )
-from ecshop.kernel.errors import Unauthenticated
+from ecshop.kernel.errors import Forbidden, Unauthenticated
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import Verifier
 from tests.contract.conftest import SECRET, Doors
@@ -151,3 +152,12 @@ async def test_an_api_key_is_exchanged_for_a_token_of_whoever_made_it(doors: Doo
 async def test_a_user_who_is_gone_is_not_found(doors: Doors) -> None:
     with pytest.raises(UserNotFound):
         await doors.auth.me(doors.actor())
+
+
+async def test_users_are_found_by_staff_alone(doors: Doors) -> None:
+    users = [await doors.auth.sign_up(NewUser(f"{uuid4()}"[:30], "correct horse battery")) for _ in range(3)]
+    wanted = UserFilter(user_id=tuple(user.id for user in users[:2]))
+    found = await doors.auth.users(doors.actor(Role.STAFF), wanted, None, 10)
+    assert {user.user_name for user in found.items} == {user.user_name for user in users[:2]}
+    with pytest.raises(Forbidden):
+        await doors.auth.users(doors.actor(), wanted, None, 10)

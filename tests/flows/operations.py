@@ -13,7 +13,7 @@ from ecshop.kernel.http.problems import MEDIA_TYPE
 from tests.shops import RunningShop
 
 METHODS: Final = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
-_BY_UUID: Final = re.compile("{(order|user|session|key)_id}")
+_BY_UUID: Final = re.compile("{(order|user|session|key|event)_id}")
 FIRST_FAILURE: Final = 400
 
 

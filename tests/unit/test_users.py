@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -45,13 +46,15 @@ async def test_a_new_role_is_in_the_next_login_and_nobody_changes_his_own(auth: 
 
 async def test_users_are_found_by_how_their_names_begin_by_role_and_by_state(auth: Auth) -> None:
     aoi, _, admin = await auth.user("Aoi"), await auth.user("ao"), await auth.user("ren", Role.ADMIN)
-    await auth.service.change_user(Actor(admin.id, admin.role), aoi.id, UserChange(disabled=True))
+    by_admin = Actor(admin.id, admin.role)
+    await auth.service.change_user(by_admin, aoi.id, UserChange(disabled=True))
 
     async def names(*wanted: Any) -> list[str]:
-        return [user.user_name for user in (await auth.service.users(UserFilter(*wanted), None, 10)).items]
+        return [user.user_name for user in (await auth.service.users(by_admin, UserFilter(*wanted), None, 10)).items]
 
     assert await names() == ["ao", "Aoi", "ren"]
     assert await names("AO") == ["ao", "Aoi"]
     assert await names(None, Role.ADMIN) == ["ren"]
     assert await names(None, None, True) == ["Aoi"]
+    assert await names(None, None, None, (aoi.id, admin.id, uuid4())) == ["Aoi", "ren"]
     assert await names("ao", None, False) == ["ao"]
