@@ -23,6 +23,7 @@ from ecshop.stock.contract import StockClient
 from ecshop.web.account_pages import AccountPages
 from ecshop.web.basket_pages import BasketPages
 from ecshop.web.catalogue import CataloguePages
+from ecshop.web.console.orders import ConsoleOrders
 from ecshop.web.live import Streams
 from ecshop.web.order_pages import OrderPages
 from ecshop.web.pages import Pages
@@ -64,7 +65,7 @@ def build(
     return [
         Router(
             "/",
-            route_handlers=[CataloguePages, BasketPages, OrderPages, AccountPages, file, nothing],
+            route_handlers=[CataloguePages, BasketPages, OrderPages, AccountPages, ConsoleOrders, file, nothing],
             dependencies={
                 "site": Provide(lambda: site, sync_to_thread=False),
                 "streams": Provide(lambda: streams, sync_to_thread=False),

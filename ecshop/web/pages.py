@@ -6,6 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 from litestar.response import Redirect
@@ -40,7 +41,7 @@ class Pages:
             "languages": LANGUAGES,
             "availability": availability,
         }
-        self._environment.filters["short"] = short_id
+        self._environment.filters |= {"short": short_id, "json": _indented}
 
     def written(self, visitor: Visitor, template: str, **shown: Any) -> str:
         return self._environment.get_template(template).render(visitor=visitor, _=visitor.words, **shown)
@@ -73,6 +74,10 @@ def availability(product: Product, item: StockItem | None) -> tuple[str, str, di
             return "warn", gettext_noop("{n} left"), {"n": item.available}
         return "warn", gettext_noop("Few left"), {}
     return "ok", gettext_noop("In stock"), {}
+
+
+def _indented(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def short_id(order_id: Any) -> str:

@@ -13,6 +13,7 @@ from ecshop.auth.contract import AuthClient
 from ecshop.kernel.errors import UnsupportedMediaType
 from ecshop.kernel.http.headers import header
 from ecshop.kernel.http.strict import FORM
+from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
 from ecshop.oversight.contract import OversightClient
@@ -48,6 +49,13 @@ class Site:
         visitor = request.scope["state"][_VISITOR] = self.anybody(request)
         await visitor.recognise()
         return visitor
+
+    async def staff(self, request: AnyRequest) -> tuple[Visitor, Actor]:
+        """Raises `SignInNeeded` or `Forbidden`."""
+        visitor = await self.visitor(request)
+        actor = visitor.require_actor()
+        require_role(actor, Role.STAFF)
+        return visitor, actor
 
     def asked(self, request: AnyRequest) -> list[tuple[str, str]]:
         """The query, as far as it is one."""

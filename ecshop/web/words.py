@@ -21,6 +21,8 @@ _CATALOGUES: Final = Path(__file__).parent / "locales"
 _AMOUNT: Final = "¤#,##0.00"
 """The same in every language: what costs ¥1,200 costs that for a reader of Japanese, too."""
 
+_TEN, _MINUTE, _DAY = 10, 60, 24
+
 
 def gettext_noop(text: str) -> str:
     """Marks a text for the catalogue where it is not said yet (GNU gettext, section 4.7)."""
@@ -58,6 +60,24 @@ class Words:
 
     def second(self, moment: datetime) -> str:
         return format_time(moment, "HH:mm:ss", tzinfo=LOCALTZ, locale=self._locale)
+
+    def instant(self, moment: datetime) -> str:
+        return f"{self.second(moment)}.{moment.microsecond // 1000:03d}"
+
+    def took(self, milliseconds: float) -> str:
+        """With as much of it as says something: 0.4 ms, 3.2 s, 12 min, 3 h 12 min, 2 d 4 h."""
+        seconds = milliseconds / 1000
+        if seconds < 1:
+            return self(gettext_noop("{n} ms"), n=f"{milliseconds:.1f}" if milliseconds < _TEN else round(milliseconds))
+        if seconds < _MINUTE:
+            return self(gettext_noop("{n} s"), n=f"{seconds:.1f}")
+        minutes = round(seconds / _MINUTE)
+        if minutes < _MINUTE:
+            return self(gettext_noop("{n} min"), n=minutes)
+        hours, minutes = divmod(minutes, _MINUTE)
+        if hours < _DAY:
+            return self(gettext_noop("{h} h {m} min"), h=hours, m=minutes)
+        return self(gettext_noop("{d} d {h} h"), d=hours // _DAY, h=hours % _DAY)
 
 
 def all_words() -> Mapping[str, Words]:

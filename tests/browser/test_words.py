@@ -44,7 +44,7 @@ def test_a_translation_has_the_places_for_the_same_values(language: str) -> None
 
 def test_no_template_says_anything_past_the_catalogue() -> None:
     """Between tags there is nothing but what the catalogue says, names, numbers and marks."""
-    for file in sorted((WEB / "templates").glob("*.html")):
+    for file in sorted((WEB / "templates").rglob("*.html")):
         text = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}", "", file.read_text(), flags=re.DOTALL)
         text = re.sub(r"<script.*?</script>|<title>.*?</title>|<[^>]*>", " ", text, flags=re.DOTALL)
         assert set(re.findall(r"[^\W\d_]+", text)) <= {"ecshop", "No"}, file.name

@@ -1,0 +1,198 @@
+"""All orders, and the timeline of each: what was done when, by whom, and why it is not shipped yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Final, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from babel.dates import LOCALTZ
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from ecshop.auth.contract import UserFilter
+from ecshop.kernel.clock import now
+from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.identity import Actor
+from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
+from ecshop.stock.contract import ReservationNotFound
+from ecshop.web.console.findings import lead_of, notices_of, state_of, tiles_of
+from ecshop.web.console.steps import moments_of, rows_of
+from ecshop.web.console.story import names_of, story_of
+from ecshop.web.console.waterfall import axis_of
+from ecshop.web.order_pages import LABELS
+from ecshop.web.pages import short_id
+from ecshop.web.site import AnyRequest, Site
+from ecshop.web.visitor import Visitor
+from ecshop.web.words import gettext_noop
+
+_ON_A_PAGE: Final = 25
+_LOOKED_THROUGH: Final = 5
+_AT_ONCE: Final = 100
+_LONGEST_NUMBER: Final = 18
+_CARRIED: Final = ("status", "day", "product")
+_WHERE: Final = {
+    "held": ("now", gettext_noop("Waits for its units")),
+    "committed": ("ok", gettext_noop("Ready to pack")),
+}
+_HELD_UP: Final = "bad", gettext_noop("Held up: stock gave up")
+
+
+class ConsoleOrders(Controller):
+    include_in_schema = False
+
+    @get("/console/orders")
+    async def orders(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
+        visitor, actor = await site.staff(request)
+        asked = dict(site.asked(request))
+        looked_for = asked.get("q", "").strip()
+        found = await _found(site, actor, looked_for) if looked_for else None
+        if found and len(found) == 1:
+            return site.pages.lead(visitor, f"/console/orders/{found[0].id}")
+        page = await site.order.list(actor, _wanted(asked), asked.get("cursor"), _ON_A_PAGE)
+        orders = page.items if found is None else found
+        kept = [(name, asked[name]) for name in _CARRIED if asked.get(name)]
+        following = urlencode([*kept, ("cursor", page.next_cursor or "")]) if found is None and page.next_cursor else ""
+        return site.pages.answer(
+            visitor,
+            "console/orders.html",
+            here="orders",
+            asked=asked,
+            orders=orders,
+            labels=LABELS,
+            people=await names_of(site, actor, (order.user_id for order in orders)),
+            where=await _where(site, actor, orders),
+            next_page=following and f"/console/orders?{following}",
+        )
+
+    @post("/console/orders")
+    async def end_many(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
+        """Those that are chosen; one that has ended meanwhile stays as it is."""
+        visitor, actor = await site.staff(request)
+        form = await site.sent(request, visitor)
+        for order_id in _chosen(form):
+            with suppress(OrderNotConfirmed):
+                await (site.order.fulfil if form.get("do") == "fulfil" else site.order.cancel)(actor, order_id)
+        return site.pages.lead(visitor, "/console/orders")
+
+    @get("/console/orders/{order_id:uuid}")
+    async def timeline(
+        self, site: NamedDependency[Site], request: AnyRequest, order_id: FromPath[UUID]
+    ) -> Response[bytes]:
+        visitor, actor = await site.staff(request)
+        return await _shown(site, visitor, actor, order_id)
+
+    @post("/console/orders/{order_id:uuid}/{what:str}")
+    async def end(
+        self, site: NamedDependency[Site], request: AnyRequest, order_id: FromPath[UUID], what: FromPath[str]
+    ) -> Response[Any]:
+        visitor, actor = await site.staff(request)
+        form = await site.sent(request, visitor)
+        try:
+            if what == "fulfil":
+                await site.order.fulfil(actor, order_id)
+            elif what == "cancel":
+                await site.order.cancel(actor, order_id)
+            elif what == "replay":
+                await site.oversight["stock"].replay(actor, form.get("event", ""))
+        except EcshopError as refusal:
+            if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            return await _shown(site, visitor, actor, order_id, refusal.detail)
+        return site.pages.lead(visitor, f"/console/orders/{order_id}")
+
+
+async def _shown(site: Site, visitor: Visitor, actor: Actor, order_id: UUID, refused: str = "") -> Response[bytes]:
+    story, _, moment = await story_of(site, actor, order_id), visitor.words, now()
+    rows = rows_of(story, _, moment)
+    return site.pages.answer(
+        visitor,
+        "console/timeline.html",
+        status=409 if refused else 200,
+        here="orders",
+        refused=refused,
+        story=story,
+        order=story.told.order,
+        state=state_of(story, _),
+        lead=lead_of(story, _),
+        tiles=list(tiles_of(story, _, moment)),
+        notices=list(notices_of(story, _, moment)),
+        rows=rows,
+        axis=axis_of(rows),
+        moments=list(moments_of(story, _)),
+    )
+
+
+def _wanted(asked: Mapping[str, str]) -> OrderFilter:
+    day = _day(asked.get("day", ""))
+    return OrderFilter(
+        status=cast(Any, asked.get("status")) if asked.get("status") in LABELS else None,
+        product_id=_number(asked.get("product", "")),
+        placed_after=day and day - timedelta(microseconds=1),
+        placed_before=day and day + timedelta(days=1),
+    )
+
+
+def _number(written: str) -> int | None:
+    return int(written) if written.isascii() and written.isdigit() and len(written) <= _LONGEST_NUMBER else None
+
+
+def _day(written: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(written).replace(tzinfo=LOCALTZ).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+async def _found(site: Site, actor: Actor, looked_for: str) -> Sequence[Order]:
+    """By the whole id, by its end as people tell it, among the newest, or by a customer's name."""
+    with suppress(ValueError):
+        return [await site.order.get(actor, UUID(looked_for))]
+    ending, found, cursor = looked_for.upper(), list[Order](), None
+    for _ in range(_LOOKED_THROUGH):
+        page = await site.order.list(actor, OrderFilter(), cursor, _AT_ONCE)
+        found += [order for order in page.items if short_id(order.id) == ending]
+        cursor = page.next_cursor
+        if found or not cursor:
+            break
+    return found or await _of_customer(site, actor, looked_for)
+
+
+async def _of_customer(site: Site, actor: Actor, name: str) -> Sequence[Order]:
+    users = (await site.auth.users(actor, UserFilter(q=name[:64]), None, 10)).items
+    pages = await asyncio.gather(
+        *(site.order.list(actor, OrderFilter(user_id=user.id), None, _ON_A_PAGE) for user in users)
+    )
+    return sorted((order for page in pages for order in page.items), key=lambda one: one.placed_at, reverse=True)
+
+
+async def _where(site: Site, actor: Actor, orders: Sequence[Order]) -> dict[UUID, tuple[str, str]]:
+    """Of those that are confirmed: how it looks, and what it says."""
+    waiting = [order.id for order in orders if order.status == "confirmed"]
+    letters = (await site.oversight["stock"].dead_letters(actor, None, _AT_ONCE)).items if waiting else ()
+    stuck = {str(letter.envelope.get("subject")) for letter in letters if isinstance(letter.envelope, dict)}
+    states = await asyncio.gather(*(_state(site, actor, order_id) for order_id in waiting))
+    return {
+        order_id: _HELD_UP if str(order_id) in stuck else _WHERE.get(state, _WHERE["held"])
+        for order_id, state in zip(waiting, states, strict=True)
+    }
+
+
+async def _state(site: Site, actor: Actor, order_id: UUID) -> str:
+    with suppress(ReservationNotFound):
+        return (await site.stock.reservation(actor, order_id)).state
+    return ""
+
+
+def _chosen(form: Mapping[str, str]) -> list[UUID]:
+    found: list[UUID] = []
+    for name in form:
+        with suppress(ValueError):
+            found.append(UUID(name.removeprefix("order-")))
+    return found
