@@ -32,7 +32,7 @@ from ecshop.product import module as product_module
 from ecshop.product.contract import ProductClient
 from ecshop.product.http import HttpProductClient
 from ecshop.stock import module as stock_module
-from ecshop.stock.contract import StockClient
+from ecshop.stock.contract import StaffStockClient
 from ecshop.stock.http import HttpStockClient
 from entrypoints.buses import bus_of, push_of
 from entrypoints.client_proofs import Reread, public_keys_of, secrets_of
@@ -58,7 +58,7 @@ def compose(
     clock: Clock = now,
     auth: AuthClient | None = None,
     product: ProductClient | None = None,
-    stock: StockClient | None = None,
+    stock: StaffStockClient | None = None,
     order: OrderClient | None = None,
     with_events: bool | None = None,
 ) -> Shop:

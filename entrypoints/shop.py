@@ -29,7 +29,7 @@ from ecshop.oversight.contract import OversightClient
 from ecshop.oversight.http import routes_of
 from ecshop.oversight.service import OversightService
 from ecshop.product.contract import ProductClient
-from ecshop.stock.contract import StockClient
+from ecshop.stock.contract import StaffStockClient
 from entrypoints.contexts import CONTEXTS
 from entrypoints.measuring import Measuring
 from entrypoints.neighbours import Neighbours
@@ -45,7 +45,7 @@ class Clients:
 
     auth: AuthClient
     product: ProductClient
-    stock: StockClient
+    stock: StaffStockClient
     order: OrderClient
     oversight: Mapping[str, OversightClient]
     """By the name of the context; of those that pages are made of."""

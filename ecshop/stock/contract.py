@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import Wrong
-from ecshop.kernel.values import LONGEST_REASON, Id, Reason
+from ecshop.kernel.values import LONGEST_REASON, Id, Page, Reason
 from ecshop.kernel.words import keep_name
 
 MAX_UNITS: Final = 10**12
@@ -182,4 +182,25 @@ class StockClient(Protocol):
 
     async def get_many(self, product_ids: Sequence[int], actor: Actor | None = None) -> tuple[StockItem, ...]:
         """Of those products of which any is kept, in the order of their ids; at most a hundred are asked for."""
+        ...
+
+
+@runtime_checkable
+class StaffStockClient(StockClient, Protocol):
+    """What staff may ask for besides."""
+
+    async def register(self, actor: Actor, new: NewStock) -> StockItem:
+        """Raises `ProductNotFound` or `StockExists`."""
+        ...
+
+    async def adjust(self, actor: Actor, product_id: int, adjustment: Adjustment) -> StockItem:
+        """Raises `StockNotFound`, `StockReserved` or `StockLimit`."""
+        ...
+
+    async def set_level(self, actor: Actor, product_id: int, level: StockLevel) -> StockItem:
+        """After a count. Raises `StockNotFound` or `StockReserved`."""
+        ...
+
+    async def movements(self, actor: Actor, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
+        """The ledger, newest first. Raises `StockNotFound` where there never was any, or `InvalidCursor`."""
         ...

@@ -16,7 +16,7 @@ from ecshop.kernel.conditions import IdempotencyKeyReused, PreconditionFailed
 from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.conditional import IdempotencyKey, IfMatch, conditions
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
-from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter
+from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, UpdatedAfter, as_parameters
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.http.together import MOST_ITEMS, Item, Outcome, Together, serve_each
 from ecshop.kernel.identity import Actor, Role
@@ -202,12 +202,13 @@ class StockController(Controller):
     async def list_movements(
         self,
         stock: NamedDependency[StockService],
+        request: AnyRequest,
         product_id: ProductId,
         cursor: Cursor = None,
         limit: Limit = LIMIT,
     ) -> Page[Movement]:
         """The ledger, newest first."""
-        return await stock.list_movements(product_id, cursor, limit)
+        return await stock.movements(request.user, product_id, cursor, limit)
 
 
 class StockInternal(Controller):
@@ -256,3 +257,18 @@ class HttpStockClient:
     async def get_many(self, product_ids: Sequence[int], actor: Actor | None = None) -> tuple[StockItem, ...]:
         params, token = {"product_id": list(product_ids)}, actor.token if actor else ""
         return (await self._call("GET", "/stock", Page[StockItem], params=params, token=token)).items
+
+    async def register(self, actor: Actor, new: NewStock) -> StockItem:
+        return await self._call("POST", "/stock", StockItem, new, token=actor.token)
+
+    async def adjust(self, actor: Actor, product_id: int, adjustment: Adjustment) -> StockItem:
+        return await self._call("POST", f"/stock/{product_id}/adjustments", StockItem, adjustment, token=actor.token)
+
+    async def set_level(self, actor: Actor, product_id: int, level: StockLevel) -> StockItem:
+        return await self._call("PUT", f"/stock/{product_id}", StockItem, level, token=actor.token)
+
+    async def movements(self, actor: Actor, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
+        params = as_parameters(None, cursor, limit)
+        return await self._call(
+            "GET", f"/stock/{product_id}/movements", Page[Movement], params=params, token=actor.token
+        )

@@ -43,7 +43,7 @@ class Ledger(Keyset):
 
     def _before(self, session: Session, last: int) -> int | None:
         of_product = MovementRow.product_id == self._product_id
-        found = session.execute(select(MovementRow.previous).where(MovementRow.id == last, of_product)).tuples().first()
+        found = session.execute(select(MovementRow.previous).where(MovementRow.id == last, of_product)).first()
         if found is None:
             raise InvalidCursor("take `next_cursor` of the page before, of the same product")
         return found[0]

@@ -16,7 +16,7 @@ from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.product.contract import ProductClient
 from ecshop.stock import items, settlement
-from ecshop.stock.contract import StockClient
+from ecshop.stock.contract import StaffStockClient
 from ecshop.stock.http import StockController, StockInternal
 from ecshop.stock.reservations import count_held, count_overdue
 from ecshop.stock.service import StockService
@@ -36,7 +36,7 @@ def build(
     reservation_seconds: float,
     public_numbers: bool,
     clock: Clock = now,
-) -> Context[StockClient]:
+) -> Context[StaffStockClient]:
     service = StockService(
         db, product, reservation_seconds=reservation_seconds, public_numbers=public_numbers, clock=clock
     )

@@ -14,7 +14,7 @@ from ecshop.events.repeats import once
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.conditions import UNCONDITIONAL, Conditions
 from ecshop.kernel.db.database import Database
-from ecshop.kernel.identity import Actor, Role
+from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import Page
 from ecshop.product.contract import ProductClient
@@ -97,19 +97,21 @@ class StockService:
         page = await self._db.read(items.list_items, updated_after, cursor, limit)
         return Page(tuple(self._seen_by(actor, item) for item in page.items), page.next_cursor)
 
-    async def list_movements(self, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
-        """Newest first. Raises `StockNotFound` for a product that never had any stock."""
+    async def movements(self, actor: Actor, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
+        require_role(actor, Role.STAFF)
         return await self._db.read(items.list_movements, product_id, cursor, limit)
 
     async def register(self, actor: Actor, new: NewStock, conditions: Conditions = UNCONDITIONAL) -> StockItem:
-        """Raises `ProductNotFound`, `StockExists` or `IdempotencyKeyReused`."""
+        """Raises `IdempotencyKeyReused` besides."""
+        require_role(actor, Role.STAFF)
         await self._product.get(new.product_id)
         return await self._db.write(once, conditions.repeat, StockItem, items.register, actor, new)
 
     async def adjust(
         self, actor: Actor, product_id: int, adjustment: Adjustment, conditions: Conditions = UNCONDITIONAL
     ) -> StockItem:
-        """Raises `StockNotFound`, `StockReserved`, `StockLimit`, `IdempotencyKeyReused` or `PreconditionFailed`."""
+        """Raises `IdempotencyKeyReused` or `PreconditionFailed` besides."""
+        require_role(actor, Role.STAFF)
         return await self._db.write(
             once, conditions.repeat, StockItem, items.adjust, actor, product_id, adjustment, conditions
         )
@@ -117,7 +119,8 @@ class StockService:
     async def set_level(
         self, actor: Actor, product_id: int, level: StockLevel, conditions: Conditions = UNCONDITIONAL
     ) -> StockItem:
-        """Raises `StockNotFound`, `StockReserved`, `IdempotencyKeyReused` or `PreconditionFailed`."""
+        """Raises `IdempotencyKeyReused` or `PreconditionFailed` besides."""
+        require_role(actor, Role.STAFF)
         return await self._db.write(
             once, conditions.repeat, StockItem, items.set_level, actor, product_id, level.stock, conditions
         )

@@ -19,7 +19,7 @@ from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
 from ecshop.oversight.contract import OversightClient
 from ecshop.product.contract import ProductClient
-from ecshop.stock.contract import StockClient
+from ecshop.stock.contract import StaffStockClient
 from ecshop.web.account_pages import AccountPages
 from ecshop.web.basket_pages import BasketPages
 from ecshop.web.catalogue import CataloguePages
@@ -38,7 +38,7 @@ AnyRequest = Request[Any, Any, Any]
 def build(
     auth: AuthClient,
     product: ProductClient,
-    stock: StockClient,
+    stock: StaffStockClient,
     order: OrderClient,
     oversight: Mapping[str, OversightClient],
     verifier: Verifier,

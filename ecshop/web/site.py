@@ -18,7 +18,7 @@ from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
 from ecshop.oversight.contract import OversightClient
 from ecshop.product.contract import Product, ProductClient, ProductNotFound
-from ecshop.stock.contract import StockClient, StockItem
+from ecshop.stock.contract import StaffStockClient, StockItem
 from ecshop.web.pages import Pages
 from ecshop.web.visitor import Visitor
 from ecshop.web.words import Words
@@ -33,7 +33,7 @@ _MOST_FIELDS: Final = 64
 class Site:
     auth: AuthClient
     product: ProductClient
-    stock: StockClient
+    stock: StaffStockClient
     order: OrderClient
     oversight: Mapping[str, OversightClient]
     verifier: Verifier

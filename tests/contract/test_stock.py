@@ -11,19 +11,25 @@ from sqlalchemy import select
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits, StockDepleted
 from ecshop.events.tables import Outbox
-from ecshop.kernel.errors import InvalidRequest
+from ecshop.kernel.errors import Forbidden, InvalidRequest
+from ecshop.kernel.identity import Role
 from ecshop.stock import settlement
 from ecshop.stock.contract import (
+    Adjustment,
     InsufficientStock,
     Line,
+    NewStock,
     Reservation,
     ReservationConflict,
     ReservationNotFound,
     ReservationReleased,
     ReservationStatus,
-    StockClient,
+    StaffStockClient,
+    StockExists,
     StockItem,
+    StockLevel,
     StockNotFound,
+    StockReserved,
 )
 from tests.contract.conftest import Doors
 
@@ -31,7 +37,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_it_satisfies_the_protocol(doors: Doors) -> None:
-    assert isinstance(doors.stock, StockClient)
+    assert isinstance(doors.stock, StaffStockClient)
 
 
 async def test_what_is_reserved_is_on_hand_but_not_available(doors: Doors) -> None:
@@ -194,3 +200,29 @@ async def test_a_reservation_tells_when_its_units_came_back(doors: Doors) -> Non
     told = await doors.stock.reservation(doors.actor(), order)
     assert (told.state, told.committed_at, told.sold_out) == ("released", None, ())
     assert told.ended_at is not None
+
+
+async def test_staff_counts_and_adjusts_and_the_ledger_tells_of_it(doors: Doors) -> None:
+    product, staff = await doors.stocked(5), doors.actor(Role.STAFF)
+    assert (await doors.stock.adjust(staff, product, Adjustment(-2, "broken"))).stock == 3
+    assert (await doors.stock.set_level(staff, product, StockLevel(9))).stock == 9
+    ledger = await doors.stock.movements(staff, product, None, 2)
+    assert [(one.delta, one.on_hand) for one in ledger.items] == [(6, 9), (-2, 3)]
+    rest = await doors.stock.movements(staff, product, ledger.next_cursor, 2)
+    assert [(one.delta, one.on_hand) for one in rest.items] == [(5, 5)]
+    with pytest.raises(StockExists):
+        await doors.stock.register(staff, NewStock(product, 1))
+    with pytest.raises(StockReserved):
+        await doors.stock.adjust(staff, product, Adjustment(-10, "broken"))
+
+
+async def test_customers_change_no_stock(doors: Doors) -> None:
+    product, buyer = await doors.stocked(5), doors.actor()
+    for call in (
+        doors.stock.adjust(buyer, product, Adjustment(1, "mine")),
+        doors.stock.set_level(buyer, product, StockLevel(9)),
+        doors.stock.register(buyer, NewStock(product, 1)),
+        doors.stock.movements(buyer, product, None, 1),
+    ):
+        with pytest.raises(Forbidden):
+            await call

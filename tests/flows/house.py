@@ -17,7 +17,15 @@ from ecshop.order.contract import NewOrder, WantedLine
 from ecshop.order.service import OrderService
 from ecshop.product.contract import NewProduct
 from ecshop.product.service import ProductService
-from ecshop.stock.contract import Line, NewStock, Reservation, ReservationStatus, StockClient, StockItem
+from ecshop.stock.contract import (
+    Line,
+    NewStock,
+    Reservation,
+    ReservationStatus,
+    StaffStockClient,
+    StockClient,
+    StockItem,
+)
 from ecshop.stock.service import StockService
 from entrypoints.compose import compose
 from entrypoints.settings import Settings
@@ -81,7 +89,7 @@ class House:
             bus=MemoryBus(),
             auth=known.auth,
             product=known.product,
-            stock=stock,
+            stock=cast(StaffStockClient, stock),  # all that order asks of it
         )
         return cast(OrderService, apart.clients.order)
 
