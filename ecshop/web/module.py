@@ -23,7 +23,12 @@ from ecshop.stock.contract import StaffStockClient
 from ecshop.web.account_pages import AccountPages
 from ecshop.web.basket_pages import BasketPages
 from ecshop.web.catalogue import CataloguePages
+from ecshop.web.console.dead_letters import ConsoleDeadLetters
+from ecshop.web.console.events import ConsoleEvents
 from ecshop.web.console.orders import ConsoleOrders
+from ecshop.web.console.overview import ConsoleOverview
+from ecshop.web.console.people import ConsolePeople
+from ecshop.web.console.stock import ConsoleStock
 from ecshop.web.live import Streams
 from ecshop.web.order_pages import OrderPages
 from ecshop.web.pages import Pages
@@ -32,6 +37,14 @@ from ecshop.web.static import Static
 from ecshop.web.visitor import SignInNeeded
 from ecshop.web.words import all_words
 
+CONSOLE = (
+    ConsoleOverview,
+    ConsoleOrders,
+    ConsoleEvents,
+    ConsoleDeadLetters,
+    ConsoleStock,
+    ConsolePeople,
+)
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -65,7 +78,7 @@ def build(
     return [
         Router(
             "/",
-            route_handlers=[CataloguePages, BasketPages, OrderPages, AccountPages, ConsoleOrders, file, nothing],
+            route_handlers=[CataloguePages, BasketPages, OrderPages, AccountPages, *CONSOLE, file, nothing],
             dependencies={
                 "site": Provide(lambda: site, sync_to_thread=False),
                 "streams": Provide(lambda: streams, sync_to_thread=False),

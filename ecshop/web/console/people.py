@@ -1,0 +1,80 @@
+"""Who has an account, and what people did."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+
+from ecshop.auth.contract import UserFilter
+from ecshop.kernel.errors import Unavailable
+from ecshop.kernel.identity import Actor, Role, require_role
+from ecshop.kernel.values import Page
+from ecshop.oversight.contract import Entry, EntryFilter
+from ecshop.web.console.story import names_of
+from ecshop.web.site import AnyRequest, Site
+
+_ON_A_PAGE: Final = 50
+
+
+class ConsolePeople(Controller):
+    include_in_schema = False
+
+    @get("/console/users")
+    async def users(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
+        visitor, actor = await site.staff(request)
+        asked = dict(site.asked(request))
+        role = Role(asked["role"]) if asked.get("role") in {*Role} else None
+        wanted = UserFilter(q=asked.get("q", "")[:64] or None, role=role)
+        page = await site.auth.users(actor, wanted, asked.get("cursor"), _ON_A_PAGE)
+        following = {"q": asked.get("q", ""), "role": asked.get("role", ""), "cursor": page.next_cursor or ""}
+        return site.pages.answer(
+            visitor,
+            "console/users.html",
+            here="users",
+            asked=asked,
+            roles=list(Role),
+            users=page.items,
+            next_page=page.next_cursor and f"/console/users?{urlencode(following)}",
+        )
+
+    @get("/console/audit")
+    async def audit(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
+        """Of all contexts together, newest first; of one alone page by page."""
+        visitor, actor = await site.staff(request)
+        require_role(actor, Role.ADMIN)
+        asked = dict(site.asked(request))
+        chosen = asked.get("context", "")
+        names = [chosen] if chosen in site.oversight else list(site.oversight)
+        wanted = EntryFilter(subject=asked.get("subject", "")[:80] or None)
+        cursor = asked.get("cursor") if len(names) == 1 else None
+        pages = await asyncio.gather(*(_entries(site, actor, name, wanted, cursor) for name in names))
+        found = [(name, entry) for name, page in zip(names, pages, strict=True) for entry in page.items]
+        found = sorted(found, key=lambda one: one[1].at, reverse=True)[:_ON_A_PAGE]
+        people: dict[UUID, str] = {}
+        with suppress(Unavailable):
+            people = await names_of(site, actor, (entry.actor for _, entry in found))
+        following = {"context": chosen, "subject": asked.get("subject", ""), "cursor": pages[0].next_cursor or ""}
+        has_more = len(names) == 1 and pages[0].next_cursor
+        return site.pages.answer(
+            visitor,
+            "console/audit.html",
+            here="audit",
+            asked=asked,
+            contexts=list(site.oversight),
+            entries=found,
+            people=people,
+            next_page=has_more and f"/console/audit?{urlencode(following)}",
+        )
+
+
+async def _entries(site: Site, actor: Actor, name: str, wanted: EntryFilter, cursor: str | None) -> Page[Entry]:
+    try:
+        return await site.oversight[name].audit(actor, wanted, cursor, _ON_A_PAGE)
+    except Unavailable:
+        return Page((), None)
