@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -17,7 +17,9 @@ from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor
 from ecshop.order.contract import OrderNotFound
 from ecshop.oversight.contract import Delivery, EventFilter, PublishedEvent
+from ecshop.web.console.moving import moving
 from ecshop.web.console.story import story_of
+from ecshop.web.live import Streams
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.words import Words
 
@@ -76,12 +78,26 @@ class ConsoleEvents(Controller):
             "console/events.html",
             here="events",
             types=list(LISTENERS),
+            is_moving=not asked,
             kind=kind,
             order=order,
             silent=silent,
             rows=await rows_of(site, actor, shown, visitor.words),
             next_page=following and f"{_PLACE}?{urlencode(following)}",
         )
+
+    @get(f"{_PLACE}/live")
+    async def live(
+        self, site: NamedDependency[Site], streams: NamedDependency[Streams], request: AnyRequest
+    ) -> Response[Any]:
+        visitor, actor = await site.staff(request)
+
+        async def write() -> tuple[str, bool]:
+            newest, _ = await _newest(site, actor, "", None)
+            rows = await rows_of(site, actor, newest[:_ON_A_PAGE], visitor.words)
+            return site.pages.written(visitor, "console/events_live.html", rows=rows), False
+
+        return streams.answer(visitor, moving(site, actor, streams, write))
 
 
 async def rows_of(site: Site, actor: Actor, events: Sequence[PublishedEvent], _: Words) -> list[EventRow]:

@@ -23,9 +23,11 @@ from ecshop.kernel.identity import Actor
 from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
 from ecshop.stock.contract import ReservationNotFound
 from ecshop.web.console.findings import lead_of, notices_of, state_of, tiles_of
+from ecshop.web.console.moving import moving
 from ecshop.web.console.steps import moments_of, rows_of
 from ecshop.web.console.story import names_of, story_of
 from ecshop.web.console.waterfall import axis_of
+from ecshop.web.live import Streams
 from ecshop.web.order_pages import LABELS
 from ecshop.web.pages import short_id
 from ecshop.web.site import AnyRequest, Site
@@ -88,6 +90,22 @@ class ConsoleOrders(Controller):
         visitor, actor = await site.staff(request)
         return await _shown(site, visitor, actor, order_id)
 
+    @get("/console/orders/{order_id:uuid}/live")
+    async def live(
+        self,
+        site: NamedDependency[Site],
+        streams: NamedDependency[Streams],
+        request: AnyRequest,
+        order_id: FromPath[UUID],
+    ) -> Response[Any]:
+        visitor, actor = await site.staff(request)
+
+        async def write() -> tuple[str, bool]:
+            shown = await _told(site, visitor, actor, order_id)
+            return site.pages.written(visitor, "console/timeline_live.html", **shown), shown["is_over"]
+
+        return streams.answer(visitor, moving(site, actor, streams, write))
+
     @post("/console/orders/{order_id:uuid}/{what:str}")
     async def end(
         self, site: NamedDependency[Site], request: AnyRequest, order_id: FromPath[UUID], what: FromPath[str]
@@ -109,24 +127,36 @@ class ConsoleOrders(Controller):
 
 
 async def _shown(site: Site, visitor: Visitor, actor: Actor, order_id: UUID, refused: str = "") -> Response[bytes]:
-    story, _, moment = await story_of(site, actor, order_id), visitor.words, now()
-    rows = rows_of(story, _, moment)
     return site.pages.answer(
         visitor,
         "console/timeline.html",
         status=409 if refused else 200,
         here="orders",
         refused=refused,
-        story=story,
-        order=story.told.order,
-        state=state_of(story, _),
-        lead=lead_of(story, _),
-        tiles=list(tiles_of(story, _, moment)),
-        notices=list(notices_of(story, _, moment)),
-        rows=rows,
-        axis=axis_of(rows),
-        moments=list(moments_of(story, _)),
+        **await _told(site, visitor, actor, order_id),
     )
+
+
+async def _told(site: Site, visitor: Visitor, actor: Actor, order_id: UUID) -> dict[str, Any]:
+    story, _, moment = await story_of(site, actor, order_id), visitor.words, _about_now()
+    rows = rows_of(story, _, moment)
+    return {
+        "story": story,
+        "order": story.told.order,
+        "is_over": story.is_over,
+        "state": state_of(story, _),
+        "lead": lead_of(story, _),
+        "tiles": list(tiles_of(story, _, moment)),
+        "notices": list(notices_of(story, _, moment)),
+        "rows": rows,
+        "axis": axis_of(rows),
+        "moments": list(moments_of(story, _)),
+    }
+
+
+def _about_now() -> datetime:
+    """A page that waits does not change with every look at it."""
+    return now().replace(microsecond=0) + timedelta(seconds=1)
 
 
 def _wanted(asked: Mapping[str, str]) -> OrderFilter:

@@ -37,6 +37,12 @@ class Story:
     people: Mapping[UUID, str]
     silent: Sequence[str]
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all that it is about has been done."""
+        status, ended_at = self.told.order.status, self.reservation.ended_at if self.reservation else None
+        return status == "fulfilled" or (status == "cancelled" and ended_at is not None)
+
     def milliseconds(self, moment: datetime) -> float:
         """Since the request began."""
         return (moment - self.told.began_at).total_seconds() * 1000
