@@ -105,10 +105,11 @@ def notices_of(story: Story, _: Words, now: datetime) -> Iterator[Notice]:
     letter, taken_at, order = given_up(story), _committed_at(story), story.told.order
     delivery = story.deliveries.get(("stock", story.told.confirmed_event))
     if letter:
-        error = letter.failed[-1].error if letter.failed else ""
-        says = _("Stock gave up: {error} Nothing is lost. Mend the cause, then replay the event.", error=f"{error}.")
+        error = f"{letter.failed[-1].error}." if letter.failed else ""
+        says = _("Stock gave up: {error} Nothing is lost. Mend the cause, then replay the event.", error=error)
         yield Notice("bad", _("Not shipped, because stock could not apply its event."), says, letter.event_id)
     elif taken_at and delivery and delivery.failed:
+        error = f"{delivery.failed[0].error}."
         pause = _since(story.told.recorded_at, taken_at, _)
         says = _(
             "Stock could not take the units at once: {error} Nobody had to act.", error=f"{delivery.failed[0].error}."

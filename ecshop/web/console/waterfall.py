@@ -16,6 +16,8 @@ _FOLD: Final = 5.0
 _MOST_FOLDED: Final = 60.0
 _SHORTEST: Final = 0.45
 _BETWEEN_LABELS: Final = 12.0
+_TOLD_APART: Final = 1000.0
+"""Milliseconds from which on a time is told by the second or less: there labels would say the same."""
 _STEPS: Final = tuple(digit * 10.0**power for power in range(8) for digit in (1, 2, 5))
 
 Kind = Literal["work", "failed", "idle", "missing"]
@@ -151,7 +153,7 @@ def _least(spans: Sequence[tuple[float, float]]) -> float:
 def _labels(stretches: Sequence[Stretch], scale: float) -> list[Label]:
     step = next((step for step in _STEPS if step * scale >= _BETWEEN_LABELS), _STEPS[-1])
     labels: list[Label] = []
-    for stretch in stretches:
+    for stretch in (one for one in stretches if one.begin < _TOLD_APART):
         at = -(-stretch.begin // step) * step
         while at <= stretch.end:
             place = round(stretch.place + (at - stretch.begin) * scale, 2)
