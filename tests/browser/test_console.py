@@ -1,0 +1,269 @@
+"""Staff at a real browser: from the console to what happened, and what is done about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from playwright.sync_api import expect
+
+from ecshop.auth.accounts import change
+from ecshop.auth.contract import UserChange
+from ecshop.events.attempts import Failure
+from ecshop.events.attempts import keep as keep_attempts
+from ecshop.events.catalog import OrderConfirmed, OrderedUnits
+from ecshop.events.dead_letters import keep
+from ecshop.events.envelope import to_bytes
+from ecshop.events.tables import DeadLetter
+from ecshop.kernel.clock import now
+from ecshop.kernel.identity import Role
+from entrypoints.operations.shop_data import beside_the_shop
+from tests.browser.chromium import Person
+from tests.browser.conftest import PASSWORD, Browser, product
+from tests.events import seal
+from tests.shops import RunningShop
+from tests.waiting import eventually
+
+Open = Callable[..., Person]
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
+PAGES = [
+    "/console",
+    "/console/orders",
+    "/console/events",
+    "/console/dead-letters",
+    "/console/stock",
+    "/console/stock/import",
+    "/console/users",
+    "/console/audit",
+]
+ERROR = "LookupError: confirmed, but never reserved"
+
+
+def appoint(shop: RunningShop, role: Role) -> str:
+    """Somebody who may sign in with that role; their name."""
+    name = f"staff-{uuid4()}"[:30]
+    made = shop.call("POST", "/auth/signup", json={"user_name": name, "password": PASSWORD}).json()
+
+    def promote(session: object) -> object:
+        return change(session, None, UUID(made["id"]), UserChange(role=role), now())  # type: ignore[arg-type]
+
+    beside_the_shop(shop.settings, "auth", promote)
+    return name
+
+
+def staff(shop: RunningShop, opened: Open, role: Role = Role.ADMIN, **window: Any) -> Person:
+    """At the console's door."""
+    name, person = appoint(shop, role), opened(**window)
+    person.see("/shop/sign-in?next=/console")
+    form = person.page.locator("form[action='/shop/sign-in']")
+    form.locator("[name=username]").fill(name)
+    form.locator("[name=password]").fill(PASSWORD)
+    form.get_by_role("button").click()
+    person.page.wait_for_url("**/console")
+    return person
+
+
+def ordered(shop: RunningShop, stock: int = 3) -> str:
+    """An order whose units are taken; its id."""
+    product_id, _ = product(shop, stock)
+    order = str(shop.order(product_id, 1).json()["id"])
+    path = f"/stock/reservations/{order}"
+    eventually(lambda: shop.call("GET", path, shop.customer).json()["state"], "committed")
+    return order
+
+
+def short(order: str) -> str:
+    end = order.replace("-", "")[-8:].upper()
+    return f"{end[:4]}-{end[4:]}"
+
+
+def given_up(shop: RunningShop, order: str) -> str:
+    """A dead letter of the order's own event, as stock leaves one after its last try; its id."""
+    told = shop.call("GET", f"/orders/{order}/timeline", shop.staff).json()
+    event = seal(OrderConfirmed(UUID(order), 1, uuid4(), (OrderedUnits(1, 1),), 100, "JPY"))
+    event_id, body = (
+        told["confirmed_event"],
+        to_bytes(event).replace(event.id.encode(), told["confirmed_event"].encode()),
+    )
+    letter = DeadLetter(
+        consumer="stock", event_id=event_id, type=event.type, body=body, error=ERROR, attempts=6, failed_at=now()
+    )
+    tries = [Failure(event_id, LookupError("confirmed, but never reserved"))] * 6
+    beside_the_shop(shop.settings, "stock", lambda session: keep_attempts(session, "stock", tries))
+    beside_the_shop(shop.settings, "stock", lambda session: keep(session, letter))
+    return str(event_id)
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/orders", f"/console/orders/{UUID(int=7)}", "/console/live"])
+def test_the_console_is_for_staff(browser: Browser, path: str) -> None:
+    browser.see(path)
+    assert browser.path == "/shop/sign-in"
+    browser.sign_up()
+    browser.see(path)
+    assert browser.page.status_code == 403
+    assert "dead-letters" not in browser.page.text
+
+
+def test_the_audit_log_is_for_admins(shop: RunningShop, opened: Open) -> None:
+    person = staff(shop, opened, Role.STAFF)
+    assert person.page.goto("/console/audit").status == 403  # type: ignore[union-attr]
+
+
+def test_from_the_console_to_why_an_order_is_not_shipped_in_three_clicks(shop: RunningShop, opened: Open) -> None:
+    order = ordered(shop)
+    event_id = given_up(shop, order)
+    page = staff(shop, opened).page
+    page.get_by_role("link", name="Look at them").click()
+    page.get_by_role("row", name=event_id).get_by_role("link", name="Timeline").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(short(order))
+    expect(page.locator("#moving")).to_contain_text("Not shipped, because stock could not apply its event.")
+    expect(page.locator("#moving")).to_contain_text("confirmed, but never reserved")
+    page.get_by_role("button", name="Replay at stock").click()
+    expect(page.locator("#moving")).not_to_contain_text("Not shipped")
+
+
+def test_a_timeline_shows_every_step_and_moves_when_the_order_does(shop: RunningShop, opened: Open) -> None:
+    order = ordered(shop, stock=1)
+    page = staff(shop, opened).page
+    page.goto(f"/console/orders/{order}")
+    steps = page.locator("#fall-panel ol > li")
+    for says in ("Place the order", "Reserve all lines or none", "Outbox: order.confirmed", "Listener: take the units"):
+        expect(steps.filter(has_text=says)).to_have_count(1)
+    expect(steps.filter(has_text="off sale")).to_have_count(1)
+    expect(page.locator("#live")).to_contain_text("Live")
+    steps.first.locator("summary").click()
+    shop.call("POST", f"/orders/{order}/fulfil", shop.staff).raise_for_status()
+    expect(steps.filter(has_text="Fulfilled by")).to_have_count(1)
+    expect(steps.first.locator("details")).to_have_attribute("open", "")
+
+
+def test_an_order_is_found_by_its_number_and_fulfilled(shop: RunningShop, opened: Open) -> None:
+    order = ordered(shop)
+    page = staff(shop, opened).page
+    page.get_by_role("searchbox").fill(short(order).lower())
+    page.get_by_role("searchbox").press("Enter")
+    page.wait_for_url(f"**/console/orders/{order}")
+    page.get_by_role("button", name="Fulfil the order").click()
+    expect(page.get_by_text(re.compile("^Fulfilled$")).first).to_be_visible()
+    assert shop.call("GET", f"/orders/{order}", shop.staff).json()["status"] == "fulfilled"
+
+
+def test_many_orders_are_fulfilled_at_once(shop: RunningShop, opened: Open) -> None:
+    orders = [ordered(shop) for _ in range(2)]
+    page = staff(shop, opened).page
+    page.goto("/console/orders")
+    for order in orders:
+        page.get_by_label(f"Choose order {short(order)}").check()
+    page.get_by_role("button", name="Fulfil the chosen").click()
+    page.wait_for_url("**/console/orders")
+    assert {shop.call("GET", f"/orders/{order}", shop.staff).json()["status"] for order in orders} == {"fulfilled"}
+
+
+def test_dead_letters_are_replayed_and_discarded_with_a_reason(shop: RunningShop, opened: Open) -> None:
+    replayed, discarded = given_up(shop, ordered(shop)), given_up(shop, ordered(shop))
+    page = staff(shop, opened).page
+    page.goto("/console/dead-letters")
+    page.get_by_label(f"Choose event {discarded}").uncheck()
+    page.get_by_role("button", name="Replay the chosen").click()
+    expect(page.get_by_label(f"Choose event {replayed}")).to_have_count(0)
+    page.get_by_role("button", name="Discard the chosen").click()
+    expect(page.get_by_role("alert")).to_contain_text("Say why they are not needed.")
+    page.get_by_label("Reason").fill("sold by hand")
+    page.get_by_role("button", name="Discard the chosen").click()
+    expect(page.get_by_label(f"Choose event {discarded}")).to_have_count(0)
+    page.goto(f"/console/audit?subject=event+{discarded}")
+    expect(page.locator("tbody")).to_contain_text("dead_letter.discarded")
+
+
+def test_a_dead_letter_is_mended_before_it_is_replayed(shop: RunningShop, opened: Open) -> None:
+    event_id = given_up(shop, ordered(shop))
+    page = staff(shop, opened).page
+    page.goto(f"/console/dead-letters/stock/{event_id}")
+    box = page.get_by_label("Data of the event")
+    written = box.input_value()
+    for wrong, says in (('{"version": 1', "This is no JSON"), ('{"version": 1}', "missing required field")):
+        box.fill(wrong)
+        page.get_by_role("button", name="Save and replay").click()
+        expect(page.locator("#data-error")).to_contain_text(says)
+        expect(box).to_have_value(wrong)
+    box.fill(written)
+    page.get_by_role("button", name="Save and replay").click()
+    page.wait_for_url("**/console/dead-letters")
+    expect(page.get_by_label(f"Choose event {event_id}")).to_have_count(0)
+
+
+def test_events_come_by_themselves_with_what_each_listener_did(shop: RunningShop, opened: Open) -> None:
+    page = staff(shop, opened).page
+    page.goto("/console/events")
+    expect(page.locator("#live")).to_contain_text("Live")
+    order = ordered(shop)
+    row = page.locator("#rows tr", has_text=short(order))
+    expect(row).to_contain_text("order.confirmed")
+    expect(row.locator("[data-th=Listeners]")).to_contain_text(re.compile(r"stock\s+[\d.]+ m?s"))
+    page.goto(f"/console/events?order={order}")
+    expect(page.locator("#rows tr")).to_have_count(1)
+
+
+def test_stock_is_adjusted_with_a_reason_and_never_below_what_is_promised(shop: RunningShop, opened: Open) -> None:
+    product_id, name = product(shop, 5)
+    page = staff(shop, opened).page
+    page.goto(f"/console/stock?q={name}")
+    page.get_by_role("link", name=name).click()
+    for delta, reason in (("-9", "broken"), ("0", "counted"), ("two", "counted")):
+        page.get_by_label("Change by").fill(delta)
+        page.get_by_label("Reason").fill(reason)
+        page.get_by_role("button", name="Adjust").click()
+        expect(page.locator("#delta-error")).to_be_visible()
+    page.get_by_label("Change by").fill("-2")
+    page.get_by_role("button", name="Adjust").click()
+    expect(page.locator("tbody")).to_contain_text("counted")
+    assert shop.call("GET", f"/stock/{product_id}", shop.staff).json()["stock"] == 3
+
+
+def test_a_count_is_imported_as_csv_all_lines_or_none(shop: RunningShop, opened: Open) -> None:
+    (first, _), (second, _) = product(shop, 5), product(shop, 5)
+    page = staff(shop, opened).page
+    page.goto("/console/stock/import")
+    page.get_by_label("Lines of the file").fill(f"product_id,on_hand\n{first},8\n{second},many\n")
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("alert")).to_contain_text("Line 3")
+    assert shop.call("GET", f"/stock/{first}", shop.staff).json()["stock"] == 5
+    page.get_by_label("Lines of the file").fill(f"product_id,on_hand\n{first},8\n{second},0\n")
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("status")).to_contain_text("2 lines were carried out.")
+    assert [shop.call("GET", f"/stock/{one}", shop.staff).json()["stock"] for one in (first, second)] == [8, 0]
+
+
+def test_the_stock_is_exported_as_csv(shop: RunningShop, opened: Open) -> None:
+    product_id, name = product(shop, 5)
+    person = staff(shop, opened)
+    written = person.page.request.get("/console/stock/export.csv").text()
+    assert written.splitlines()[0] == "product_id,name,on_hand,reserved,available"
+    assert f"{product_id},{name},5,0,5" in written.splitlines()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en-GB", "ja-JP"])
+def test_every_page_of_the_console_is_accessible_and_fits_a_phone(
+    shop: RunningShop, opened: Open, language: str, theme: str
+) -> None:
+    event_id = given_up(shop, order := ordered(shop, stock=1))
+    person = staff(shop, opened, locale=language, color_scheme=theme, **PHONE)
+    for path in (*PAGES, f"/console/orders/{order}", f"/console/dead-letters/stock/{event_id}", "/console/stock/1"):
+        page = person.see(path)
+        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        assert person.violations() == [], path
+        assert not person.is_wider_than_its_window(), path
+    shop.call("POST", f"/events/stock/dead-letters/{event_id}/replay", shop.staff).raise_for_status()
+
+
+def test_the_console_works_without_javascript(shop: RunningShop, opened: Open) -> None:
+    order = ordered(shop)
+    page = staff(shop, opened, java_script_enabled=False).page
+    page.goto(f"/console/orders/{order}")
+    expect(page.locator("#live a")).to_be_visible()
+    page.get_by_role("button", name="Cancel the order").click()
+    assert shop.call("GET", f"/orders/{order}", shop.staff).json()["status"] == "cancelled"
