@@ -18,7 +18,7 @@ from ecshop.auth.contract import AuthClient, InvalidRefreshToken, Token
 from ecshop.auth.contract import Visitor as Client
 from ecshop.kernel.errors import Forbidden, Unauthenticated
 from ecshop.kernel.http.headers import client_of, header
-from ecshop.kernel.identity import Actor
+from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import Verifier
 from ecshop.web.basket import Basket
 from ecshop.web.words import Words, language_of
@@ -58,6 +58,10 @@ class Visitor:
     def name(self) -> str:
         """Of the account, as it was typed in at the sign-in."""
         return self._said(NAME) if self.actor else ""
+
+    @property
+    def is_staff(self) -> bool:
+        return self.actor is not None and self.actor.role.includes(Role.STAFF)
 
     @property
     def basket(self) -> Basket:

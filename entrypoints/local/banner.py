@@ -20,6 +20,9 @@ _ORDER = """\
       -d "{{\\"product_id\\": $P, \\"stock\\": 5}}"; echo
   curl -s -X POST "{order}/order?product_id=$P&quantity=5" -H "Authorization: Bearer $T"; echo
 """
+_STAFF = """\
+The console, at /console, is for staff. Make yourself an account; the password is read from the terminal:
+  {ecshop} user add NAME --role admin --data-dir {data}"""
 
 
 _FRONT = {WEB.name: "/", GATEWAY: "/"}
@@ -31,9 +34,12 @@ def one_process(address: str, settings: Settings) -> str:
         [
             "The shop is open. Ctrl-C closes it.",
             f"  Shop      {address}/",
+            f"  Console   {address}/console",
             *([f"  API docs  {address}/docs"] if settings.has_docs else []),
             f"  Health    {address}/health/ready",
             f"  Data      {settings.folder}",
+            "",
+            _STAFF.format(ecshop=_command(), data=shlex.quote(str(settings.folder))),
             "",
             "Place an order:",
             _order(settings, dict.fromkeys(("product", "stock", "order"), address)),
@@ -51,6 +57,8 @@ def split(addresses: Mapping[str, str], broker: Broker, settings: Settings) -> s
             ),
             f"  {broker.name:<8}  {broker.shown}",
             f"  {'data':<8}  {settings.folder}",
+            "",
+            _STAFF.format(ecshop=_command(), data=shlex.quote(str(settings.folder))),
             "",
             "Place an order:",
             _order(settings, addresses),
