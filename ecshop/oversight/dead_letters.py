@@ -38,7 +38,7 @@ def replay(session: Session, event_id: str, data: Any = msgspec.UNSET) -> None:
     `InvalidRequest` for `data` that is not of its type.
     """
     letter = _find(session, event_id)
-    if not letter.type:
+    if letter.type not in CATALOG:
         raise DeadLetterUndecodable(f"{event_id} is no event that could be tried again; discard it")
     body = letter.body if data is msgspec.UNSET else _edited(letter, data)
     session.add(Outbox(event_id=event_id, type=letter.type, body=body, recorded_at=now(), attempts=0))

@@ -25,6 +25,8 @@ from ecshop.oversight.dead_letters import read_body
 
 _EVENTS: Final = Keyset("-seq", Outbox.seq, Outbox.seq)
 _ENTRIES: Final = Keyset("-seq", AuditRow.seq, AuditRow.seq)
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+"""There is room around them to look in."""
 _RECORDED_WITHIN: Final = timedelta(seconds=60)
 """Of the time that an event's id begins with."""
 _SLACK: Final = timedelta(seconds=1)
@@ -33,7 +35,8 @@ _SLACK: Final = timedelta(seconds=1)
 
 def events_of(session: Session, wanted: EventFilter, cursor: str | None, limit: int) -> Page[PublishedEvent]:
     query = select(Outbox)
-    since, until = wanted.recorded_after, wanted.recorded_before
+    since = wanted.recorded_after and max(wanted.recorded_after, _EARLIEST)
+    until = wanted.recorded_before and min(wanted.recorded_before, _LATEST)
     if wanted.type is not None:
         query = query.where(Outbox.type == wanted.type)
     if wanted.event_id:
@@ -108,7 +111,7 @@ def _time_in(event_id: str) -> datetime | None:
     """Ids of events begin with 48 bits of milliseconds (RFC 9562, sections 5.7 and 5.8)."""
     try:
         milliseconds = int(event_id.replace("-", "")[:12], 16)
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+        return min(datetime.fromtimestamp(milliseconds / 1000, UTC), _LATEST)
     except (ValueError, OverflowError, OSError):
         return None
 

@@ -151,6 +151,23 @@ def test_an_order_is_found_by_its_number_and_fulfilled(shop: RunningShop, opened
     assert shop.call("GET", f"/orders/{order}", shop.staff).json()["status"] == "fulfilled"
 
 
+@pytest.mark.parametrize("query", ["q=nobody", "day=2001-01-01", "product=987654321"])
+def test_what_no_order_is_like_is_said(shop: RunningShop, opened: Open, query: str) -> None:
+    page = staff(shop, opened).page
+    page.goto(f"/console/orders?{query}")
+    expect(page.locator("main")).to_contain_text("No order is like that.")
+
+
+@pytest.mark.parametrize(
+    "query", ["day=0001-01-01", "day=9999-12-31", "day=soon", "product=0", "product=tea", "status=x"]
+)
+def test_a_filter_that_is_none_filters_nothing(shop: RunningShop, opened: Open, query: str) -> None:
+    ordered(shop)
+    page = staff(shop, opened).page
+    page.goto(f"/console/orders?{query}")
+    expect(page.locator("#rows tr").first).to_be_visible()
+
+
 def test_many_orders_are_fulfilled_at_once(shop: RunningShop, opened: Open) -> None:
     orders = [ordered(shop) for _ in range(2)]
     page = staff(shop, opened).page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -84,7 +84,12 @@ async def test_events_are_listed_newest_first_by_type_and_time(doors: Doors) -> 
     assert listed == sorted(listed, reverse=True)
     for none in (EventFilter(type="no.such.type"), EventFilter(recorded_before=before - timedelta(days=1))):
         assert (await orders.events(staff, none, None, 2)).items == ()
-    assert (await orders.events(staff, EventFilter(event_id=("no id", str(uuid4()))), None, 2)).items == ()
+    for odd in ("no id", str(uuid4()), "f" * 32, f"{int(253402300799e3):012x}"):
+        assert (await orders.events(staff, EventFilter(event_id=(odd,)), None, 2)).items == ()
+    ever = EventFilter(
+        recorded_after=datetime.min.replace(tzinfo=UTC), recorded_before=datetime.max.replace(tzinfo=UTC)
+    )
+    assert (await orders.events(staff, ever, None, 2)).items
 
 
 async def test_a_delivery_tells_of_failed_tries_and_when_it_was_applied(doors: Doors) -> None:

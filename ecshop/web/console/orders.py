@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Any, Final, cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,9 +17,10 @@ from litestar.params import FromPath
 
 from ecshop.auth.contract import UserFilter
 from ecshop.kernel.clock import now
-from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.errors import NoSuchPath
 from ecshop.kernel.identity import Actor
 from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
+from ecshop.oversight.contract import DeadLetterNotFound
 from ecshop.stock.contract import ReservationNotFound
 from ecshop.web.console.findings import lead_of, notices_of, state_of, tiles_of
 from ecshop.web.console.moving import moving
@@ -119,9 +119,9 @@ class ConsoleOrders(Controller):
                 await site.order.cancel(actor, order_id)
             elif what == "replay":
                 await site.oversight["stock"].replay(actor, form.get("event", ""))
-        except EcshopError as refusal:
-            if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise
+            else:
+                raise NoSuchPath(f"an order can be fulfilled or cancelled, not {what}")
+        except (OrderNotConfirmed, DeadLetterNotFound) as refusal:
             return await _shown(site, visitor, actor, order_id, refusal.detail)
         return site.pages.lead(visitor, f"/console/orders/{order_id}")
 
@@ -160,24 +160,27 @@ def _about_now() -> datetime:
 
 
 def _wanted(asked: Mapping[str, str]) -> OrderFilter:
-    day = _day(asked.get("day", ""))
+    first, last = _day(asked.get("day", ""))
     return OrderFilter(
         status=cast(Any, asked.get("status")) if asked.get("status") in LABELS else None,
         product_id=_number(asked.get("product", "")),
-        placed_after=day and day - timedelta(microseconds=1),
-        placed_before=day and day + timedelta(days=1),
+        placed_after=first,
+        placed_before=last,
     )
 
 
 def _number(written: str) -> int | None:
-    return int(written) if written.isascii() and written.isdigit() and len(written) <= _LONGEST_NUMBER else None
+    is_one = written.isascii() and written.isdigit() and len(written) <= _LONGEST_NUMBER
+    return int(written) or None if is_one else None
 
 
-def _day(written: str) -> datetime | None:
+def _day(written: str) -> tuple[datetime | None, datetime | None]:
+    """Between which moments it lies, where the shop is."""
     try:
-        return datetime.fromisoformat(written).replace(tzinfo=LOCALTZ).astimezone(UTC)
+        midnight = datetime.fromisoformat(written).replace(tzinfo=LOCALTZ).astimezone(UTC)
+        return midnight - timedelta(microseconds=1), midnight + timedelta(days=1)
     except (ValueError, OverflowError):
-        return None
+        return None, None
 
 
 async def _found(site: Site, actor: Actor, looked_for: str) -> Sequence[Order]:
