@@ -256,6 +256,10 @@ class AuthClient(Protocol):
         """For staff, in the order of their names. Raises `InvalidCursor`."""
         ...
 
+    async def change_user(self, actor: Actor, user_id: UUID, change: UserChange) -> User:
+        """For admins. Raises `UserNotFound` or `OwnAccount`."""
+        ...
+
     async def sign_up(self, new: NewUser, *, address: str = "") -> User:
         """Raises `UserExists` or `TooManyAttempts`."""
         ...

@@ -271,6 +271,9 @@ class HttpAuthClient:
         params = as_parameters(wanted, cursor, limit)
         return await self._call("GET", "/users", Page[User], params=params, token=actor.token)
 
+    async def change_user(self, actor: Actor, user_id: UUID, change: UserChange) -> User:
+        return await self._call("PUT", f"/users/{user_id}", User, change, token=actor.token)
+
     async def sign_up(self, new: NewUser, *, address: str = "") -> User:
         return await self._call("POST", "/auth/signup", User, new, headers=_on_behalf_of(Visitor(address)))
 

@@ -194,7 +194,7 @@ class AuthService:
         return await self._db.read(accounts.list_users, wanted, cursor, limit)
 
     async def change_user(self, actor: Actor, user_id: UUID, change: UserChange) -> User:
-        """Raises `UserNotFound` or `OwnAccount`."""
+        require_role(actor, Role.ADMIN)
         if user_id == actor.user_id:
             raise OwnAccount("another admin, or `ecshop user` on the command line, changes your account")
         return await self._db.write(accounts.change, actor, user_id, change, self._clock())

@@ -84,7 +84,7 @@ class Letter(Struct, frozen=True):
 class Replay(Struct, frozen=True, forbid_unknown_fields=True):
     """With `data` the event says that instead of what it said; it is checked as the data of its type."""
 
-    data: Any | UnsetType = UNSET
+    data: Annotated[Any | UnsetType, Meta(examples=[{"product_id": 7, "version": 23}])] = UNSET
 
 
 AS_IT_IS: Final = Replay()

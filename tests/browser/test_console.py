@@ -262,6 +262,18 @@ def test_the_stock_is_exported_as_csv(shop: RunningShop, opened: Open) -> None:
     assert f"{product_id},{name},5,0,5" in written.splitlines()
 
 
+def test_an_admin_gives_roles_and_disables_accounts(shop: RunningShop, opened: Open) -> None:
+    name = appoint(shop, Role.CUSTOMER)
+    page = staff(shop, opened).page
+    page.goto(f"/console/users?q={name}")
+    page.get_by_label(f"Role of {name}").select_option("staff")
+    page.get_by_role("button", name=re.compile(f"Change.*{name}")).click()
+    expect(page.locator("tbody [data-th=Role]")).to_have_text("staff")
+    page.get_by_role("button", name=re.compile(f"Disable.*{name}")).click()
+    expect(page.locator("tbody [data-th=State]")).to_contain_text("disabled")
+    assert shop.call("POST", "/auth/login", data={"username": name, "password": PASSWORD}).status_code == 403
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en-GB", "ja-JP"])
 def test_every_page_of_the_console_is_accessible_and_fits_a_phone(

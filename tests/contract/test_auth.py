@@ -17,8 +17,10 @@ from ecshop.auth.contract import (
     Login,
     NewApiKey,
     NewUser,
+    OwnAccount,
     PasswordChange,
     ServiceTokenRequest,
+    UserChange,
     UserExists,
     UserFilter,
     UserNotFound,
@@ -161,3 +163,15 @@ async def test_users_are_found_by_staff_alone(doors: Doors) -> None:
     assert {user.user_name for user in found.items} == {user.user_name for user in users[:2]}
     with pytest.raises(Forbidden):
         await doors.auth.users(doors.actor(), wanted, None, 10)
+
+
+async def test_only_an_admin_changes_another_account(doors: Doors) -> None:
+    user, admin = await doors.auth.sign_up(NewUser(f"{uuid4()}"[:30], "correct horse battery")), doors.actor(Role.ADMIN)
+    changed = await doors.auth.change_user(admin, user.id, UserChange(role=Role.STAFF, disabled=True))
+    assert (changed.role, changed.disabled) == (Role.STAFF, True)
+    with pytest.raises(OwnAccount):
+        await doors.auth.change_user(admin, admin.user_id, UserChange(role=Role.STAFF))
+    with pytest.raises(UserNotFound):
+        await doors.auth.change_user(admin, uuid4(), UserChange(role=Role.STAFF))
+    with pytest.raises(Forbidden):
+        await doors.auth.change_user(doors.actor(Role.STAFF), user.id, UserChange(role=Role.ADMIN))

@@ -65,7 +65,7 @@ class ConsoleOrders(Controller):
             visitor,
             "console/orders.html",
             here="orders",
-            asked=asked,
+            asked=asked if _day(asked.get("day", ""))[0] else asked | {"day": ""},
             orders=orders,
             labels=LABELS,
             people=await names_of(site, actor, (order.user_id for order in orders)),

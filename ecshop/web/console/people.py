@@ -8,10 +8,12 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from litestar import Controller, Response, get
+from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import UNSET
 
-from ecshop.auth.contract import UserFilter
+from ecshop.auth.contract import UserChange, UserFilter
 from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.values import Page
@@ -39,9 +41,21 @@ class ConsolePeople(Controller):
             here="users",
             asked=asked,
             roles=list(Role),
+            may_change=actor.role is Role.ADMIN,
+            own=actor.user_id,
             users=page.items,
             next_page=page.next_cursor and f"/console/users?{urlencode(following)}",
         )
+
+    @post("/console/users/{user_id:uuid}")
+    async def change(self, site: NamedDependency[Site], request: AnyRequest, user_id: FromPath[UUID]) -> Response[Any]:
+        """Its sessions end with that, and whoever it is signs in again."""
+        visitor, actor = await site.staff(request)
+        form = await site.sent(request, visitor)
+        role = Role(form["role"]) if form.get("role") in {*Role} else UNSET
+        disabled = form["disabled"] == "1" if "disabled" in form else UNSET
+        await site.auth.change_user(actor, user_id, UserChange(role=role, disabled=disabled))
+        return site.pages.lead(visitor, f"/console/users?{urlencode({'q': form.get('q', '')})}")
 
     @get("/console/audit")
     async def audit(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
