@@ -29,7 +29,7 @@ from ecshop.oversight.contract import OversightClient
 from ecshop.oversight.http import HttpOversightClient
 from ecshop.oversight.service import OversightService
 from ecshop.product import module as product_module
-from ecshop.product.contract import ProductClient
+from ecshop.product.contract import StaffProductClient
 from ecshop.product.http import HttpProductClient
 from ecshop.stock import module as stock_module
 from ecshop.stock.contract import StaffStockClient
@@ -57,7 +57,7 @@ def compose(
     bus: EventBus | None = None,
     clock: Clock = now,
     auth: AuthClient | None = None,
-    product: ProductClient | None = None,
+    product: StaffProductClient | None = None,
     stock: StaffStockClient | None = None,
     order: OrderClient | None = None,
     with_events: bool | None = None,

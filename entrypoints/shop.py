@@ -28,7 +28,7 @@ from ecshop.order.contract import OrderClient
 from ecshop.oversight.contract import OversightClient
 from ecshop.oversight.http import routes_of
 from ecshop.oversight.service import OversightService
-from ecshop.product.contract import ProductClient
+from ecshop.product.contract import StaffProductClient
 from ecshop.stock.contract import StaffStockClient
 from entrypoints.contexts import CONTEXTS
 from entrypoints.measuring import Measuring
@@ -44,7 +44,7 @@ class Clients:
     """The door of each context, whether it is in this process or elsewhere."""
 
     auth: AuthClient
-    product: ProductClient
+    product: StaffProductClient
     stock: StaffStockClient
     order: OrderClient
     oversight: Mapping[str, OversightClient]

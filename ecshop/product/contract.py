@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ecshop.kernel.currency import Currency
 from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import rule
 from ecshop.kernel.values import NOT_BLANK, SEEN, Id, Page
 from ecshop.kernel.words import LINES, keep_name, refuse_invisible
@@ -192,4 +193,17 @@ class ProductClient(Protocol):
 
     async def quote(self, product_ids: Sequence[int]) -> tuple[Quote, ...]:
         """A quote for each id, in their order; raises `ProductNotFound` or `ProductDiscontinued`."""
+        ...
+
+
+@runtime_checkable
+class StaffProductClient(ProductClient, Protocol):
+    """What staff may ask for besides."""
+
+    async def create(self, actor: Actor, new: NewProduct) -> Product:
+        """Raises `CategoryNotFound`."""
+        ...
+
+    async def change(self, actor: Actor, product_id: int, change: ProductChange) -> Product:
+        """Raises `ProductNotFound` or `CategoryNotFound`, or `InvalidRequest` for a currency without its price."""
         ...

@@ -280,3 +280,9 @@ class HttpProductClient:
 
     async def quote(self, product_ids: Sequence[int]) -> tuple[Quote, ...]:
         return await self._quotes.call(Wish(product_ids=tuple(product_ids)))
+
+    async def create(self, actor: Actor, new: NewProduct) -> Product:
+        return await self._call("POST", "/products", Product, new, token=actor.token)
+
+    async def change(self, actor: Actor, product_id: int, change: ProductChange) -> Product:
+        return await self._call("PUT", f"/products/{product_id}", Product, change, token=actor.token)

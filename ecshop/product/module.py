@@ -14,7 +14,7 @@ from ecshop.events.catalog import Event, StockDepleted, StockReplenished
 from ecshop.events.consumer import Handler
 from ecshop.kernel.db.database import Database
 from ecshop.product import availability
-from ecshop.product.contract import ProductClient
+from ecshop.product.contract import StaffProductClient
 from ecshop.product.http import ProductController, ProductInternal
 from ecshop.product.service import ProductService
 
@@ -25,7 +25,7 @@ SUBSCRIPTIONS: Final[Mapping[type[Event], Handler]] = {
 }
 
 
-def build(db: Database) -> Context[ProductClient]:
+def build(db: Database) -> Context[StaffProductClient]:
     service = ProductService(db)
     provide = {"product": Provide(lambda: service, sync_to_thread=False)}
     return Context(

@@ -9,7 +9,7 @@ import structlog
 from ecshop.events.repeats import once
 from ecshop.kernel.conditions import UNCONDITIONAL, Conditions
 from ecshop.kernel.db.database import Database
-from ecshop.kernel.identity import Actor
+from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.values import Page
 from ecshop.product import availability, catalogue, categories, search
 from ecshop.product.contract import (
@@ -51,15 +51,15 @@ class ProductService:
         return await self._db.read(availability.changes_of, product_id, version, cursor, limit)
 
     async def create(self, actor: Actor, new: NewProduct, conditions: Conditions = UNCONDITIONAL) -> Product:
-        """Raises `CategoryNotFound` or `IdempotencyKeyReused`."""
+        """Raises `IdempotencyKeyReused` besides."""
+        require_role(actor, Role.STAFF)
         return await self._db.write(once, conditions.repeat, Product, catalogue.create, actor, new)
 
     async def change(
         self, actor: Actor, product_id: int, change: ProductChange, conditions: Conditions = UNCONDITIONAL
     ) -> Product:
-        """Raises `ProductNotFound`, `CategoryNotFound`, `PreconditionFailed`, or `InvalidRequest` for a currency
-        without its price.
-        """
+        """Raises `PreconditionFailed` besides."""
+        require_role(actor, Role.STAFF)
         return await self._db.write(catalogue.change, actor, product_id, change, conditions)
 
     async def delete(self, actor: Actor, product_id: int, conditions: Conditions = UNCONDITIONAL) -> None:

@@ -18,7 +18,7 @@ from ecshop.kernel.telemetry.logs import annotate, request_id
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
 from ecshop.oversight.contract import OversightClient
-from ecshop.product.contract import ProductClient
+from ecshop.product.contract import StaffProductClient
 from ecshop.stock.contract import StaffStockClient
 from ecshop.web.account_pages import AccountPages
 from ecshop.web.basket_pages import BasketPages
@@ -28,6 +28,7 @@ from ecshop.web.console.events import ConsoleEvents
 from ecshop.web.console.orders import ConsoleOrders
 from ecshop.web.console.overview import ConsoleOverview
 from ecshop.web.console.people import ConsolePeople
+from ecshop.web.console.products import ConsoleProducts
 from ecshop.web.console.stock import ConsoleStock
 from ecshop.web.live import Streams
 from ecshop.web.order_pages import OrderPages
@@ -43,6 +44,7 @@ CONSOLE = (
     ConsoleEvents,
     ConsoleDeadLetters,
     ConsoleStock,
+    ConsoleProducts,
     ConsolePeople,
 )
 AnyRequest = Request[Any, Any, Any]
@@ -50,7 +52,7 @@ AnyRequest = Request[Any, Any, Any]
 
 def build(
     auth: AuthClient,
-    product: ProductClient,
+    product: StaffProductClient,
     stock: StaffStockClient,
     order: OrderClient,
     oversight: Mapping[str, OversightClient],

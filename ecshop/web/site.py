@@ -17,7 +17,7 @@ from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
 from ecshop.oversight.contract import OversightClient
-from ecshop.product.contract import Product, ProductClient, ProductNotFound
+from ecshop.product.contract import Product, ProductNotFound, StaffProductClient
 from ecshop.stock.contract import StaffStockClient, StockItem
 from ecshop.web.pages import Pages
 from ecshop.web.visitor import Visitor
@@ -32,7 +32,7 @@ _MOST_FIELDS: Final = 64
 @dataclass(frozen=True)
 class Site:
     auth: AuthClient
-    product: ProductClient
+    product: StaffProductClient
     stock: StaffStockClient
     order: OrderClient
     oversight: Mapping[str, OversightClient]

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from playwright.sync_api import expect
 
-from ecshop.auth.accounts import change
-from ecshop.auth.contract import UserChange
-from ecshop.events.attempts import Failure
-from ecshop.events.attempts import keep as keep_attempts
-from ecshop.events.catalog import OrderConfirmed, OrderedUnits
-from ecshop.events.dead_letters import keep
-from ecshop.events.envelope import to_bytes
-from ecshop.events.tables import DeadLetter
-from ecshop.kernel.clock import now
 from ecshop.kernel.identity import Role
-from entrypoints.operations.shop_data import beside_the_shop
-from tests.browser.chromium import Person
 from tests.browser.conftest import PASSWORD, Browser, product
-from tests.events import seal
+from tests.browser.staff import Open, appoint, given_up, ordered, short, staff
 from tests.shops import RunningShop
-from tests.waiting import eventually
 
-Open = Callable[..., Person]
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 PAGES = [
     "/console",
@@ -36,65 +22,10 @@ PAGES = [
     "/console/dead-letters",
     "/console/stock",
     "/console/stock/import",
+    "/console/products/new",
     "/console/users",
     "/console/audit",
 ]
-ERROR = "LookupError: confirmed, but never reserved"
-
-
-def appoint(shop: RunningShop, role: Role) -> str:
-    """Somebody who may sign in with that role; their name."""
-    name = f"staff-{uuid4()}"[:30]
-    made = shop.call("POST", "/auth/signup", json={"user_name": name, "password": PASSWORD}).json()
-
-    def promote(session: object) -> object:
-        return change(session, None, UUID(made["id"]), UserChange(role=role), now())  # type: ignore[arg-type]
-
-    beside_the_shop(shop.settings, "auth", promote)
-    return name
-
-
-def staff(shop: RunningShop, opened: Open, role: Role = Role.ADMIN, **window: Any) -> Person:
-    """At the console's door."""
-    name, person = appoint(shop, role), opened(**window)
-    person.see("/shop/sign-in?next=/console")
-    form = person.page.locator("form[action='/shop/sign-in']")
-    form.locator("[name=username]").fill(name)
-    form.locator("[name=password]").fill(PASSWORD)
-    form.get_by_role("button").click()
-    person.page.wait_for_url("**/console")
-    return person
-
-
-def ordered(shop: RunningShop, stock: int = 3) -> str:
-    """An order whose units are taken; its id."""
-    product_id, _ = product(shop, stock)
-    order = str(shop.order(product_id, 1).json()["id"])
-    path = f"/stock/reservations/{order}"
-    eventually(lambda: shop.call("GET", path, shop.customer).json()["state"], "committed")
-    return order
-
-
-def short(order: str) -> str:
-    end = order.replace("-", "")[-8:].upper()
-    return f"{end[:4]}-{end[4:]}"
-
-
-def given_up(shop: RunningShop, order: str) -> str:
-    """A dead letter of the order's own event, as stock leaves one after its last try; its id."""
-    told = shop.call("GET", f"/orders/{order}/timeline", shop.staff).json()
-    event = seal(OrderConfirmed(UUID(order), 1, uuid4(), (OrderedUnits(1, 1),), 100, "JPY"))
-    event_id, body = (
-        told["confirmed_event"],
-        to_bytes(event).replace(event.id.encode(), told["confirmed_event"].encode()),
-    )
-    letter = DeadLetter(
-        consumer="stock", event_id=event_id, type=event.type, body=body, error=ERROR, attempts=6, failed_at=now()
-    )
-    tries = [Failure(event_id, LookupError("confirmed, but never reserved"))] * 6
-    beside_the_shop(shop.settings, "stock", lambda session: keep_attempts(session, "stock", tries))
-    beside_the_shop(shop.settings, "stock", lambda session: keep(session, letter))
-    return str(event_id)
 
 
 @pytest.mark.parametrize("path", ["/console", "/console/orders", f"/console/orders/{UUID(int=7)}", "/console/live"])
@@ -262,6 +193,27 @@ def test_the_stock_is_exported_as_csv(shop: RunningShop, opened: Open) -> None:
     assert f"{product_id},{name},5,0,5" in written.splitlines()
 
 
+def test_a_product_is_added_and_changed_with_its_price_as_people_write_it(shop: RunningShop, opened: Open) -> None:
+    page, name = staff(shop, opened).page, f"Kettle {uuid4()}"
+    page.goto("/console/products/new")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Currency").fill("EUR")
+    for wrong in ("12.345", "much", "-1"):
+        page.get_by_label("Price").fill(wrong)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("alert")).to_contain_text("Nothing was changed")
+        expect(page.get_by_label("Name")).to_have_value(name)
+    page.get_by_label("Price").fill("12.50")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url(re.compile(r"/console/products/\d+$"))
+    path = "/products/" + page.url.rpartition("/")[2]
+    assert shop.call("GET", path).json()["price"] == 1250
+    page.get_by_label("On sale").uncheck()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("On sale")).not_to_be_checked()
+    assert shop.call("GET", path).json()["status"] is False
+
+
 def test_an_admin_gives_roles_and_disables_accounts(shop: RunningShop, opened: Open) -> None:
     name = appoint(shop, Role.CUSTOMER)
     page = staff(shop, opened).page
@@ -281,7 +233,13 @@ def test_every_page_of_the_console_is_accessible_and_fits_a_phone(
 ) -> None:
     event_id = given_up(shop, order := ordered(shop, stock=1))
     person = staff(shop, opened, locale=language, color_scheme=theme, **PHONE)
-    for path in (*PAGES, f"/console/orders/{order}", f"/console/dead-letters/stock/{event_id}", "/console/stock/1"):
+    for path in (
+        *PAGES,
+        f"/console/orders/{order}",
+        f"/console/dead-letters/stock/{event_id}",
+        "/console/stock/1",
+        "/console/products/1",
+    ):
         page = person.see(path)
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
         assert person.violations() == [], path

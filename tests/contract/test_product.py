@@ -9,16 +9,19 @@ from uuid import uuid4
 import pytest
 
 from ecshop.events.catalog import StockDepleted, StockReplenished
+from ecshop.kernel.errors import Forbidden
+from ecshop.kernel.identity import Role
 from ecshop.product import availability
 from ecshop.product.contract import (
     CategoryBody,
+    CategoryNotFound,
     NewProduct,
     ProductChange,
-    ProductClient,
     ProductDiscontinued,
     ProductFilter,
     ProductNotFound,
     Quote,
+    StaffProductClient,
 )
 from tests.actors import STAFF
 from tests.contract.conftest import Doors
@@ -27,7 +30,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_it_satisfies_the_protocol(doors: Doors) -> None:
-    assert isinstance(doors.product, ProductClient)
+    assert isinstance(doors.product, StaffProductClient)
 
 
 async def test_a_product_is_what_was_created(doors: Doors) -> None:
@@ -135,3 +138,16 @@ async def test_it_tells_when_a_product_was_there_and_when_not(doors: Doors) -> N
     assert (await doors.product.availability(product, 7)).items == told.items[1:]
     with pytest.raises(ProductNotFound):
         await doors.product.availability(10**9)
+
+
+async def test_staff_adds_and_changes_products_and_customers_do_not(doors: Doors) -> None:
+    staff = doors.actor(Role.STAFF)
+    made = await doors.product.create(staff, NewProduct("Sencha", 1200))
+    changed = await doors.product.change(staff, made.id, ProductChange(price=1300, on_sale=False))
+    assert (changed.name, changed.price, changed.status) == ("Sencha", 1300, False)
+    with pytest.raises(CategoryNotFound):
+        await doors.product.change(staff, made.id, ProductChange(category_id=10**9))
+    with pytest.raises(Forbidden):
+        await doors.product.create(doors.actor(), NewProduct("Sencha", 1))
+    with pytest.raises(Forbidden):
+        await doors.product.change(doors.actor(), made.id, ProductChange(price=1))
