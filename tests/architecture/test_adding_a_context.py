@@ -35,7 +35,7 @@ EDITS: Final[dict[str, dict[str, str]]] = {
         "    clients, stopping = Clients(auth, product, stock, order": ", review",
     },
     "entrypoints/shop.py": {
-        "from ecshop.product.contract import ProductClient\n": "from ecshop.review.contract import ReviewClient\n",
+        "from ecshop.product.contract import StaffProductClient\n": "from ecshop.review.contract import ReviewClient\n",
         "    order: OrderClient\n": "    review: ReviewClient\n",
     },
     ".importlinter": {
