@@ -32,10 +32,8 @@ def appoint(shop: RunningShop, role: Role) -> str:
     name = f"staff-{uuid4()}"[:30]
     made = shop.call("POST", "/auth/signup", json={"user_name": name, "password": PASSWORD}).json()
 
-    def promote(session: object) -> object:
-        return change(session, None, UUID(made["id"]), UserChange(role=role), now())  # type: ignore[arg-type]
-
-    beside_the_shop(shop.settings, "auth", promote)
+    promotion = UserChange(role=role)
+    beside_the_shop(shop.settings, "auth", lambda session: change(session, None, UUID(made["id"]), promotion, now()))
     return name
 
 

@@ -14,7 +14,6 @@ from litestar.params import FromPath
 
 from ecshop.kernel.errors import InvalidRequest, NoSuchPath, Unavailable
 from ecshop.kernel.identity import Actor
-from ecshop.kernel.values import LONGEST_REASON
 from ecshop.oversight.contract import (
     AS_IT_IS,
     DeadLetterNotFound,
@@ -50,17 +49,18 @@ class ConsoleDeadLetters(Controller):
 
     @post(_PLACE)
     async def settle(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
-        """Those that are chosen, or without any the whole group that the button names."""
+        """Those that are chosen; one that somebody else has settled meanwhile stays as it is."""
         visitor, actor = await site.staff(request)
         form = await site.sent(request, visitor)
         chosen = [name.removeprefix("letter-").split(" ", 1) for name in form if name.startswith("letter-")]
         if not chosen:
             return await _shown(site, visitor, actor, {}, visitor.words("Choose at least one event."))
-        reason = form.get("reason", "").strip()
-        if form.get("do") == "discard" and not reason:
+        try:
+            why = msgspec.convert({"reason": form.get("reason", "")}, Discard) if form.get("do") == "discard" else None
+        except msgspec.ValidationError:
             return await _shown(site, visitor, actor, {}, visitor.words("Say why they are not needed."))
         for context, event_id in chosen:
-            await _settle(_overseen(site, context), actor, event_id, reason if form.get("do") == "discard" else "")
+            await _settle(_overseen(site, context), actor, event_id, why)
         return site.pages.lead(visitor, _PLACE)
 
     @get(f"{_PLACE}/{{context:str}}/{{event_id:str}}")
@@ -90,12 +90,12 @@ class ConsoleDeadLetters(Controller):
         return site.pages.lead(visitor, _PLACE)
 
 
-async def _settle(overseen: OversightClient, actor: Actor, event_id: str, reason: str) -> None:
+async def _settle(overseen: OversightClient, actor: Actor, event_id: str, why: Discard | None) -> None:
     with suppress(DeadLetterNotFound, DeadLetterUndecodable):
-        if reason:
-            await overseen.discard(actor, event_id, msgspec.convert({"reason": reason[:LONGEST_REASON]}, Discard))
-        else:
+        if why is None:
             await overseen.replay(actor, event_id, AS_IT_IS)
+        else:
+            await overseen.discard(actor, event_id, why)
 
 
 async def _shown(
