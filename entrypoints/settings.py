@@ -169,6 +169,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.docs == "open" or (self.docs == "auto" and self.profile != "production")
 
     @property
+    def signs_in_by_link(self) -> bool:
+        """Whether whoever starts the shop is shown how to sign in as its operator."""
+        return self.profile == "development"
+
+    @property
     def begins_with_demo(self) -> bool:
         """Before its first start; after that the folder is not new any more."""
         is_new = not self.server_of("product") and not (self.folder / "product.db").exists()

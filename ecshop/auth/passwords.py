@@ -29,9 +29,9 @@ class Passwords:
     """
 
     def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._hasher = _hasher()
         self._lane, self._lane_of_known = _Lane(os.cpu_count() or 1), _Lane(1)
-        self._nobodys = _nobodys(self._hasher)
+        self._nobodys = nobodys_hash()
 
     async def hash(self, password: str) -> str:
         async with self._lane.turn():
@@ -73,11 +73,16 @@ class _Lane:
             self._waiting -= 1
 
 
-def _nobodys(hasher: PasswordHasher) -> str:
+def nobodys_hash() -> str:
     """A hash of no password, in the form of the PHC: to hash one would be a twentieth of a start."""
+    hasher = _hasher()
     cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
     salt, tag = (_unpadded(os.urandom(length)) for length in (hasher.salt_len, hasher.hash_len))
     return f"$argon2id$v=19${cost}${salt}${tag}"
+
+
+def _hasher() -> PasswordHasher:
+    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def _unpadded(value: bytes) -> str:

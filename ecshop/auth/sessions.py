@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ecshop.auth import opaque
 from ecshop.auth.contract import InvalidRefreshToken, SessionNotFound, SignedIn, Visitor
 from ecshop.auth.models import Account, ApiKeyRow, SessionRow
-from ecshop.events.audit import note
+from ecshop.events.audit import COMMAND_LINE, note
 from ecshop.kernel.db.columns import affected_rows
 from ecshop.kernel.ended_sessions import EndedSessions
 from ecshop.kernel.identity import Actor, Role
@@ -25,6 +25,9 @@ GRACE: Final = timedelta(seconds=10)
 """In which a refresh token may come again: its answer was lost, or two pages asked at once."""
 MOST: Final = 20
 """That an account has at a time; one more ends the one that was used least lately."""
+LINK: Final = "a sign-in link"
+"""What the client of a session is called that one has begun."""
+LINK_IS_GOOD: Final = timedelta(minutes=15)
 _MOST_TOLD: Final = 10_000
 _FORGOTTEN_AT_ONCE: Final = 500
 _PREFIX: Final = "er_"
@@ -51,6 +54,25 @@ class Begun(NamedTuple):
 
 def begin(session: Session, account_id: UUID, visitor: Visitor, moment: datetime, lifetime: Lifetime) -> Begun | None:
     """None if the account is gone or disabled by now."""
+    begun = _begin(session, account_id, visitor, moment, lifetime)
+    if begun is not None:
+        actor = Actor(account_id, Role(begun.account.role), session=begun.id)
+        note(session, actor, "user.logged_in", user(account_id))
+    return begun
+
+
+def begin_for_link(session: Session, account_id: UUID, moment: datetime) -> Begun | None:
+    """As `begin`, for who has no password at hand: the refresh token signs in whoever comes with it in time.
+
+    It is good for once as any: should two come with it, the session ends.
+    """
+    begun = _begin(session, account_id, Visitor(agent=LINK), moment, Lifetime(LINK_IS_GOOD, LINK_IS_GOOD))
+    if begun is not None:
+        note(session, None, "user.link_made", user(account_id), role=COMMAND_LINE)
+    return begun
+
+
+def _begin(session: Session, account_id: UUID, visitor: Visitor, moment: datetime, lifetime: Lifetime) -> Begun | None:
     account = session.get(Account, account_id, with_for_update=True)
     if account is None or account.disabled_at is not None:
         return None
@@ -69,7 +91,6 @@ def begin(session: Session, account_id: UUID, visitor: Visitor, moment: datetime
             expires_at=lifetime.end(moment, moment),
         )
     )
-    note(session, Actor(account_id, Role(account.role), session=id_), "user.logged_in", user(account_id))
     return Begun(id_, account, opaque.written(_PREFIX, id_, secret))
 
 

@@ -13,6 +13,7 @@ from litestar.di import NamedDependency
 from ecshop.auth.contract import (
     AccountDisabled,
     InvalidCredentials,
+    InvalidRefreshToken,
     Login,
     NewUser,
     NoSession,
@@ -21,13 +22,14 @@ from ecshop.auth.contract import (
     UserExists,
     WrongPassword,
 )
-from ecshop.kernel.errors import EcshopError, InvalidRequest
+from ecshop.kernel.errors import EcshopError, Forbidden, InvalidRequest
 from ecshop.kernel.validation import invalid
 from ecshop.web.site import AnyRequest, Site
-from ecshop.web.visitor import LANGUAGE, THEME, THEMES, Visitor
+from ecshop.web.visitor import LANGUAGE, NAME, THEME, THEMES, Visitor
 from ecshop.web.words import LANGUAGES, Words
 
 _HERE: Final = "account"
+_CONSOLE: Final = "/console"
 
 
 class AccountPages(Controller):
@@ -52,6 +54,24 @@ class AccountPages(Controller):
         except (TooManyAttempts, AccountDisabled) as refusal:
             return _sign_in(site, visitor, next_=next_, username=name, notice=_said_of(refusal, visitor.words))
         return site.pages.lead(visitor, next_)
+
+    @get("/shop/link")
+    async def sign_in_by_link(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
+        """A session that has begun elsewhere, by the refresh token that nobody has used yet.
+
+        No other site's page may lead here: it could sign its visitors in as somebody else.
+        """
+        visitor = site.anybody(request)
+        if visitor.is_sent_by_another_site:
+            raise Forbidden(visitor.words("Copy the link and paste it where the addresses are; then it signs you in."))
+        try:
+            token = await site.auth.refresh(dict(site.asked(request)).get("token", ""))
+        except (InvalidRefreshToken, InvalidRequest):
+            says = visitor.words("The link was used before, or is too old. Make another one: ecshop user link")
+            return _sign_in(site, visitor, next_=_CONSOLE, notice=says)
+        await visitor.sign_in(token, name="")
+        visitor.keep(NAME, (await site.auth.me(visitor.require_actor())).user_name)
+        return site.pages.lead(visitor, _CONSOLE if visitor.is_staff else "/")
 
     @post("/shop/sign-up")
     async def sign_up(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:

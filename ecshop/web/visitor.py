@@ -101,6 +101,13 @@ class Visitor:
             return f"{path}?{query}" if query else path
         return _PAGES_OF_FORMS.get(path) or (_BASKET if path.startswith(_BASKET) else path.removesuffix("/cancel"))
 
+    @property
+    def is_sent_by_another_site(self) -> bool:
+        """Whether a page of another one has a link here, or a form (Fetch Metadata Request Headers, section 2)."""
+        site, origin = header(self._request.scope, b"sec-fetch-site"), header(self._request.scope, b"origin")
+        host = header(self._request.scope, b"host")
+        return site not in _FROM_HERE if site else bool(origin) and _host_of(origin or "") != host
+
     async def recognise(self) -> None:
         """By the access token, or else by the session's next one; an API key is for machines, and opens no page."""
         if self._said(_ACCESS):
@@ -118,11 +125,8 @@ class Visitor:
 
     def check_form(self, form: Mapping[str, str]) -> None:
         """Raises `Forbidden` for one that another site's page has sent (OWASP, CSRF prevention cheat sheet)."""
-        site, origin = header(self._request.scope, b"sec-fetch-site"), header(self._request.scope, b"origin")
-        host = header(self._request.scope, b"host")
-        is_foreign = site not in _FROM_HERE if site else bool(origin) and _host_of(origin or "") != host
         sent, kept = form.get("form_token", ""), self._said(_FORM)
-        if is_foreign or not kept or not secrets.compare_digest(sent.encode(), kept.encode()):
+        if self.is_sent_by_another_site or not kept or not secrets.compare_digest(sent.encode(), kept.encode()):
             raise Forbidden("this form did not come from a page of the shop, or from one that is too old")
 
     async def sign_in(self, token: Token, name: str) -> None:

@@ -81,10 +81,12 @@ def _run_split(settings: Settings, gateway_port: int | None, *, opens: bool) -> 
 def _run_together(settings: Settings, *, opens: bool) -> None:
     from entrypoints.local.banner import one_process
     from entrypoints.operations.demo import fill
+    from entrypoints.operations.users import link_for_first_admin
     from entrypoints.serve import serve as run
 
     def say(address: str) -> None:
-        print(one_process(address, settings), flush=True)
+        link = f"{address}{link_for_first_admin(settings).place}" if settings.signs_in_by_link else ""
+        print(one_process(address, settings, link), flush=True)
         if opens:
             click.launch(address)
 

@@ -95,3 +95,21 @@ def password(name: str, data_dir: str | None) -> None:
 
     changed = replace_password(settings_of(data_dir=data_dir), name, password_of(name))
     print(f"{changed.user_name} has a new password")
+
+
+@user.command("link")
+@click.argument("name", required=False)
+@click.option("--at", help="Where the pages are. [http://127.0.0.1:8000, or as ECSHOP_HOST and ECSHOP_PORT say]")
+@DATA_DIR
+@report_errors
+def link(name: str | None, at: str | None, data_dir: str | None) -> None:
+    """Print a link that signs NAME in without a password: once, and within 15 minutes.
+
+    Without NAME it is for the first admin, who is made where there is none.
+    """
+    from entrypoints.listening import address_of
+    from entrypoints.operations.users import link_for, link_for_first_admin
+
+    settings = settings_of(data_dir=data_dir)
+    made = link_for(settings, name) if name else link_for_first_admin(settings)
+    print(f"{(at or address_of(settings.host, settings.port)).rstrip('/')}{made.place}")

@@ -23,13 +23,19 @@ _ORDER = """\
 _STAFF = """\
 The console, at /console, is for staff. Make yourself an account; the password is read from the terminal:
   {ecshop} user add NAME --role admin --data-dir {data}"""
+_LINK = """\
+This opens the console, once, within 15 minutes:
+  {link}
+Another one later:
+  {ecshop} user link --at {front} --data-dir {data}"""
 
 
 _FRONT = {WEB.name: "/", GATEWAY: "/"}
 """Where people look at a service; else it is its documentation."""
 
 
-def one_process(address: str, settings: Settings) -> str:
+def one_process(address: str, settings: Settings, link: str = "") -> str:
+    """With the `link` that signs an operator in, where there is one."""
     return "\n".join(
         [
             "The shop is open. Ctrl-C closes it.",
@@ -39,7 +45,7 @@ def one_process(address: str, settings: Settings) -> str:
             f"  Health    {address}/health/ready",
             f"  Data      {settings.folder}",
             "",
-            _STAFF.format(ecshop=_command(), data=shlex.quote(str(settings.folder))),
+            _staff(settings, link),
             "",
             "Place an order:",
             _order(settings, dict.fromkeys(("product", "stock", "order"), address)),
@@ -47,7 +53,7 @@ def one_process(address: str, settings: Settings) -> str:
     )
 
 
-def split(addresses: Mapping[str, str], broker: Broker, settings: Settings) -> str:
+def split(addresses: Mapping[str, str], broker: Broker, settings: Settings, link: str = "") -> str:
     return "\n".join(
         [
             "The shop is open, each context as a service of its own. Ctrl-C closes it.",
@@ -58,7 +64,7 @@ def split(addresses: Mapping[str, str], broker: Broker, settings: Settings) -> s
             f"  {broker.name:<8}  {broker.shown}",
             f"  {'data':<8}  {settings.folder}",
             "",
-            _STAFF.format(ecshop=_command(), data=shlex.quote(str(settings.folder))),
+            _staff(settings, link),
             "",
             "Place an order:",
             _order(settings, addresses),
@@ -66,8 +72,17 @@ def split(addresses: Mapping[str, str], broker: Broker, settings: Settings) -> s
     )
 
 
+def _staff(settings: Settings, link: str) -> str:
+    front, _, _ = link.partition("/shop/")
+    return (_LINK if link else _STAFF).format(link=link, front=front, ecshop=_command(), data=_folder(settings))
+
+
 def _order(settings: Settings, addresses: Mapping[str, str]) -> str:
-    return _ORDER.format(ecshop=_command(), data=shlex.quote(str(settings.folder)), **addresses)
+    return _ORDER.format(ecshop=_command(), data=_folder(settings), **addresses)
+
+
+def _folder(settings: Settings) -> str:
+    return shlex.quote(str(settings.folder))
 
 
 def _command() -> str:

@@ -7,7 +7,8 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from asyncio.subprocess import PIPE
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import groupby
 from typing import Final
@@ -57,8 +58,15 @@ def run_split(settings: Settings, gateway_port: int | None = None, *, opens: boo
             listening_socket(settings.host, gateway_port, option="--gateway-port").close()
             processes.append(gateway_of(settings, addresses, gateway_port, held))
             shown[GATEWAY] = address_of(settings.host, gateway_port)
-        front = shown.get(GATEWAY, shown[WEB.name]) if opens else ""
-        if not asyncio.run(_run(processes, banner.split(shown, broker, settings), front)):
+        front = shown.get(GATEWAY, shown[WEB.name])
+
+        async def opened() -> None:
+            link = await _link(settings, front) if settings.signs_in_by_link else ""
+            click.echo(banner.split(shown, broker, settings, link))
+            if opens:
+                click.launch(front)
+
+        if not asyncio.run(_run(processes, opened)):
             sys.exit(_CRASHED)
 
 
@@ -105,10 +113,25 @@ def _fill(settings: Settings) -> None:
         say("ecshop", f"it stays empty: {done.stderr.strip()}")
 
 
-async def _run(processes: Sequence[Process], welcome: str, front: str) -> bool:
+async def _link(settings: Settings, front: str) -> str:
+    """By which an operator is signed in; none where it cannot be made, which is said."""
+    command = (sys.executable, "-m", "ecshop", "user", "link", "--at", front, "--data-dir", settings.data_dir)
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    try:
+        made, why_not = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        raise
+    if process.returncode:
+        say("ecshop", f"no link to the console: {why_not.decode().strip()}")
+    return made.decode().strip()
+
+
+async def _run(processes: Sequence[Process], opened: Callable[[], Awaitable[None]]) -> bool:
+    """`opened` is called when all of them are ready."""
     stopping = asyncio.create_task(stop_signal().wait())
     keeping = [asyncio.create_task(process.keep_running()) for process in processes]
-    opening = asyncio.create_task(_open(processes, welcome, front))
+    opening = asyncio.create_task(_open(processes, opened))
     await asyncio.wait([stopping, *keeping], return_when=asyncio.FIRST_COMPLETED)
     asked = stopping.done()
     for task in (stopping, opening, *keeping):
@@ -150,8 +173,6 @@ def _environment(settings: Settings, addresses: Mapping[str, str], broker: Broke
     }
 
 
-async def _open(processes: Sequence[Process], welcome: str, front: str) -> None:
+async def _open(processes: Sequence[Process], opened: Callable[[], Awaitable[None]]) -> None:
     await asyncio.gather(*(process.ready.wait() for process in processes))
-    click.echo(welcome)
-    if front:
-        click.launch(front)
+    await opened()

@@ -11,10 +11,11 @@ UP = ("up", "--port", "0")
 SERVE = ("serve", "auth", "--port", "0")
 
 
-def ecshop(*command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def ecshop(*command: str, folder: Path, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     known = {name: value for name, value in os.environ.items() if not name.startswith(("ECSHOP_", "REDIS_", "PORT"))}
     return subprocess.run(
         [sys.executable, "-m", "ecshop", *command],
+        input=given,
         env=known | {"ECSHOP_DATA_DIR": str(folder), "ECSHOP_DEMO": "off"} | environment,
         capture_output=True,
         text=True,

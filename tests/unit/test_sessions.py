@@ -23,7 +23,7 @@ from ecshop.auth.contract import (
     WrongPassword,
 )
 from ecshop.auth.models import Account, SessionRow
-from ecshop.auth.sessions import GRACE, MOST
+from ecshop.auth.sessions import GRACE, LINK_IS_GOOD, MOST, begin_for_link
 from ecshop.kernel.errors import InvalidRequest
 from ecshop.kernel.identity import Actor, Role
 from tests.unit.accounts import DAYS, IDLE_DAYS, PASSWORD, Auth
@@ -218,3 +218,19 @@ async def test_what_ended_long_ago_is_forgotten(auth: Auth) -> None:
         await asyncio.sleep(0)
     forgetting.cancel()
     assert (await auth.refresh(kept)).refresh_token
+
+
+async def test_a_link_signs_in_once_and_only_in_time(auth: Auth) -> None:
+    user = await auth.user()
+    links = [await auth.database.write(begin_for_link, user.id, auth.moment) for _ in range(2)]
+    tokens = [begun.refresh_token for begun in links if begun is not None]
+    auth.moment += LINK_IS_GOOD - timedelta(seconds=1)
+    actor = await auth.actor(await auth.service.refresh(tokens[0]))
+    assert actor.user_id == user.id
+    auth.moment += timedelta(seconds=1)
+    with pytest.raises(InvalidRefreshToken):
+        await auth.service.refresh(tokens[1])
+    auth.moment += GRACE
+    with pytest.raises(InvalidRefreshToken):
+        await auth.service.refresh(tokens[0])
+    assert (await auth.service.sessions_of(actor)).items == ()
