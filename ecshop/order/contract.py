@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal, Protocol, runtime_checkable
 from uuid import UUID
@@ -18,10 +19,12 @@ from ecshop.kernel.words import keep_name
 MAX_QUANTITY: Final = 10_000
 MAX_LINES: Final = 100
 MAX_TOTAL: Final = 2**53 - 1
+"""What JavaScript can hold (RFC 8259, section 6)."""
 READ: Final = "order.read"
 WRITE: Final = "order.write"
 """What an API key is good for."""
-"""What JavaScript can hold (RFC 8259, section 6)."""
+MOST_STATUSES: Final = 100
+"""That are asked for at once."""
 
 Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, examples=[5])]
 Amount = Annotated[int, Meta(examples=[6000])]
@@ -179,6 +182,10 @@ class OrderClient(Protocol):
 
     async def get(self, actor: Actor, order_id: UUID) -> Order:
         """Raises `OrderNotFound`, also for an order that is not the actor's."""
+        ...
+
+    async def statuses(self, actor: Actor, order_ids: Sequence[UUID]) -> Mapping[UUID, Status]:
+        """For whoever knows the orders' ids; those that there are not are left out. At most `MOST_STATUSES`."""
         ...
 
     async def timeline(self, actor: Actor, order_id: UUID) -> OrderTimeline:

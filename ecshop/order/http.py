@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -21,6 +22,7 @@ from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.order.contract import (
     DEFAULT_CANCELLATION,
     MAX_QUANTITY,
+    MOST_STATUSES,
     READ,
     WRITE,
     Cancellation,
@@ -130,6 +132,16 @@ class OrderController(Controller):
     ) -> Order:
         return await order.get(request.user, order_id)
 
+    @get("/orders/statuses", **operation("How orders stand", role=Role.CUSTOMER, key_scope=READ))
+    async def get_statuses(
+        self,
+        order: NamedDependency[OrderService],
+        request: Request[Actor, Any, Any],
+        order_id: Annotated[tuple[UUID, ...], QueryParameter(max_items=MOST_STATUSES)] = (),
+    ) -> Mapping[UUID, Status]:
+        """For whoever knows their ids: by id, and without those that there are not. To look again and again."""
+        return await order.statuses(request.user, order_id)
+
     @get(
         "/orders/{order_id:uuid}/timeline",
         **operation("How an order came to be", OrderNotFound, role=Role.STAFF, key_scope=READ),
@@ -208,6 +220,11 @@ class HttpOrderClient:
 
     async def get(self, actor: Actor, order_id: UUID) -> Order:
         return await self._call("GET", f"/orders/{order_id}", Order, token=actor.token)
+
+    async def statuses(self, actor: Actor, order_ids: Sequence[UUID]) -> Mapping[UUID, Status]:
+        params = {"order_id": [str(order_id) for order_id in order_ids]}
+        found = await self._call("GET", "/orders/statuses", dict[UUID, Status], params=params, token=actor.token)
+        return found
 
     async def timeline(self, actor: Actor, order_id: UUID) -> OrderTimeline:
         return await self._call("GET", f"/orders/{order_id}/timeline", OrderTimeline, token=actor.token)

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import cast
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.db.keyset import is_few, unindexed
 from ecshop.kernel.identity import Actor, Role
-from ecshop.order.contract import OrderFilter
+from ecshop.order.contract import OrderFilter, Status
 from ecshop.order.models import CONFIRMED, STATUSES, OrderOfProductRow, OrderRow
+
+
+def statuses(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, Status]:
+    known = OrderRow.id.in_(order_ids), OrderRow.user_id.is_not(None)
+    rows = session.execute(select(OrderRow.id, OrderRow.status).where(*known))
+    return {order_id: cast(Status, status) for order_id, status in rows}
 
 
 def lists(session: Session, actor: Actor, wanted: OrderFilter) -> list[Select[OrderRow]]:

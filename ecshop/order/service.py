@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import count
 from typing import Final, NamedTuple
@@ -22,7 +22,7 @@ from ecshop.kernel.errors import EcshopError, Unavailable
 from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.telemetry.logs import annotate
 from ecshop.kernel.values import Page
-from ecshop.order import records
+from ecshop.order import records, search
 from ecshop.order.contract import (
     DEFAULT_CANCELLATION,
     MAX_TOTAL,
@@ -35,6 +35,7 @@ from ecshop.order.contract import (
     OrderLine,
     OrderTimeline,
     PriceChanged,
+    Status,
     TotalTooLarge,
 )
 from ecshop.order.holds import Hold, Holds
@@ -97,6 +98,9 @@ class OrderService:
 
     async def get(self, actor: Actor, order_id: UUID) -> Order:
         return await self._db.read(records.get, actor, order_id)
+
+    async def statuses(self, actor: Actor, order_ids: Sequence[UUID]) -> Mapping[UUID, Status]:
+        return await self._db.read(search.statuses, order_ids)
 
     async def timeline(self, actor: Actor, order_id: UUID) -> OrderTimeline:
         require_role(actor, Role.STAFF)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Final, cast, get_args
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -10,9 +12,14 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.values import MAX_INT64
 from ecshop.product.contract import LONGEST_NAME, ProductFilter, Sort
+from ecshop.web.live import Streams
+from ecshop.web.pages import availability
 from ecshop.web.site import AnyRequest, Site
+from ecshop.web.visitor import Visitor
+from ecshop.web.watch import Onlooker, Watch
 from ecshop.web.words import gettext_noop
 
 _ON_A_PAGE: Final = 24
@@ -77,6 +84,34 @@ class CataloguePages(Controller):
             items=items,
             key=str(uuid4()),
         )
+
+    @get("/shop/products/{product_id:int}/live")
+    async def live(
+        self,
+        site: NamedDependency[Site],
+        streams: NamedDependency[Streams],
+        watch: NamedDependency[Watch],
+        request: AnyRequest,
+        product_id: FromPath[int],
+    ) -> Response[Any]:
+        """Whether it can be bought, and again whenever that has changed."""
+        visitor, product = await site.visitor(request), await site.product.get(max(0, min(product_id, MAX_INT64)))
+        return streams.answer(visitor, _told(site, visitor, product.id, watch))
+
+
+async def _told(site: Site, visitor: Visitor, product_id: int, watch: Watch) -> AsyncIterator[tuple[str, str]]:
+    """The form anew only where it comes or goes: what somebody has typed in it stays."""
+    seen: tuple[Any, ...] = ()
+    with suppress(EcshopError):
+        async for _ in watch.looks(Onlooker(visitor.actor, products=[product_id])):
+            product = await site.product.get(product_id)
+            item = (await site.items([product], visitor)).get(product_id)
+            said = availability(product, item)
+            if said != seen:
+                is_another = bool(seen) and (said[0] == "off") != (seen[0] == "off")
+                shown = {"product": product, "item": item, "key": str(uuid4()), "is_another": is_another}
+                yield "", site.pages.written(visitor, "product_live.html", **shown)
+                seen = said
 
 
 def _wanted(asked: list[tuple[str, str]]) -> ProductFilter:

@@ -25,6 +25,7 @@ from ecshop.web.basket_pages import BasketPages
 from ecshop.web.catalogue import CataloguePages
 from ecshop.web.console.dead_letters import ConsoleDeadLetters
 from ecshop.web.console.events import ConsoleEvents
+from ecshop.web.console.moving import Board
 from ecshop.web.console.orders import ConsoleOrders
 from ecshop.web.console.overview import ConsoleOverview
 from ecshop.web.console.people import ConsolePeople
@@ -36,6 +37,7 @@ from ecshop.web.pages import Pages
 from ecshop.web.site import Site
 from ecshop.web.static import Static
 from ecshop.web.visitor import SignInNeeded
+from ecshop.web.watch import Watch
 from ecshop.web.words import all_words
 
 CONSOLE = (
@@ -60,7 +62,8 @@ def build(
     stopping: asyncio.Event,
 ) -> list[ControllerRouterHandler]:
     """The routes of all pages, and of the files that they load. Pages that move stand still when it is `stopping`."""
-    static, streams = Static(), Streams(stopping)
+    static, streams, board = Static(), Streams(), Board(stopping)
+    watch = Watch(order, stock, verifier, stopping)
     site = Site(auth, product, stock, order, oversight, verifier, Pages(static), all_words())
 
     @get("/static/{name:path}", include_in_schema=False)
@@ -84,6 +87,8 @@ def build(
             dependencies={
                 "site": Provide(lambda: site, sync_to_thread=False),
                 "streams": Provide(lambda: streams, sync_to_thread=False),
+                "watch": Provide(lambda: watch, sync_to_thread=False),
+                "board": Provide(lambda: board, sync_to_thread=False),
             },
             exception_handlers={EcshopError: failed, SignInNeeded: sign_in_first},
         )

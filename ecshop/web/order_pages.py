@@ -19,6 +19,7 @@ from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
 from ecshop.web.live import Streams
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
+from ecshop.web.watch import Onlooker, Watch
 from ecshop.web.words import Words, gettext_noop
 
 _ON_A_PAGE: Final = 20
@@ -79,12 +80,13 @@ class OrderPages(Controller):
         self,
         site: NamedDependency[Site],
         streams: NamedDependency[Streams],
+        watch: NamedDependency[Watch],
         request: AnyRequest,
         order_id: FromPath[UUID],
     ) -> Response[Any]:
         """How it stands now, and again whenever that has changed, until it is over."""
         visitor = await site.visitor(request)
-        return streams.answer(visitor, _told(site, visitor, order_id, streams))
+        return streams.answer(visitor, _told(site, visitor, order_id, watch))
 
     @post("/shop/orders/{order_id:uuid}/cancel")
     async def cancel(self, site: NamedDependency[Site], request: AnyRequest, order_id: FromPath[UUID]) -> Response[Any]:
@@ -100,16 +102,19 @@ class OrderPages(Controller):
         return site.pages.lead(visitor, f"/shop/orders/{order_id}")
 
 
-async def _told(site: Site, visitor: Visitor, order_id: UUID, streams: Streams) -> AsyncIterator[tuple[str, str]]:
+async def _told(site: Site, visitor: Visitor, order_id: UUID, watch: Watch) -> AsyncIterator[tuple[str, str]]:
     """Whoever is signed out meanwhile hears no more; the page asks again, and is told that it is over."""
     seen: dict[str, Any] = {}
     if visitor.actor is None:
         yield "done", ""
         return
     with suppress(EcshopError):
-        async for _ in streams.ticks():
+        async for onlooker in watch.looks(Onlooker(visitor.actor, orders=[order_id])):
             await site.verifier.actor(visitor.actor.token)
-            moving = await _moving(site, visitor, await site.order.get(visitor.actor, order_id))
+            order = await site.order.get(visitor.actor, order_id)
+            moving = await _moving(site, visitor, order)
+            onlooker.products = [line.product_id for line in order.lines]
+            onlooker.is_restless = not moving["is_taken"]
             if moving != seen:
                 seen = moving
                 yield "", site.pages.written(visitor, "live.html", **moving)
@@ -138,7 +143,7 @@ async def _moving(site: Site, visitor: Visitor, order: Order) -> dict[str, Any]:
         found = await site.products([line.product_id for line in order.lines])
         gone = [product.name for product in found.values() if is_taken and product.in_stock is False]
     steps = _steps(order, visitor.words, gone, is_taken=is_taken)
-    return {"order": order, "steps": steps, "is_over": _is_over(order)}
+    return {"order": order, "steps": steps, "is_taken": is_taken, "is_over": _is_over(order)}
 
 
 def _is_over(order: Order) -> bool:

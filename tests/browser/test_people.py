@@ -72,13 +72,33 @@ def test_of_two_who_want_the_last_one_one_gets_it_and_the_other_reads_why_not(sh
     tea, _ = product(shop, 1)
     first, second = signed_up(opened), signed_up(opened)
     second.see(f"/shop/products/{tea}")
+    second.press("Add to basket")
+    expect(second.page.locator("#basket-count")).to_contain_text("1")
+    second.see("/shop/basket")
     order_now(first, tea)
     expect(first.page.locator("#steps")).to_contain_text("is sold out now")
-    second.press("Order now")
+    second.page.locator(".slip").get_by_role("button", name="Order").click()
     alert = second.page.get_by_role("alert")
     expect(alert).to_contain_text("Nothing was ordered.")
     expect(second.page.locator(f"#problem-{tea}")).to_contain_text("Sold out.")
     expect(second.see("/").locator("main")).to_be_visible()
+
+
+def test_a_product_page_moves_as_others_buy(shop: RunningShop, opened: Open) -> None:
+    tea, _ = product(shop, 8)
+    first, second = signed_up(opened), opened()
+    page = second.see(f"/shop/products/{tea}")
+    page.locator("#quantity").fill("7")
+    expect(page.locator("#stock")).to_contain_text("In stock")
+    order = shop.order(tea, 6).raise_for_status().json()["id"]
+    expect(page.locator("#stock")).to_contain_text("2 left")
+    expect(page.locator("#quantity")).to_have_value("7")
+    order_now(first, tea)
+    order_now(first, tea)
+    expect(page.locator("#stock")).to_contain_text("Sold out")
+    expect(page.locator("#quantity")).to_have_count(0)
+    shop.call("POST", f"/orders/{order}/cancel", shop.customer).raise_for_status()
+    expect(page.get_by_role("button", name="Order now")).to_be_visible()
 
 
 def test_an_order_is_placed_by_the_keyboard_alone(shop: RunningShop, opened: Open) -> None:

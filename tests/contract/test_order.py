@@ -134,6 +134,15 @@ async def test_only_staff_may_say_that_units_do_not_come_back(doors: Doors) -> N
     assert (cancelled.status, cancelled.reason) == ("cancelled", None)
 
 
+async def test_who_knows_the_ids_is_told_how_orders_stand(doors: Doors) -> None:
+    product, buyer, other = await doors.stocked(5), doors.actor(), doors.actor()
+    placed, cancelled = [(await doors.order.place(buyer, of(product))).id for _ in range(2)]
+    await doors.order.cancel(buyer, cancelled)
+    told = await doors.order.statuses(other, [placed, cancelled, uuid4()])
+    assert told == {placed: "confirmed", cancelled: "cancelled"}
+    assert await doors.order.statuses(other, []) == {}
+
+
 async def test_its_timeline_tells_what_was_done_when_and_who_ended_it(doors: Doors) -> None:
     product, buyer, staff = await doors.stocked(5), doors.actor(), doors.actor(Role.STAFF)
     order = await doors.order.place(buyer, of(product))

@@ -51,6 +51,7 @@ FOR_CUSTOMERS: Final = {
     "GET /orders",
     "POST /orders",
     "POST /order",
+    "GET /orders/statuses",
     "GET /orders/{order_id}",
     "POST /orders/{order_id}/cancel",
 }

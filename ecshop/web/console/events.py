@@ -17,7 +17,7 @@ from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor
 from ecshop.order.contract import OrderNotFound
 from ecshop.oversight.contract import Delivery, EventFilter, PublishedEvent
-from ecshop.web.console.moving import moving
+from ecshop.web.console.moving import Board
 from ecshop.web.console.story import story_of
 from ecshop.web.live import Streams
 from ecshop.web.site import AnyRequest, Site
@@ -88,16 +88,20 @@ class ConsoleEvents(Controller):
 
     @get(f"{_PLACE}/live")
     async def live(
-        self, site: NamedDependency[Site], streams: NamedDependency[Streams], request: AnyRequest
+        self,
+        site: NamedDependency[Site],
+        streams: NamedDependency[Streams],
+        board: NamedDependency[Board],
+        request: AnyRequest,
     ) -> Response[Any]:
         visitor, actor = await site.staff(request)
 
-        async def write() -> tuple[str, bool]:
+        async def write() -> str:
             newest, _ = await _newest(site, actor, "", None)
             rows = await rows_of(site, actor, newest[:_ON_A_PAGE], visitor.words)
-            return site.pages.written(visitor, "console/events_live.html", rows=rows), False
+            return site.pages.written(visitor, "console/events_live.html", rows=rows)
 
-        return streams.answer(visitor, moving(site, actor, streams, write))
+        return streams.answer(visitor, board.moving(site, actor, f"events {visitor.words.language}", write))
 
 
 async def rows_of(site: Site, actor: Actor, events: Sequence[PublishedEvent], _: Words) -> list[EventRow]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from typing import Any, Final
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
-from ecshop.web.live import Streams
 from ecshop.web.site import Site
+
+_WRITTEN_EVERY: Final = 1.0  # seconds
 
 
 async def moving(
-    site: Site, actor: Actor, streams: Streams, write: Callable[[], Awaitable[tuple[str, bool]]]
+    site: Site, actor: Actor, looks: AsyncIterator[Any], write: Callable[[], Awaitable[tuple[str, bool]]]
 ) -> AsyncIterator[tuple[str, str]]:
     """`write` gives what the page shows now, and whether that was the last of it.
 
@@ -20,7 +24,7 @@ async def moving(
     """
     seen = ""
     with suppress(EcshopError):
-        async for _ in streams.ticks():
+        async for _ in looks:
             await site.verifier.actor(actor.token)
             shown, is_over = await write()
             if shown != seen:
@@ -29,3 +33,39 @@ async def moving(
             if is_over:
                 yield "done", ""
                 return
+
+
+class Board:
+    """What every page of one kind and language shows alike: written once a second for all that are open."""
+
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self._stopping = stopping
+        self._turn = defaultdict[str, asyncio.Lock](asyncio.Lock)
+        self._written: dict[str, tuple[float, str]] = {}
+
+    async def moving(
+        self, site: Site, actor: Actor, place: str, write: Callable[[], Awaitable[str]]
+    ) -> AsyncIterator[tuple[str, str]]:
+        """As `moving`, without an end."""
+
+        async def written() -> tuple[str, bool]:
+            return await self._once(place, write), False
+
+        async for told in moving(site, actor, self._ticks(), written):
+            yield told
+
+    async def _ticks(self) -> AsyncIterator[None]:
+        """A moment to look again, once a second, until the process stops."""
+        while not self._stopping.is_set():
+            yield
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _WRITTEN_EVERY)
+
+    async def _once(self, place: str, write: Callable[[], Awaitable[str]]) -> str:
+        async with self._turn[place]:
+            at, text = self._written.get(place, (0.0, ""))
+            moment = asyncio.get_running_loop().time()
+            if not text or moment - at >= _WRITTEN_EVERY:
+                text = await write()
+                self._written[place] = moment, text
+            return text

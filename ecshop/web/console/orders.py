@@ -32,6 +32,7 @@ from ecshop.web.order_pages import LABELS
 from ecshop.web.pages import short_id
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
+from ecshop.web.watch import Onlooker, Watch
 from ecshop.web.words import gettext_noop
 
 _ON_A_PAGE: Final = 25
@@ -95,16 +96,19 @@ class ConsoleOrders(Controller):
         self,
         site: NamedDependency[Site],
         streams: NamedDependency[Streams],
+        watch: NamedDependency[Watch],
         request: AnyRequest,
         order_id: FromPath[UUID],
     ) -> Response[Any]:
         visitor, actor = await site.staff(request)
+        onlooker = Onlooker(actor, orders=[order_id])
 
         async def write() -> tuple[str, bool]:
             shown = await _told(site, visitor, actor, order_id)
+            onlooker.is_restless = not shown["story"].is_quiet
             return site.pages.written(visitor, "console/timeline_live.html", **shown), shown["is_over"]
 
-        return streams.answer(visitor, moving(site, actor, streams, write))
+        return streams.answer(visitor, moving(site, actor, watch.looks(onlooker), write))
 
     @post("/console/orders/{order_id:uuid}/{what:str}")
     async def end(

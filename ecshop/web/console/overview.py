@@ -16,10 +16,9 @@ from ecshop.kernel.identity import Actor
 from ecshop.order.contract import OrderFilter
 from ecshop.oversight.contract import Backlog
 from ecshop.product.contract import ProductFilter
-from ecshop.web.console.moving import moving
+from ecshop.web.console.moving import Board
 from ecshop.web.live import Streams
 from ecshop.web.site import AnyRequest, Site
-from ecshop.web.visitor import Visitor
 from ecshop.web.words import Words
 
 T = TypeVar("T")
@@ -58,18 +57,19 @@ class ConsoleOverview(Controller):
 
     @get("/console/live")
     async def live(
-        self, site: NamedDependency[Site], streams: NamedDependency[Streams], request: AnyRequest
+        self,
+        site: NamedDependency[Site],
+        streams: NamedDependency[Streams],
+        board: NamedDependency[Board],
+        request: AnyRequest,
     ) -> Response[Any]:
         visitor, actor = await site.staff(request)
 
-        async def write() -> tuple[str, bool]:
-            return await _written(site, visitor, actor), False
+        async def write() -> str:
+            shown = await _shown(site, actor, visitor.words)
+            return site.pages.written(visitor, "console/overview_live.html", **shown)
 
-        return streams.answer(visitor, moving(site, actor, streams, write))
-
-
-async def _written(site: Site, visitor: Visitor, actor: Actor) -> str:
-    return site.pages.written(visitor, "console/overview_live.html", **await _shown(site, actor, visitor.words))
+        return streams.answer(visitor, board.moving(site, actor, f"overview {visitor.words.language}", write))
 
 
 async def _shown(site: Site, actor: Actor, _: Words) -> Mapping[str, Any]:

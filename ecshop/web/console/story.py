@@ -43,6 +43,12 @@ class Story:
         status, ended_at = self.told.order.status, self.reservation.ended_at if self.reservation else None
         return status == "fulfilled" or (status == "cancelled" and ended_at is not None)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing goes on until somebody does something with the order."""
+        is_held = self.reservation is None or self.reservation.state == "held"
+        return not is_held and not self.silent and all(event.heard_at for event in self.events.values())
+
     def milliseconds(self, moment: datetime) -> float:
         """Since the request began."""
         return (moment - self.told.began_at).total_seconds() * 1000
