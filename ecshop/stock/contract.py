@@ -19,7 +19,7 @@ MAX_UNITS: Final = 10**12
 MAX_QUANTITY: Final = 10_000
 MOST_PRODUCTS: Final = 100
 LOW: Final = 5
-"""Units: so few that a shopper should be told, or fewer."""
+"""Units, where no other mark is set: so few that a shopper should be told, or fewer."""
 RESERVE: Final = "stock.reserve"
 """What a service needs leave for, to hold units and to give them back."""
 READ: Final = "stock.read"
@@ -31,13 +31,34 @@ Delta = Annotated[int, Meta(ge=-MAX_UNITS, le=MAX_UNITS, description="Not 0.", e
 Quantity = Annotated[int, Meta(ge=1, le=MAX_QUANTITY, examples=[1])]
 
 
+LowMark = Annotated[
+    int, Meta(ge=0, le=MAX_UNITS, description="So few available, or fewer, are low stock.", examples=[LOW])
+]
+
+
 class NewStock(Struct, frozen=True, forbid_unknown_fields=True):
     product_id: Id
     stock: Units
+    low_mark: LowMark = LOW
 
 
 class StockLevel(Struct, frozen=True, forbid_unknown_fields=True):
-    stock: Units
+    """What is left out stays as it is."""
+
+    stock: Units | UnsetType = UNSET
+    low_mark: LowMark | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.stock is UNSET and self.low_mark is UNSET:
+            raise Wrong("stock", "must be there, or else low_mark")
+
+
+class StockFilter(Struct, frozen=True):
+    """Which items a list has. Those that are named come alone, and all on one page."""
+
+    product_id: tuple[int, ...] = ()
+    updated_after: datetime | None = None
+    low: bool = False
 
 
 class Adjustment(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,12 +79,13 @@ class StockItem(Struct, frozen=True):
 
     product_id: Id
     in_stock: Annotated[bool, Meta(description="Whether anything is available.")]
-    low_stock: Annotated[bool, Meta(description=f"Whether {LOW} units or fewer are.")]
+    low_stock: Annotated[bool, Meta(description="Whether as many units as its low mark, or fewer, are.")]
     stock: Units | UnsetType = UNSET
     reserved: Annotated[int | UnsetType, Meta(examples=[2])] = UNSET
     available: Annotated[int | UnsetType, Meta(examples=[3])] = UNSET
     version: Annotated[int | UnsetType, Meta(examples=[7])] = UNSET
     updated_at: datetime | UnsetType = UNSET
+    low_mark: Annotated[int | UnsetType, Meta(examples=[LOW])] = UNSET
 
 
 class Movement(Struct, frozen=True):
@@ -197,8 +219,12 @@ class StaffStockClient(StockClient, Protocol):
         """Raises `StockNotFound`, `StockReserved` or `StockLimit`."""
         ...
 
+    async def list(self, actor: Actor, wanted: StockFilter, cursor: str | None, limit: int) -> Page[StockItem]:
+        """In the order of the products. Raises `InvalidCursor`."""
+        ...
+
     async def set_level(self, actor: Actor, product_id: int, level: StockLevel) -> StockItem:
-        """After a count. Raises `StockNotFound` or `StockReserved`."""
+        """After a count; or its low mark. Raises `StockNotFound` or `StockReserved`."""
         ...
 
     async def movements(self, actor: Actor, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:

@@ -38,6 +38,7 @@ from ecshop.stock.contract import (
     ReservationReleased,
     ReservationStatus,
     StockExists,
+    StockFilter,
     StockItem,
     StockLevel,
     StockLimit,
@@ -75,10 +76,11 @@ class StockController(Controller):
             tuple[Id, ...], QueryParameter(max_items=MOST_PRODUCTS, description="Of these alone, all on one page.")
         ] = (),
         updated_after: UpdatedAfter = None,
+        low: Annotated[bool, QueryParameter(description="Low stock alone.")] = False,
         cursor: Cursor = None,
         limit: Limit = LIMIT,
     ) -> Page[StockItem]:
-        return await stock.list(request.user, product_id, updated_after, cursor, limit)
+        return await stock.list(request.user, StockFilter(product_id, updated_after, low), cursor, limit)
 
     @post(
         "/stock",
@@ -126,7 +128,7 @@ class StockController(Controller):
     @put(
         "/stock/{product_id:int}",
         **operation(
-            "Set what is on hand",
+            "Set what is on hand, or the low mark",
             StockNotFound,
             StockReserved,
             IdempotencyKeyReused,
@@ -146,7 +148,7 @@ class StockController(Controller):
         idempotency_key: IdempotencyKey = None,
         if_match: IfMatch = None,
     ) -> StockItem:
-        """After a stocktaking; the ledger gets the difference."""
+        """After a stocktaking; the ledger gets the difference. Fields that are left out stay."""
         made = conditions(request, idempotency_key, if_match, data)
         return await stock.set_level(request.user, product_id, data, made)
 
@@ -257,6 +259,10 @@ class HttpStockClient:
     async def get_many(self, product_ids: Sequence[int], actor: Actor | None = None) -> tuple[StockItem, ...]:
         params, token = {"product_id": list(product_ids)}, actor.token if actor else ""
         return (await self._call("GET", "/stock", Page[StockItem], params=params, token=token)).items
+
+    async def list(self, actor: Actor, wanted: StockFilter, cursor: str | None, limit: int) -> Page[StockItem]:
+        params = as_parameters(wanted, cursor, limit)
+        return await self._call("GET", "/stock", Page[StockItem], params=params, token=actor.token)
 
     async def register(self, actor: Actor, new: NewStock) -> StockItem:
         return await self._call("POST", "/stock", StockItem, new, token=actor.token)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -22,13 +21,14 @@ from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Page
 from ecshop.product.contract import ProductNotFound
 from ecshop.stock.contract import (
-    LOW,
     MAX_UNITS,
     Adjustment,
     Movement,
     NewStock,
     StockExists,
+    StockFilter,
     StockItem,
+    StockLevel,
     StockLimit,
     StockNotFound,
     StockReserved,
@@ -55,10 +55,13 @@ def get_many(session: Session, product_ids: Sequence[int]) -> list[StockItem]:
     return [_item(row) for row in session.scalars(found.order_by(ItemRow.product_id))]
 
 
-def list_items(session: Session, updated_after: datetime | None, cursor: str | None, limit: int) -> Page[StockItem]:
+def list_items(session: Session, wanted: StockFilter, cursor: str | None, limit: int) -> Page[StockItem]:
+    """Low ones are looked for through all: an index of them would change with every order."""
     query = select(ItemRow).where(ItemRow.state == OPEN)
-    if updated_after is not None:
-        query = query.where(ItemRow.updated_at > updated_after)
+    if wanted.updated_after is not None:
+        query = query.where(ItemRow.updated_at > wanted.updated_after)
+    if wanted.low:
+        query = query.where(ItemRow.on_hand - ItemRow.reserved <= ItemRow.low_mark)
     return _BY_PRODUCT.fetch(session, query, cursor, limit, _item)
 
 
@@ -79,7 +82,7 @@ def register(session: Session, actor: Actor, new: NewStock) -> StockItem:
     elif row.state == DELETED:
         raise ProductNotFound(f"product {new.product_id} was deleted", product_ids=[new.product_id])
     _check_limit(row.on_hand, new.stock)
-    row.state = OPEN
+    row.state, row.low_mark = OPEN, new.low_mark
     _move_units(session, row, new.stock, REGISTERED, actor.user_id)
     note(session, actor, "stock.registered", f"product {row.product_id}", after={"stock": row.on_hand})
     news = StockReplenished if row.on_hand else StockDepleted
@@ -94,9 +97,15 @@ def adjust(
 
 
 def set_level(
-    session: Session, actor: Actor, product_id: int, stock: int, conditions: Conditions = UNCONDITIONAL
+    session: Session, actor: Actor, product_id: int, level: StockLevel, conditions: Conditions = UNCONDITIONAL
 ) -> StockItem:
-    return _move(session, actor, product_id, SET, conditions, stock=stock)
+    if isinstance(level.stock, int):
+        _move(session, actor, product_id, SET, conditions, stock=level.stock)
+    else:
+        conditions.require_seen(get(session, product_id))
+    if isinstance(level.low_mark, int):
+        _mark(session, actor, product_id, level.low_mark)
+    return get(session, product_id)
 
 
 def remove(session: Session, actor: Actor, product_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
@@ -138,6 +147,14 @@ def _close(session: Session, row: ItemRow, state: str, actor: UUID | None = None
     row.state = state
     _move_units(session, row, row.reserved - row.on_hand, state, actor)
     record(session, [StockDepleted(row.product_id, row.version)])
+
+
+def _mark(session: Session, actor: Actor, product_id: int, low_mark: int) -> None:
+    row = session.get_one(ItemRow, product_id, with_for_update=True)
+    if row.low_mark != low_mark:
+        before, row.low_mark, row.updated_at = {"low_mark": row.low_mark}, low_mark, now()
+        note(session, actor, "stock.marked", f"product {product_id}", before, {"low_mark": low_mark})
+        session.flush()
 
 
 def _move(
@@ -195,7 +212,7 @@ def _check_limit(on_hand: int, delta: int) -> None:
 
 def _item(item: ItemRow) -> StockItem:
     available = item.on_hand - item.reserved
-    seen = {"in_stock": available > 0, "low_stock": available <= LOW}
+    seen = {"in_stock": available > 0, "low_stock": available <= item.low_mark}
     return struct_of(StockItem, item, stock=item.on_hand, available=available, **seen)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, Index, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ecshop.kernel.db.columns import COLUMN_TYPES, Coded, CountedKey, Document, UpdatedAt
+from ecshop.stock.contract import LOW
 
 
 class Base(DeclarativeBase):
@@ -38,6 +39,7 @@ class ItemRow(Base):
     state: Mapped[str] = mapped_column(String(16), default="open")
     updated_at: Mapped[UpdatedAt]
     last_movement: Mapped[int | None]
+    low_mark: Mapped[int] = mapped_column(default=LOW)
 
 
 STATE_CODES: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from ecshop.stock.contract import (
     NewStock,
     Reservation,
     ReservationStatus,
+    StockFilter,
     StockItem,
     StockLevel,
 )
@@ -83,18 +84,11 @@ class StockService:
         found = await self._db.read(items.get_many, product_ids)
         return tuple(self._seen_by(actor, item) for item in found)
 
-    async def list(
-        self,
-        actor: Actor | None,
-        product_ids: Sequence[int],
-        updated_after: datetime | None,
-        cursor: str | None,
-        limit: int,
-    ) -> Page[StockItem]:
-        """Of named products, all on one page; without any named, a page of the whole list. Raises `InvalidCursor`."""
-        if product_ids:
-            return Page(await self.get_many(product_ids, actor), None)
-        page = await self._db.read(items.list_items, updated_after, cursor, limit)
+    async def list(self, actor: Actor | None, wanted: StockFilter, cursor: str | None, limit: int) -> Page[StockItem]:
+        """Raises `InvalidCursor`."""
+        if wanted.product_id:
+            return Page(await self.get_many(wanted.product_id, actor), None)
+        page = await self._db.read(items.list_items, wanted, cursor, limit)
         return Page(tuple(self._seen_by(actor, item) for item in page.items), page.next_cursor)
 
     async def movements(self, actor: Actor, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
@@ -122,7 +116,7 @@ class StockService:
         """Raises `IdempotencyKeyReused` or `PreconditionFailed` besides."""
         require_role(actor, Role.STAFF)
         return await self._db.write(
-            once, conditions.repeat, StockItem, items.set_level, actor, product_id, level.stock, conditions
+            once, conditions.repeat, StockItem, items.set_level, actor, product_id, level, conditions
         )
 
     async def remove(self, actor: Actor, product_id: int, conditions: Conditions = UNCONDITIONAL) -> None:

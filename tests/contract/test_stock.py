@@ -15,6 +15,7 @@ from ecshop.kernel.errors import Forbidden, InvalidRequest
 from ecshop.kernel.identity import Role
 from ecshop.stock import settlement
 from ecshop.stock.contract import (
+    LOW,
     Adjustment,
     InsufficientStock,
     Line,
@@ -26,6 +27,7 @@ from ecshop.stock.contract import (
     ReservationStatus,
     StaffStockClient,
     StockExists,
+    StockFilter,
     StockItem,
     StockLevel,
     StockNotFound,
@@ -45,7 +47,7 @@ async def test_what_is_reserved_is_on_hand_but_not_available(doors: Doors) -> No
     before = await doors.stock.get(product)
     assert await doors.stock.reserve(order, [Line(product, 2)]) == Reservation(order, (Line(product, 2),))
     item = await doors.stock.get(product)
-    assert item == StockItem(product, True, True, 5, 2, 3, 2, item.updated_at)
+    assert item == StockItem(product, True, True, 5, 2, 3, 2, item.updated_at, LOW)
     assert isinstance(item.updated_at, datetime)
     assert isinstance(before.updated_at, datetime)
     assert item.updated_at > before.updated_at
@@ -214,6 +216,31 @@ async def test_staff_counts_and_adjusts_and_the_ledger_tells_of_it(doors: Doors)
         await doors.stock.register(staff, NewStock(product, 1))
     with pytest.raises(StockReserved):
         await doors.stock.adjust(staff, product, Adjustment(-10, "broken"))
+
+
+async def test_each_product_has_a_mark_from_which_on_its_stock_is_low(doors: Doors) -> None:
+    product, staff = await doors.stocked(9), doors.actor(Role.STAFF)
+    assert not (await doors.stock.get(product)).low_stock
+    marked = await doors.stock.set_level(staff, product, StockLevel(low_mark=9))
+    assert (marked.stock, marked.low_mark, marked.low_stock) == (9, 9, True)
+    counted = await doors.stock.set_level(staff, product, StockLevel(20))
+    assert (counted.low_mark, counted.low_stock) == (9, False)
+    assert (await doors.stock.set_level(staff, product, StockLevel(8, 7))).low_stock is False
+    await doors.stock.reserve(uuid4(), [Line(product, 1)])
+    assert (await doors.stock.get(product)).low_stock is True
+
+
+async def test_low_stock_is_listed_alone(doors: Doors) -> None:
+    staff = doors.actor(Role.STAFF)
+    few, many = await doors.stocked(LOW), await doors.stocked(LOW + 1)
+    found, cursor = list[int](), None
+    while True:
+        page = await doors.stock.list(staff, StockFilter(low=True), cursor, 2)
+        found += [item.product_id for item in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert (few in found, many in found, found) == (True, False, sorted(found))
 
 
 async def test_customers_change_no_stock(doors: Doors) -> None:

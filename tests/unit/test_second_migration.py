@@ -68,7 +68,17 @@ EXAMPLES: Final[Mapping[str, Example]] = {
     "stock": Example(
         TABLES["stock"],
         {
-            "item": [{"product_id": 1, "on_hand": 5, "reserved": 3, "version": 1, "state": "open", "updated_at": 1}],
+            "item": [
+                {
+                    "product_id": 1,
+                    "on_hand": 5,
+                    "reserved": 3,
+                    "version": 1,
+                    "state": "open",
+                    "updated_at": 1,
+                    "low_mark": 5,
+                }
+            ],
             "reservation": [
                 {"order_id": id_, "state": "h", "attempt": 0, "units": b"\x81\x01\x02", "expires_at": 1}
                 for id_ in (ONE, OTHER)

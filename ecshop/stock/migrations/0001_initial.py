@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("updated_at", Instant, nullable=False),
         sa.Column("last_movement", sa.BigInteger),
+        sa.Column("low_mark", sa.BigInteger, nullable=False),
         sa.CheckConstraint("0 <= reserved AND reserved <= on_hand", name="never_oversold"),
         sa.CheckConstraint("state IN ('open', 'removed', 'deleted')", name="known_state"),
     )
