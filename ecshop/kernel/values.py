@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+from datetime import timedelta
 from typing import Annotated, Final, Generic, TypeVar
 
 from msgspec import Meta, Struct
@@ -9,6 +12,7 @@ from msgspec import Meta, Struct
 from ecshop.kernel.validation import rule
 
 T = TypeVar("T")
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 MAX_INT64: Final = 2**63 - 1
 """What a database keeps in an integer column at most."""
@@ -30,3 +34,19 @@ class Page(Struct, Generic[T], frozen=True):
 
     items: tuple[T, ...]
     next_cursor: str | None
+
+
+class Spread(Struct, frozen=True):
+    """Of some durations, in milliseconds, by the nearest rank."""
+
+    p50: float
+    p99: float
+
+    @classmethod
+    def of(cls, durations: Iterable[timedelta]) -> Spread | None:
+        """None of none."""
+        ranked = sorted(duration / _MILLISECOND for duration in durations)
+        if not ranked:
+            return None
+        p50, p99 = (ranked[math.ceil(share * len(ranked)) - 1] for share in (0.5, 0.99))
+        return cls(round(p50, 3), round(p99, 3))

@@ -13,7 +13,7 @@ from ecshop.kernel.currency import Currency
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import Wrong
-from ecshop.kernel.values import LONGEST_REASON, Id, Page, Reason
+from ecshop.kernel.values import LONGEST_REASON, Id, Page, Reason, Spread
 from ecshop.kernel.words import keep_name
 
 MAX_QUANTITY: Final = 10_000
@@ -23,6 +23,7 @@ MAX_TOTAL: Final = 2**53 - 1
 READ: Final = "order.read"
 WRITE: Final = "order.write"
 """What an API key is good for."""
+MOST_MINUTES: Final = 60
 MOST_STATUSES: Final = 100
 """That are asked for at once."""
 
@@ -99,6 +100,19 @@ class OrderTimeline(Struct, frozen=True):
     confirmed_event: UUID
     ended_by: UUID | None
     ended_event: UUID | None
+
+
+class Pace(Struct, frozen=True):
+    """How many orders were `placed` in each minute, and how long the newest hundred took, each step of them.
+
+    They are null where there is no order yet; `whole` is from the request to the order's row.
+    """
+
+    placed: tuple[int, ...]
+    quoted: Spread | None
+    reserved: Spread | None
+    recorded: Spread | None
+    whole: Spread | None
 
 
 class OneLineOrder(Order, frozen=True):
@@ -190,6 +204,10 @@ class OrderClient(Protocol):
 
     async def timeline(self, actor: Actor, order_id: UUID) -> OrderTimeline:
         """For staff. Raises `OrderNotFound`."""
+        ...
+
+    async def pace(self, actor: Actor, since: datetime, minutes: int) -> Pace:
+        """For staff: of so many minutes from `since` on, at most `MOST_MINUTES`."""
         ...
 
     async def list(self, actor: Actor, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[Order]:

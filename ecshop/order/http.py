@@ -22,6 +22,7 @@ from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.order.contract import (
     DEFAULT_CANCELLATION,
     MAX_QUANTITY,
+    MOST_MINUTES,
     MOST_STATUSES,
     READ,
     WRITE,
@@ -35,6 +36,7 @@ from ecshop.order.contract import (
     OrderNotConfirmed,
     OrderNotFound,
     OrderTimeline,
+    Pace,
     PriceChanged,
     QuotaExceeded,
     Status,
@@ -142,6 +144,17 @@ class OrderController(Controller):
         """For whoever knows their ids: by id, and without those that there are not. To look again and again."""
         return await order.statuses(request.user, order_id)
 
+    @get("/orders/pace", **operation("How orders go", role=Role.STAFF, key_scope=READ))
+    async def get_pace(
+        self,
+        order: NamedDependency[OrderService],
+        request: Request[Actor, Any, Any],
+        since: Annotated[datetime, QueryParameter()],
+        minutes: Annotated[int, QueryParameter(ge=0, le=MOST_MINUTES)] = MOST_MINUTES,
+    ) -> Pace:
+        """How many were placed in each of some minutes, and how long the newest hundred took."""
+        return await order.pace(request.user, since, minutes)
+
     @get(
         "/orders/{order_id:uuid}/timeline",
         **operation("How an order came to be", OrderNotFound, role=Role.STAFF, key_scope=READ),
@@ -225,6 +238,10 @@ class HttpOrderClient:
         params = {"order_id": [str(order_id) for order_id in order_ids]}
         found = await self._call("GET", "/orders/statuses", dict[UUID, Status], params=params, token=actor.token)
         return found
+
+    async def pace(self, actor: Actor, since: datetime, minutes: int) -> Pace:
+        params = {"since": since.isoformat(), "minutes": minutes}
+        return await self._call("GET", "/orders/pace", Pace, params=params, token=actor.token)
 
     async def timeline(self, actor: Actor, order_id: UUID) -> OrderTimeline:
         return await self._call("GET", f"/orders/{order_id}/timeline", OrderTimeline, token=actor.token)

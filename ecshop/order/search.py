@@ -3,23 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import cast
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select, union_all
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.db.keyset import is_few, unindexed
 from ecshop.kernel.identity import Actor, Role
-from ecshop.order.contract import OrderFilter, Status
-from ecshop.order.models import CONFIRMED, STATUSES, OrderOfProductRow, OrderRow
+from ecshop.kernel.values import Spread
+from ecshop.order.contract import OrderFilter, Pace, Status
+from ecshop.order.models import CANCELLED, CONFIRMED, STATUSES, OrderOfProductRow, OrderRow
+
+_A_MINUTE: Final = timedelta(minutes=1)
+_NEWEST: Final = 100
+_LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""There is room after it to count in."""
 
 
 def statuses(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, Status]:
     known = OrderRow.id.in_(order_ids), OrderRow.user_id.is_not(None)
     rows = session.execute(select(OrderRow.id, OrderRow.status).where(*known))
     return {order_id: cast(Status, status) for order_id, status in rows}
+
+
+def pace(session: Session, since: datetime, minutes: int) -> Pace:
+    edges = [min(since, _LATEST) + n * _A_MINUTE for n in range(minutes + 1)]
+    newest = [
+        row
+        for status in STATUSES
+        for row in session.execute(
+            select(OrderRow.placed_at, OrderRow.steps)
+            .where(OrderRow.status == status, OrderRow.steps.is_not(None))
+            .order_by(OrderRow.placed_at.desc())
+            .limit(_NEWEST)
+        )
+    ]
+    newest.sort(key=lambda row: row.placed_at, reverse=True)
+    steps = [row.steps for row in newest[:_NEWEST]]
+    return Pace(
+        tuple(_placed(session, begin, end) for begin, end in pairwise(edges)),
+        quoted=_spread((one.began, one.quoted) for one in steps),
+        reserved=_spread((one.quoted, one.reserved) for one in steps),
+        recorded=_spread((one.reserved, one.recorded) for one in steps),
+        whole=_spread((one.began, one.recorded) for one in steps),
+    )
+
+
+def _placed(session: Session, begin: datetime, end: datetime) -> int:
+    """By an index for each status, which needs no rows but those of cancelled ones."""
+    within = OrderRow.placed_at >= begin, OrderRow.placed_at < end
+    counts = [
+        select(func.count()).where(OrderRow.status == status, *within) for status in STATUSES if status != CANCELLED
+    ]
+    of_users = select(func.count()).where(OrderRow.status == CANCELLED, OrderRow.user_id.is_not(None), *within)
+    return sum(session.scalars(union_all(*counts, of_users)))
+
+
+def _spread(spans: Iterable[tuple[int, int]]) -> Spread | None:
+    return Spread.of(timedelta(microseconds=end - begin) for begin, end in spans)
 
 
 def lists(session: Session, actor: Actor, wanted: OrderFilter) -> list[Select[OrderRow]]:

@@ -34,6 +34,7 @@ from ecshop.order.contract import (
     OrderFilter,
     OrderLine,
     OrderTimeline,
+    Pace,
     PriceChanged,
     Status,
     TotalTooLarge,
@@ -105,6 +106,10 @@ class OrderService:
     async def timeline(self, actor: Actor, order_id: UUID) -> OrderTimeline:
         require_role(actor, Role.STAFF)
         return await self._db.read(records.timeline, order_id)
+
+    async def pace(self, actor: Actor, since: datetime, minutes: int) -> Pace:
+        require_role(actor, Role.STAFF)
+        return await self._db.read_apart(search.pace, since, minutes)
 
     async def list(self, actor: Actor, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[Order]:
         """Newest first: a customer's own orders, or everybody's for staff."""

@@ -11,13 +11,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
-from ecshop.kernel.values import LONGEST_REASON, Page, Reason
+from ecshop.kernel.values import LONGEST_REASON, Page, Reason, Spread
 from ecshop.kernel.words import keep_name
 
 AUDIT: Final = "audit.read"
 """What an API key is good for."""
 MOST_EVENTS: Final = 100
 """That are asked for at once by their ids."""
+MOST_MINUTES: Final = 60
 
 EventId = Annotated[str, Meta(examples=["019a2b1c-7f3d-8a10-9c55-4be07f3d5c18"])]
 Envelope = Annotated[Any, Meta(description="As CloudEvents 1.0 has it; the text itself where it is no such envelope.")]
@@ -169,6 +170,12 @@ class OversightClient(Protocol):
 
     async def backlog(self, actor: Actor) -> Backlog:
         """What waits in this context's database."""
+        ...
+
+    async def lags(self, actor: Actor, since: datetime, minutes: int) -> tuple[Spread | None, ...]:
+        """For each of so many minutes from `since` on, at most `MOST_MINUTES`: how long after it was recorded an event
+        was applied by all its listeners, of the minute's first ones; null where none was.
+        """
         ...
 
     async def audit(self, actor: Actor, wanted: EntryFilter, cursor: str | None, limit: int) -> Page[Entry]:

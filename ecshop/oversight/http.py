@@ -17,11 +17,12 @@ from ecshop.kernel.http.operation import BODY_ERRORS, operation
 from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, as_parameters
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.identity import Actor, Role
-from ecshop.kernel.values import Page
+from ecshop.kernel.values import Page, Spread
 from ecshop.oversight.contract import (
     AS_IT_IS,
     AUDIT,
     MOST_EVENTS,
+    MOST_MINUTES,
     Backlog,
     DeadLetterNotFound,
     DeadLetterUndecodable,
@@ -121,6 +122,20 @@ def routes_of(oversight: OversightService) -> list[ControllerRouterHandler]:
         return await oversight.backlog(request.user)
 
     @get(
+        f"/events/{name}/lags",
+        operation_id=f"Lags{title}",
+        tags=tags,
+        **operation(f"How soon events of {name} are applied", role=Role.STAFF),
+    )
+    async def get_lags(
+        request: AnyRequest,
+        since: Annotated[datetime, QueryParameter()],
+        minutes: Annotated[int, QueryParameter(ge=0, le=MOST_MINUTES)] = MOST_MINUTES,
+    ) -> tuple[Spread | None, ...]:
+        """For each of some minutes, in milliseconds, of its first events; null where none was applied."""
+        return await oversight.lags(request.user, since, minutes)
+
+    @get(
         f"/audit/{name}",
         operation_id=f"Audit{title}",
         tags=tags,
@@ -138,7 +153,7 @@ def routes_of(oversight: OversightService) -> list[ControllerRouterHandler]:
         """Newest first. Nothing here can be changed, by nobody; `ecshop audit verify` shows that nothing was."""
         return await oversight.audit(request.user, EntryFilter(actor, action, subject, since), cursor, limit)
 
-    return [list_events, list_deliveries, list_dead_letters, replay, discard, get_backlog, list_entries]
+    return [list_events, list_deliveries, list_dead_letters, replay, discard, get_backlog, get_lags, list_entries]
 
 
 class HttpOversightClient:
@@ -169,6 +184,10 @@ class HttpOversightClient:
 
     async def backlog(self, actor: Actor) -> Backlog:
         return await self._call("GET", f"{self._events}/backlog", Backlog, token=actor.token)
+
+    async def lags(self, actor: Actor, since: datetime, minutes: int) -> tuple[Spread | None, ...]:
+        path, params = f"{self._events}/lags", {"since": since.isoformat(), "minutes": minutes}
+        return await self._call("GET", path, tuple[Spread | None, ...], params=params, token=actor.token)
 
     async def audit(self, actor: Actor, wanted: EntryFilter, cursor: str | None, limit: int) -> Page[Entry]:
         params = as_parameters(wanted, cursor, limit)

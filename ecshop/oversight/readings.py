@@ -19,7 +19,7 @@ from ecshop.events.tables import AuditRow, DeadLetter, Inbox, Outbox
 from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.db.mapping import struct_of
 from ecshop.kernel.telemetry.trace import context_of
-from ecshop.kernel.values import Page
+from ecshop.kernel.values import Page, Spread
 from ecshop.oversight.contract import Backlog, Delivery, Entry, EntryFilter, EventFilter, FailedTry, PublishedEvent
 from ecshop.oversight.dead_letters import read_body
 
@@ -29,6 +29,9 @@ _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzin
 """There is room around them to look in."""
 _RECORDED_WITHIN: Final = timedelta(seconds=60)
 """Of the time that an event's id begins with."""
+_A_MINUTE: Final = timedelta(minutes=1)
+_OF_A_MINUTE: Final = 200
+"""Events of it that are looked at."""
 _SLACK: Final = timedelta(seconds=1)
 """By which places in the outbox may be out of the order of times."""
 
@@ -82,6 +85,17 @@ def backlog_of(session: Session) -> Backlog:
         unheard.since if unheard else None,
         count_letters(session),
     )
+
+
+def lags_of(session: Session, since: datetime, minutes: int) -> tuple[Spread | None, ...]:
+    begin = min(max(since, _EARLIEST), _LATEST)
+    return tuple(_lag(session, begin + n * _A_MINUTE) for n in range(minutes))
+
+
+def _lag(session: Session, begin: datetime) -> Spread | None:
+    within = Outbox.seq >= _place_at(session, begin), Outbox.recorded_at < begin + _A_MINUTE
+    query = select(Outbox.recorded_at, Outbox.heard_at).where(*within).order_by(Outbox.seq).limit(_OF_A_MINUTE)
+    return Spread.of(heard_at - recorded_at for recorded_at, heard_at in session.execute(query) if heard_at)
 
 
 def entries(session: Session, wanted: EntryFilter, cursor: str | None, limit: int) -> Page[Entry]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from ecshop.events.audit import note
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.identity import Actor, Role, require_role
-from ecshop.kernel.values import Page
+from ecshop.kernel.values import Page, Spread
 from ecshop.oversight import dead_letters, readings
 from ecshop.oversight.contract import (
     AS_IT_IS,
@@ -54,6 +55,10 @@ class OversightService:
     async def backlog(self, actor: Actor) -> Backlog:
         require_role(actor, Role.STAFF)
         return await self._db.read(readings.backlog_of)
+
+    async def lags(self, actor: Actor, since: datetime, minutes: int) -> tuple[Spread | None, ...]:
+        require_role(actor, Role.STAFF)
+        return await self._db.read_apart(readings.lags_of, since, minutes)
 
     async def audit(self, actor: Actor, wanted: EntryFilter, cursor: str | None, limit: int) -> Page[Entry]:
         require_role(actor, Role.ADMIN)

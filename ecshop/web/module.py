@@ -25,12 +25,14 @@ from ecshop.web.basket_pages import BasketPages
 from ecshop.web.catalogue import CataloguePages
 from ecshop.web.console.dead_letters import ConsoleDeadLetters
 from ecshop.web.console.events import ConsoleEvents
+from ecshop.web.console.history import LastHour
 from ecshop.web.console.moving import Board
 from ecshop.web.console.orders import ConsoleOrders
 from ecshop.web.console.overview import ConsoleOverview
 from ecshop.web.console.people import ConsolePeople
 from ecshop.web.console.products import ConsoleProducts
 from ecshop.web.console.stock import ConsoleStock
+from ecshop.web.console.stock_files import ConsoleStockFiles
 from ecshop.web.live import Streams
 from ecshop.web.order_pages import OrderPages
 from ecshop.web.pages import Pages
@@ -46,6 +48,7 @@ CONSOLE = (
     ConsoleEvents,
     ConsoleDeadLetters,
     ConsoleStock,
+    ConsoleStockFiles,
     ConsoleProducts,
     ConsolePeople,
 )
@@ -63,6 +66,7 @@ def build(
 ) -> list[ControllerRouterHandler]:
     """The routes of all pages, and of the files that they load. Pages that move stand still when it is `stopping`."""
     static, streams, board = Static(), Streams(), Board(stopping)
+    hour = LastHour(order, oversight)
     watch = Watch(order, stock, verifier, stopping)
     site = Site(auth, product, stock, order, oversight, verifier, Pages(static), all_words())
 
@@ -88,6 +92,7 @@ def build(
                 "site": Provide(lambda: site, sync_to_thread=False),
                 "streams": Provide(lambda: streams, sync_to_thread=False),
                 "watch": Provide(lambda: watch, sync_to_thread=False),
+                "hour": Provide(lambda: hour, sync_to_thread=False),
                 "board": Provide(lambda: board, sync_to_thread=False),
             },
             exception_handlers={EcshopError: failed, SignInNeeded: sign_in_first},

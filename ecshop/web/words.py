@@ -10,7 +10,7 @@ from typing import Final
 
 from babel import Locale
 from babel.core import negotiate_locale
-from babel.dates import LOCALTZ, format_date, format_time
+from babel.dates import LOCALTZ, format_date, format_skeleton, format_time
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 
@@ -50,6 +50,9 @@ class Words:
 
     def day(self, moment: datetime) -> str:
         return format_date(moment.astimezone(LOCALTZ), "long", locale=self._locale)
+
+    def short_day(self, moment: datetime) -> str:
+        return format_skeleton("MMMd", moment, tzinfo=LOCALTZ, locale=self._locale)
 
     def month(self, moment: datetime) -> str:
         skeleton = "y年M月" if self.language == "ja" else "MMMM y"

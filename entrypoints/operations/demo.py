@@ -16,6 +16,8 @@ from entrypoints.settings import Settings
 from entrypoints.shop import Shop
 
 _LOOK_EVERY: Final = 0.05  # seconds
+_FEWEST: Final = 5
+"""Units are low stock, or a tenth of what a product begins with."""
 _SELLER: Final = Actor(uuid5(NAMESPACE_URL, "urn:ecshop:demo"), Role.STAFF)
 
 
@@ -109,7 +111,7 @@ async def fill(shop: Shop) -> int:
             detail = f"{one.detail}\n{one.japanese}".strip()
             new = NewProduct(one.name, one.price, detail, category_id=category.id, picture=one.picture)
             kept = await product.create(_SELLER, new)
-            await stock.register(_SELLER, NewStock(kept.id, one.units))
+            await stock.register(_SELLER, NewStock(kept.id, one.units, low_mark=max(_FEWEST, one.units // 10)))
             made += 1
     return made
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ecshop.kernel.identity import Role
-from tests.browser.conftest import PASSWORD, Browser, product
+from tests.browser.conftest import PASSWORD, Browser
 from tests.browser.staff import Open, appoint, given_up, ordered, short, staff
 from tests.shops import RunningShop
 
@@ -156,44 +156,6 @@ def test_events_come_by_themselves_with_what_each_listener_did(shop: RunningShop
     expect(row.locator("[data-th=Listeners]")).to_contain_text(re.compile(r"stock\s+[\d.]+ m?s"))
     page.goto(f"/console/events?order={order}")
     expect(page.locator("#rows tr")).to_have_count(1)
-
-
-def test_stock_is_adjusted_with_a_reason_and_never_below_what_is_promised(shop: RunningShop, opened: Open) -> None:
-    product_id, name = product(shop, 5)
-    page = staff(shop, opened).page
-    page.goto(f"/console/stock?q={name}")
-    page.get_by_role("link", name=name).click()
-    for delta, reason in (("-9", "broken"), ("0", "counted"), ("two", "counted")):
-        page.get_by_label("Change by").fill(delta)
-        page.get_by_label("Reason").fill(reason)
-        page.get_by_role("button", name="Adjust").click()
-        expect(page.locator("#delta-error")).to_be_visible()
-    page.get_by_label("Change by").fill("-2")
-    page.get_by_role("button", name="Adjust").click()
-    expect(page.locator("tbody")).to_contain_text("counted")
-    assert shop.call("GET", f"/stock/{product_id}", shop.staff).json()["stock"] == 3
-
-
-def test_a_count_is_imported_as_csv_all_lines_or_none(shop: RunningShop, opened: Open) -> None:
-    (first, _), (second, _) = product(shop, 5), product(shop, 5)
-    page = staff(shop, opened).page
-    page.goto("/console/stock/import")
-    page.get_by_label("Lines of the file").fill(f"product_id,on_hand\n{first},8\n{second},many\n")
-    page.get_by_role("button", name="Import").click()
-    expect(page.get_by_role("alert")).to_contain_text("Line 3")
-    assert shop.call("GET", f"/stock/{first}", shop.staff).json()["stock"] == 5
-    page.get_by_label("Lines of the file").fill(f"product_id,on_hand\n{first},8\n{second},0\n")
-    page.get_by_role("button", name="Import").click()
-    expect(page.get_by_role("status")).to_contain_text("2 lines were carried out.")
-    assert [shop.call("GET", f"/stock/{one}", shop.staff).json()["stock"] for one in (first, second)] == [8, 0]
-
-
-def test_the_stock_is_exported_as_csv(shop: RunningShop, opened: Open) -> None:
-    product_id, name = product(shop, 5)
-    person = staff(shop, opened)
-    written = person.page.request.get("/console/stock/export.csv").text()
-    assert written.splitlines()[0] == "product_id,name,on_hand,reserved,available"
-    assert f"{product_id},{name},5,0,5" in written.splitlines()
 
 
 def test_a_product_is_added_and_changed_with_its_price_as_people_write_it(shop: RunningShop, opened: Open) -> None:

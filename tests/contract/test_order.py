@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -155,6 +156,23 @@ async def test_its_timeline_tells_what_was_done_when_and_who_ended_it(doors: Doo
     told = await doors.order.timeline(staff, order.id)
     assert told.ended_by == staff.user_id
     assert told.ended_event not in (None, told.confirmed_event)
+
+
+async def test_its_pace_counts_the_orders_of_each_minute_and_how_long_the_newest_took(doors: Doors) -> None:
+    product, buyer, staff = await doors.stocked(5), doors.actor(), doors.actor(Role.STAFF)
+    since = datetime.now(UTC) - timedelta(seconds=90)
+    before = await doors.order.pace(staff, since, 2)
+    placed = [(await doors.order.place(buyer, of(product))).id for _ in range(3)]
+    await doors.order.cancel(buyer, placed[0])
+    await doors.order.fulfil(staff, placed[1])
+    pace = await doors.order.pace(staff, since, 2)
+    assert pace.placed == (before.placed[0], before.placed[1] + 3)
+    for spread in (pace.quoted, pace.reserved, pace.recorded, pace.whole):
+        assert spread is not None
+        assert 0 <= spread.p50 <= spread.p99 < 60_000
+    assert (await doors.order.pace(staff, since - timedelta(days=9), 2)).placed == (0, 0)
+    with pytest.raises(Forbidden):
+        await doors.order.pace(buyer, since, 2)
 
 
 async def test_only_staff_fulfils_and_sees_a_timeline(doors: Doors) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits
 from ecshop.events.consumer import Consumer, Delivery
@@ -171,6 +172,18 @@ async def test_the_backlog_counts_what_waits(doors: Doors) -> None:
     assert (await stock.backlog(staff)).dead_letters == before.dead_letters + 1
 
 
+async def test_lags_are_told_by_the_minute_and_nothing_where_nothing_was_applied(doors: Doors) -> None:
+    staff, order = doors.actor(Role.STAFF), doors.oversight["order"]
+    since = datetime.now(UTC) - timedelta(seconds=90)
+    product, buyer = await doors.stocked(5), doors.actor()
+    await doors.order.place(buyer, NewOrder((WantedLine(product, 1),)))
+    event = (await order.events(staff, EventFilter(), None, 1)).items[0]
+    applied = update(Outbox).where(Outbox.seq == event.seq).values(heard_at=event.recorded_at + timedelta(seconds=2))
+    await doors.databases["order"].write(lambda session: session.execute(applied))
+    then, now = await order.lags(staff, since, 2)
+    assert (then, now and now.p99) == (None, 2000)
+
+
 async def test_it_is_for_staff_and_the_audit_trail_for_admins(doors: Doors) -> None:
     customer, staff, stock = doors.actor(), doors.actor(Role.STAFF), doors.oversight["stock"]
     for call in (
@@ -180,6 +193,7 @@ async def test_it_is_for_staff_and_the_audit_trail_for_admins(doors: Doors) -> N
         stock.replay(customer, "id"),
         stock.discard(customer, "id", Discard("none")),
         stock.backlog(customer),
+        stock.lags(customer, datetime.now(UTC), 1),
         stock.audit(staff, EntryFilter(), None, 1),
     ):
         with pytest.raises(Forbidden):

@@ -18,7 +18,7 @@ from tests.flows.operations import FIRST_FAILURE, Operation, examples
 
 pytestmark = pytest.mark.sqlite_only
 
-for module in ("kernel.http.app", *(f"{context}.contract" for context in NAMES)):
+for module in ("kernel.http.app", "oversight.contract", *(f"{context}.contract" for context in NAMES)):
     import_module(f"ecshop.{module}")  # registers its errors
 CONTRACTS: Final = {import_module(f"ecshop.{context}.contract").__name__ for context in NAMES}
 BETWEEN_SERVICES: Final = {

@@ -68,10 +68,12 @@ FOR_STAFF: Final = {
     "POST /stock/{product_id}/adjustments",
     "GET /stock/{product_id}/movements",
     "POST /orders/{order_id}/fulfil",
+    "GET /orders/pace",
     "GET /orders/{order_id}/timeline",
     "GET /users",
     "GET /users/{user_id}",
-    *(f"GET /events/{name}{what}" for name in NAMES for what in ("", "/deliveries", "/dead-letters", "/backlog")),
+    *(f"GET /events/{name}" for name in NAMES),
+    *(f"GET /events/{name}/{what}" for name in NAMES for what in ("deliveries", "dead-letters", "backlog", "lags")),
     *(f"POST /events/{name}/dead-letters/{{event_id}}/{what}" for name in NAMES for what in ("replay", "discard")),
 }
 FOR_ADMINS: Final = {"PUT /users/{user_id}", *(f"GET /audit/{name}" for name in NAMES)}

@@ -1,9 +1,9 @@
-"""How the shop is, at one glance: what is sold, what waits, what was given up on, who answers, what is sold out."""
+"""How the shop is, at one glance: how orders go, what waits, what was given up on, who answers, what runs low."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -13,46 +13,45 @@ from litestar.di import NamedDependency
 from ecshop.kernel.clock import now
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
-from ecshop.order.contract import OrderFilter
-from ecshop.oversight.contract import Backlog
-from ecshop.product.contract import ProductFilter
+from ecshop.kernel.values import Spread
+from ecshop.stock.contract import StockFilter
+from ecshop.web.console.charts import Chart
+from ecshop.web.console.history import MINUTES, Hour, LastHour
 from ecshop.web.console.moving import Board
+from ecshop.web.console.stations import Standing, stations_of
 from ecshop.web.live import Streams
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.words import Words
 
 T = TypeVar("T")
 
-_A_MINUTE: Final = timedelta(minutes=1)
 _COUNTED: Final = 100
 _LISTED: Final = 8
 _LATE: Final = timedelta(seconds=5)
 """What waits for longer is worth a look."""
+_TALL: Final = 148  # pixels
+_IN_A_ROW: Final = 5
+"""Minutes that a line of a table counts together."""
 
 
-class Standing(NamedTuple):
-    """Of one context: None where it does not answer."""
+class Five(NamedTuple):
+    """Five minutes of the last hour, as a table has them."""
 
-    name: str
-    backlog: Backlog | None
-
-    @property
-    def waiting(self) -> int:
-        return self.backlog.due + self.backlog.unheard if self.backlog else 0
-
-    @property
-    def since(self) -> datetime | None:
-        waits = [self.backlog.due_since, self.backlog.unheard_since] if self.backlog else []
-        return min(filter(None, waits), default=None)
+    until: datetime
+    placed: int
+    p50: float | None
+    p99: float | None
 
 
 class ConsoleOverview(Controller):
     include_in_schema = False
 
     @get("/console")
-    async def overview(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
+    async def overview(
+        self, site: NamedDependency[Site], hour: NamedDependency[LastHour], request: AnyRequest
+    ) -> Response[bytes]:
         visitor, actor = await site.staff(request)
-        shown = await _shown(site, actor, visitor.words)
+        shown = await _shown(site, hour, actor, visitor.words)
         return site.pages.answer(visitor, "console/overview.html", here="overview", **shown)
 
     @get("/console/live")
@@ -61,38 +60,74 @@ class ConsoleOverview(Controller):
         site: NamedDependency[Site],
         streams: NamedDependency[Streams],
         board: NamedDependency[Board],
+        hour: NamedDependency[LastHour],
         request: AnyRequest,
     ) -> Response[Any]:
         visitor, actor = await site.staff(request)
 
         async def write() -> str:
-            shown = await _shown(site, actor, visitor.words)
+            shown = await _shown(site, hour, actor, visitor.words)
             return site.pages.written(visitor, "console/overview_live.html", **shown)
 
         return streams.answer(visitor, board.moving(site, actor, f"overview {visitor.words.language}", write))
 
 
-async def _shown(site: Site, actor: Actor, _: Words) -> Mapping[str, Any]:
-    moment = now()
-    names = list(site.oversight)
-    newest = OrderFilter(placed_after=moment - _A_MINUTE)
-    backlogs, orders, gone = await asyncio.gather(
+async def _shown(site: Site, last_hour: LastHour, actor: Actor, _: Words) -> Mapping[str, Any]:
+    moment, names = now(), list(site.oversight)
+    backlogs, hour, low = await asyncio.gather(
         asyncio.gather(*(_answer(site.oversight[name].backlog(actor)) for name in names)),
-        _answer(site.order.list(actor, newest, None, _COUNTED)),
-        _answer(site.product.list(ProductFilter(in_stock=False, on_sale=True), None, _LISTED)),
+        _answer(last_hour.read(actor)),
+        _answer(site.stock.list(actor, StockFilter(low=True), None, _COUNTED)),
     )
-    standings = [Standing(name, backlog) for name, backlog in zip(names, backlogs, strict=True)]
-    oldest = min((one.since for one in standings if one.since), default=None)
+    standings = {name: Standing(name, backlog) for name, backlog in zip(names, backlogs, strict=True)}
+    oldest = min((one.since for one in standings.values() if one.since), default=None)
+    listed = low.items[:_LISTED] if low else ()
     return {
-        "standings": standings,
-        "orders": orders and len(orders.items),
-        "has_more": bool(orders and orders.next_cursor),
-        "waiting": sum(one.waiting for one in standings),
+        "standings": standings.values(),
+        "stations": stations_of(standings, hour, _),
+        "hour": hour,
+        "waiting": sum(one.waiting for one in standings.values()),
         "oldest": oldest,
         "is_late": oldest is not None and moment - oldest > _LATE,
-        "letters": sum(one.backlog.dead_letters for one in standings if one.backlog),
-        "sold_out": gone.items if gone else None,
+        "letters": sum(one.backlog.dead_letters for one in standings.values() if one.backlog),
+        "low": low,
+        "listed": listed,
+        "products": await _answer(site.products([item.product_id for item in listed])) or {},
+        **(_charts(hour, _) if hour else {}),
     }
+
+
+def _charts(hour: Hour, _: Words) -> Mapping[str, Any]:
+    p50, p99 = ([getattr(one, name) if one else None for one in hour.taken] for name in ("p50", "p99"))
+    placed = Chart.of(max(hour.placed), _TALL)
+    taken = Chart.of(max(filter(None, p99), default=0), _TALL)
+    return {
+        "placed": placed,
+        "bars": placed.bars(hour.placed),
+        "taken": taken,
+        "curve": taken.curve(p99),
+        "half": taken.curve(p50),
+        "labels": [_.minute(hour.minutes[n]) for n in range(0, MINUTES, MINUTES // 4)],
+        "fives": _fives(hour),
+    }
+
+
+def _fives(hour: Hour) -> Sequence[Five]:
+    """The newest first; of the lags the worst."""
+    groups = [slice(n, n + _IN_A_ROW) for n in range(0, MINUTES, _IN_A_ROW)]
+    return [
+        Five(
+            hour.minutes[group][-1] + timedelta(minutes=1),
+            sum(hour.placed[group]),
+            _worst(hour.taken[group], "p50"),
+            _worst(hour.taken[group], "p99"),
+        )
+        for group in reversed(groups)
+    ]
+
+
+def _worst(spreads: Sequence[Spread | None], name: str) -> float | None:
+    return max((getattr(one, name) for one in spreads if one), default=None)
 
 
 async def _answer(asked: Awaitable[T]) -> T | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import msgspec
@@ -14,26 +12,22 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.clock import now
 from ecshop.kernel.identity import Actor
-from ecshop.kernel.values import MAX_INT64
+from ecshop.kernel.values import Page
 from ecshop.product.contract import Product, ProductFilter
-from ecshop.stock.contract import MAX_UNITS, Adjustment, NewStock, StockItem, StockLevel, StockNotFound, StockReserved
+from ecshop.stock.contract import MAX_UNITS, Adjustment, Movement, StockFilter, StockItem, StockLevel, StockReserved
+from ecshop.web.console.charts import Chart, filled
+from ecshop.web.console.numbers import whole
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
 from ecshop.web.words import Words
 
 _PLACE: Final = "/console/stock"
 _ON_A_PAGE: Final = 50
-_ROWS_AT_ONCE: Final = 1000
-_COLUMNS: Final = ["product_id", "name", "on_hand", "reserved", "available"]
-
-
-class Counted(NamedTuple):
-    """A line of an imported file: so many units are on hand."""
-
-    product_id: int
-    on_hand: int
+_TALL: Final = 136  # pixels
+_LABELS: Final = 3
+_LOW: Final = "low"
 
 
 class ConsoleStock(Controller):
@@ -43,61 +37,21 @@ class ConsoleStock(Controller):
     async def stock(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
         visitor, actor = await site.staff(request)
         asked = dict(site.asked(request))
-        page = await site.product.list(ProductFilter(q=asked.get("q") or None), asked.get("cursor"), _ON_A_PAGE)
-        items = await _items(site, actor, page.items)
-        following = urlencode({"q": asked.get("q", ""), "cursor": page.next_cursor or ""})
+        find = _low if asked.get("show") == _LOW else _all
+        page, items = await find(site, visitor, actor, asked)
+        kept = {name: asked[name] for name in ("q", "show") if asked.get(name)}
+        following = urlencode(kept | {"cursor": page.next_cursor or ""})
         return site.pages.answer(
             visitor,
             "console/stock.html",
             here="stock",
             q=asked.get("q", ""),
+            show=asked.get("show", ""),
             products=page.items,
             items=items,
             imported=asked.get("imported", ""),
             next_page=page.next_cursor and f"{_PLACE}?{following}",
         )
-
-    @get(f"{_PLACE}/export.csv")
-    async def export(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
-        visitor, actor = await site.staff(request)
-        written, cursor = io.StringIO(), None
-        rows = csv.writer(written)
-        rows.writerow(_COLUMNS)
-        while True:
-            page = await site.product.list(ProductFilter(), cursor, 100)
-            items = await _items(site, actor, page.items)
-            rows.writerows(_row(product, items.get(product.id)) for product in page.items)
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        headers = {"content-disposition": 'attachment; filename="stock.csv"', "cache-control": "no-store"}
-        return Response(
-            written.getvalue().encode(), media_type="text/csv; charset=utf-8", headers=headers, cookies=visitor.cookies
-        )
-
-    @get(f"{_PLACE}/import")
-    async def importer(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
-        visitor, _ = await site.staff(request)
-        return _importer(site, visitor)
-
-    @post(f"{_PLACE}/import")
-    async def import_counted(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
-        """All lines are read before any is carried out; what stock refuses is told by its line."""
-        visitor, actor = await site.staff(request)
-        written = (await site.sent(request, visitor)).get("csv", "")
-        counted, errors = _read(written, visitor.words)
-        if errors or not counted:
-            return _importer(site, visitor, written, errors or [visitor.words("There is no line in it.")])
-        for number, line in counted.items():
-            try:
-                await _set(site, actor, line)
-            except EcshopError as refusal:
-                if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                    raise
-                errors.append(visitor.words("Line {n}: {why}", n=number, why=refusal.detail))
-        if errors:
-            return _importer(site, visitor, written, errors)
-        return site.pages.lead(visitor, f"{_PLACE}?imported={len(counted)}")
 
     @get(f"{_PLACE}/{{product_id:int}}")
     async def product(
@@ -129,6 +83,32 @@ class ConsoleStock(Controller):
             return await _shown(site, visitor, actor, product_id, form, error=says)
         return site.pages.lead(visitor, f"{_PLACE}/{product_id}")
 
+    @post(f"{_PLACE}/{{product_id:int}}/low-mark")
+    async def mark(self, site: NamedDependency[Site], request: AnyRequest, product_id: FromPath[int]) -> Response[Any]:
+        visitor, actor = await site.staff(request)
+        form = await site.sent(request, visitor)
+        mark = whole(form.get("low_mark", ""))
+        if mark is None or mark > MAX_UNITS:
+            says = visitor.words("A low mark is a number of units, or 0.")
+            return await _shown(site, visitor, actor, product_id, form, wrong_mark=says)
+        await site.stock.set_level(actor, product_id, StockLevel(low_mark=mark))
+        return site.pages.lead(visitor, f"{_PLACE}/{product_id}")
+
+
+Found = tuple[Page[Product], Mapping[int, StockItem]]
+
+
+async def _all(site: Site, visitor: Visitor, _: Actor, asked: Mapping[str, str]) -> Found:
+    page = await site.product.list(ProductFilter(q=asked.get("q") or None), asked.get("cursor"), _ON_A_PAGE)
+    return page, await site.items(page.items, visitor)
+
+
+async def _low(site: Site, _: Visitor, actor: Actor, asked: Mapping[str, str]) -> Found:
+    """Whatever their names: stock knows none."""
+    page = await site.stock.list(actor, StockFilter(low=True), asked.get("cursor"), _ON_A_PAGE)
+    products = await site.products([item.product_id for item in page.items])
+    return Page(tuple(products.values()), page.next_cursor), {item.product_id: item for item in page.items}
+
 
 async def _shown(
     site: Site,
@@ -138,75 +118,45 @@ async def _shown(
     form: Mapping[str, str],
     cursor: str | None = None,
     error: str = "",
+    wrong_mark: str = "",
 ) -> Response[bytes]:
-    product = await site.product.get(product_id)
+    product, item = await site.product.get(product_id), await site.stock.get(product_id, actor)
     ledger = await site.stock.movements(actor, product_id, cursor, _ON_A_PAGE)
     following = urlencode({"cursor": ledger.next_cursor or ""})
     return site.pages.answer(
         visitor,
         "console/stock_item.html",
-        status=422 if error else 200,
+        status=422 if error or wrong_mark else 200,
         here="stock",
         product=product,
-        item=await site.stock.get(product_id, actor),
+        item=item,
         movements=ledger.items,
         form=form,
         error=error,
+        wrong_mark=wrong_mark,
+        **(_history(ledger.items, item, visitor.words) if ledger.items else {"chart": None}),
         next_page=ledger.next_cursor and f"{_PLACE}/{product_id}?{following}",
     )
 
 
-def _importer(site: Site, visitor: Visitor, written: str = "", errors: Sequence[str] = ()) -> Response[bytes]:
-    status = 422 if errors else 200
-    return site.pages.answer(
-        visitor, "console/stock_import.html", status=status, here="stock", written=written, errors=errors[:20]
-    )
+def _history(newest_first: Sequence[Movement], item: StockItem, _: Words) -> dict[str, Any]:
+    """What was on hand while the movements of this page were made, and until now on the first page."""
+    movements = newest_first[::-1]
+    begin, end = movements[0].at, now() if newest_first[0].on_hand == item.stock else movements[-1].at
+    span = max(end - begin, timedelta(minutes=1))
+    chart = Chart.of(max(*(one.on_hand for one in movements), item.low_mark or 0, 1), _TALL)
+    path = chart.stairs([((one.at - begin) / span, one.on_hand) for one in movements])
+    return {"chart": chart, "path": path, "area": filled(path), "labels": _labels(begin, span, _)}
 
 
-async def _items(site: Site, actor: Actor, products: Sequence[Product]) -> dict[int, StockItem]:
-    found = await site.stock.get_many([product.id for product in products], actor) if products else ()
-    return {item.product_id: item for item in found}
-
-
-async def _set(site: Site, actor: Actor, line: Counted) -> None:
-    try:
-        await site.stock.set_level(actor, line.product_id, StockLevel(line.on_hand))
-    except StockNotFound:
-        await site.stock.register(actor, NewStock(line.product_id, line.on_hand))
-
-
-def _row(product: Product, item: StockItem | None) -> list[Any]:
-    name = f"'{product.name}" if product.name[:1] in "=+-@" else product.name
-    return [product.id, name, *((item.stock, item.reserved, item.available) if item else ("", "", ""))]
-
-
-def _read(written: str, _: Words) -> tuple[dict[int, Counted], list[str]]:
-    """By the number of the line, with or without a heading; and what is wrong with which."""
-    counted: dict[int, Counted] = {}
-    errors: list[str] = []
-    names = ["product_id", "on_hand"]
-    for number, fields in enumerate(csv.reader(io.StringIO(written)), start=1):
-        if number == 1 and "product_id" in fields:
-            names = [field.strip() for field in fields]
-            continue
-        if not any(fields):
-            continue
-        named = dict(zip(names, fields, strict=False))
-        product_id, on_hand = _whole(named.get("product_id", "")), _whole(named.get("on_hand", ""))
-        if not product_id or on_hand is None or on_hand > MAX_UNITS or len(counted) >= _ROWS_AT_ONCE:
-            errors.append(_("Line {n} is not like this: product_id,on_hand", n=number))
-        else:
-            counted[number] = Counted(product_id, on_hand)
-    return counted, errors
-
-
-def _whole(written: str) -> int | None:
-    digits = written.strip()
-    return int(digits) if digits.isascii() and digits.isdigit() and int(digits[:20]) <= MAX_INT64 else None
+def _labels(begin: datetime, span: timedelta, _: Words) -> list[str]:
+    """Days, or times of a day where all of it is one."""
+    write = _.short_day if span > timedelta(days=_LABELS) else _.minute
+    return [write(begin + span * n / _LABELS) for n in range(_LABELS)]
 
 
 def _delta(form: Mapping[str, str]) -> int:
     """0 for what is no whole number, and is refused then."""
     written = form.get("delta", "").strip().replace("\N{MINUS SIGN}", "-")
-    size = _whole(written.lstrip("+-")) or 0
+    size = whole(written.lstrip("+-")) or 0
     return -size if written.startswith("-") else size

@@ -1,0 +1,68 @@
+"""The last hour, minute by minute; those that are over are asked for once, whoever looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from ecshop.kernel.clock import now
+from ecshop.kernel.identity import Actor
+from ecshop.kernel.values import Spread
+from ecshop.order.contract import OrderClient, Pace
+from ecshop.oversight.contract import OversightClient
+
+MINUTES: Final = 60
+_A_MINUTE: Final = timedelta(minutes=1)
+_STILL_MOVING: Final = 3
+"""Minutes in which events may be applied yet, and be counted."""
+
+
+class Hour(NamedTuple):
+    """`ends` is when its last minute does; each list has the oldest minute first. Lags are in milliseconds."""
+
+    ends: datetime
+    placed: list[int]
+    taken: list[Spread | None]
+    sold_out: list[Spread | None]
+    pace: Pace
+
+    @property
+    def minutes(self) -> list[datetime]:
+        """When each begins."""
+        return [self.ends - n * _A_MINUTE for n in range(MINUTES, 0, -1)]
+
+    @property
+    def average(self) -> float:
+        return sum(self.placed) / MINUTES
+
+
+class _Minute(NamedTuple):
+    placed: int
+    taken: Spread | None
+    sold_out: Spread | None
+
+
+class LastHour:
+    def __init__(self, order: OrderClient, oversight: Mapping[str, OversightClient]) -> None:
+        self._order, self._oversight = order, oversight
+        self._over: dict[datetime, _Minute] = {}
+
+    async def read(self, actor: Actor) -> Hour:
+        """Raises `Unavailable`."""
+        ends = now().replace(second=0, microsecond=0) + _A_MINUTE
+        minutes = [ends - n * _A_MINUTE for n in range(MINUTES, 0, -1)]
+        missing = [minute for minute in minutes if minute not in self._over]
+        since, many = missing[0], round((ends - missing[0]) / _A_MINUTE)
+        pace = await self._order.pace(actor, since, many)
+        taken = await self._oversight["order"].lags(actor, since, many)
+        sold_out = await self._oversight["stock"].lags(actor, since, many)
+        found = self._over | {
+            since + n * _A_MINUTE: _Minute(*told)
+            for n, told in enumerate(zip(pace.placed, taken, sold_out, strict=True))
+        }
+        self._over = {minute: found[minute] for minute in minutes[:-_STILL_MOVING]}
+        hour = [found[minute] for minute in minutes]
+        return Hour(
+            ends, [one.placed for one in hour], [one.taken for one in hour], [one.sold_out for one in hour], pace
+        )
