@@ -42,7 +42,7 @@ def make(session: Session, actor: Actor, new: NewApiKey, scopes: Scopes, moment:
     account = session.get(Account, actor.user_id, with_for_update=True)
     if account is None or account.disabled_at is not None:
         raise UserNotFound("the token's user is no longer there")
-    granted = sorted(scope for scope, role in scopes.items() if actor.role.includes(role))
+    granted = granted_to(actor.role, scopes)
     if not set(new.scopes) <= set(granted):
         raise ScopeNotGranted(f"you may grant: {', '.join(granted)}", may_grant=granted)
     if len(good_keys(session, actor.user_id, moment)) >= MOST:
@@ -62,6 +62,11 @@ def make(session: Session, actor: Actor, new: NewApiKey, scopes: Scopes, moment:
     told = {"key": row.id, "name": row.name, "scopes": row.scopes, "expires_at": row.expires_at}
     note(session, actor, "api_key.made", user(actor.user_id), after=told)
     return _shown(row, key=opaque.written(PREFIX, row.id, secret))
+
+
+def granted_to(role: Role, scopes: Scopes) -> list[str]:
+    """What somebody of that role may give a key."""
+    return sorted(scope for scope, needed in scopes.items() if role.includes(needed))
 
 
 def good_keys(session: Session, user_id: UUID, moment: datetime) -> tuple[ApiKey, ...]:

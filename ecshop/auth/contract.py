@@ -9,19 +9,15 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ecshop.auth.credentials import LONGEST_PASSWORD, Password, UserName, check_password, keep_user_name
+from ecshop.kernel.client_credentials import ServiceTokenRequest
 from ecshop.kernel.ended_sessions import EndedSessions
 from ecshop.kernel.errors import EcshopError, Unauthenticated
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import JwkSet
-from ecshop.kernel.validation import Wrong
 from ecshop.kernel.values import NOT_BLANK, SEEN, Page
 from ecshop.kernel.words import keep_name
 
 LONGEST_KEY_NAME: Final = 100
-Assertion = Annotated[str, Meta(max_length=4096, examples=["eyJhbGciOiJFZERTQSJ9.e30.c2ln"])]
-AssertionType = Literal["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"]
-JWT_BEARER: Final[AssertionType] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-Presented = Annotated[str, Meta(max_length=1024, examples=["0123456789abcdef0123456789abcdef"])]
 
 
 class NewUser(Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,31 +143,11 @@ class ApiKey(Struct, frozen=True):
 
 class ApiKeys(Struct, frozen=True):
     items: tuple[ApiKey, ...]
+    may_grant: Annotated[tuple[str, ...], Meta(description="What you may give another one.", examples=[["order.read"]])]
 
 
 class KeyExchange(Struct, frozen=True, forbid_unknown_fields=True):
     key: Annotated[str, Meta(max_length=1024, examples=["ek_YW4gaWQgb2YgMTYgYnl0ZXMuLi4"])]
-
-
-class ServiceTokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """The client credentials grant of OAuth 2 (RFC 6749, section 4.4), with the callee as the audience.
-
-    The service proves itself by its secret, or by an assertion that it has signed (RFC 7523, section 2.2).
-    """
-
-    grant_type: Annotated[str, Meta(max_length=1024, examples=["client_credentials"])]
-    client_id: Annotated[str, Meta(max_length=1024, examples=["order"])]
-    audience: Annotated[str, Meta(max_length=1024, examples=["stock"])]
-    scope: Annotated[str, Meta(max_length=1024, examples=["stock.reserve"])]
-    client_secret: Presented | UnsetType = UNSET
-    client_assertion: Assertion | UnsetType = UNSET
-    client_assertion_type: AssertionType | UnsetType = UNSET
-
-    def __post_init__(self) -> None:
-        if (self.client_secret is UNSET) == (self.client_assertion is UNSET):
-            raise Wrong("client_secret", "must be there, or else client_assertion")
-        if (self.client_assertion is UNSET) != (self.client_assertion_type is UNSET):
-            raise Wrong("client_assertion_type", "must be there with client_assertion, and only with it")
 
 
 class UserExists(EcshopError, code="auth.user_exists", status=409):
@@ -278,6 +254,26 @@ class AuthClient(Protocol):
 
     async def change_password(self, actor: Actor, change: PasswordChange, *, address: str = "") -> None:
         """All other sessions end. Raises `WrongPassword`, `TooManyAttempts`, `UserNotFound` or `InvalidRequest`."""
+        ...
+
+    async def sessions_of(self, actor: Actor) -> Sessions:
+        """The actor's own; the one that was used last comes first."""
+        ...
+
+    async def end_session(self, actor: Actor, session_id: UUID) -> None:
+        """Raises `SessionNotFound`."""
+        ...
+
+    async def make_key(self, actor: Actor, new: NewApiKey) -> ApiKey:
+        """The key itself is told here alone. Raises `ScopeNotGranted`, `TooManyApiKeys` or `UserNotFound`."""
+        ...
+
+    async def keys_of(self, actor: Actor) -> ApiKeys:
+        """The actor's own, the newest first."""
+        ...
+
+    async def end_key(self, actor: Actor, key_id: UUID) -> None:
+        """Raises `ApiKeyNotFound`."""
         ...
 
     async def exchange_key(self, key: str) -> Token:

@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Request, delete, get, post, put
+from litestar import Controller, Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET
@@ -17,10 +17,8 @@ from ecshop.auth.contract import (
     NOBODY,
     AccountDisabled,
     ApiKey,
-    ApiKeyNotFound,
     ApiKeys,
     GrantRefused,
-    InvalidApiKey,
     InvalidClient,
     InvalidCredentials,
     InvalidRefreshToken,
@@ -29,15 +27,11 @@ from ecshop.auth.contract import (
     NewApiKey,
     NewUser,
     NoSession,
-    OwnAccount,
     PasswordChange,
     Refresh,
-    ScopeNotGranted,
-    ServiceTokenRequest,
     SessionNotFound,
     Sessions,
     Token,
-    TooManyApiKeys,
     TooManyAttempts,
     User,
     UserChange,
@@ -49,11 +43,11 @@ from ecshop.auth.contract import (
 )
 from ecshop.auth.models import LONGEST_ADDRESS, LONGEST_AGENT
 from ecshop.auth.service import AuthService
+from ecshop.kernel.client_credentials import ServiceTokenRequest
 from ecshop.kernel.ended_sessions import EndedSessions
-from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.http.headers import client_of, header
 from ecshop.kernel.http.operation import BODY_ERRORS, operation
-from ecshop.kernel.http.paging import LIMIT, Cursor, Limit, as_parameters
+from ecshop.kernel.http.paging import as_parameters
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.http.strict import FORM, JSON
 from ecshop.kernel.identity import Actor, Role
@@ -146,81 +140,6 @@ class AuthController(Controller):
         return await auth.jwks()
 
 
-class ApiKeyController(Controller):
-    tags = ("auth",)
-
-    @post(
-        "/auth/api-keys",
-        **operation(
-            "Make an API key",
-            ScopeNotGranted,
-            TooManyApiKeys,
-            UserNotFound,
-            *BODY_ERRORS,
-            role=Role.CUSTOMER,
-            makes="/auth/api-keys",
-        ),
-    )
-    async def make_key(
-        self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any], data: JSONBody[NewApiKey]
-    ) -> ApiKey:
-        """For a machine that acts in your name: it sends the key as you send a token. The key is shown here alone."""
-        return await auth.make_key(request.user, data)
-
-    @get("/auth/api-keys", **operation("List your API keys", role=Role.CUSTOMER))
-    async def list_keys(self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any]) -> ApiKeys:
-        """Those that are good; at most twenty."""
-        return await auth.keys_of(request.user)
-
-    @delete("/auth/api-keys/{key_id:uuid}", **operation("End an API key", ApiKeyNotFound, role=Role.CUSTOMER))
-    async def end_key(
-        self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any], key_id: FromPath[UUID]
-    ) -> None:
-        """It is refused everywhere within five seconds."""
-        await auth.end_key(request.user, key_id)
-
-    @post("/auth/api-keys/token", status_code=200, **operation("A token for an API key", InvalidApiKey, *BODY_ERRORS))
-    async def exchange_key(self, auth: NamedDependency[AuthService], data: JSONBody[KeyExchange]) -> Token:
-        """An access token of some minutes; every service does this by itself for a key that it is sent."""
-        return await auth.exchange_key(data.key)
-
-
-class UserController(Controller):
-    tags = ("auth",)
-
-    @get("/users", **operation("List users", InvalidCursor, role=Role.STAFF))
-    async def list_users(
-        self,
-        auth: NamedDependency[AuthService],
-        request: AnyRequest,
-        q: Annotated[str | None, QueryParameter(max_length=64, description="How their names begin.")] = None,
-        role: Annotated[Role | None, QueryParameter()] = None,
-        disabled: Annotated[bool | None, QueryParameter()] = None,
-        user_id: Annotated[tuple[UUID, ...], QueryParameter(max_items=100)] = (),
-        cursor: Cursor = None,
-        limit: Limit = LIMIT,
-    ) -> Page[User]:
-        return await auth.users(request.user, UserFilter(q, role, disabled, user_id), cursor, limit)
-
-    @get("/users/{user_id:uuid}", **operation("Get a user", UserNotFound, role=Role.STAFF))
-    async def get_user(self, auth: NamedDependency[AuthService], user_id: FromPath[UUID]) -> User:
-        return await auth.user(user_id)
-
-    @put(
-        "/users/{user_id:uuid}",
-        **operation("Change a user", UserNotFound, OwnAccount, *BODY_ERRORS, role=Role.ADMIN),
-    )
-    async def change_user(
-        self,
-        auth: NamedDependency[AuthService],
-        request: Request[Actor, Any, Any],
-        user_id: FromPath[UUID],
-        data: JSONBody[UserChange],
-    ) -> User:
-        """Another role, or being disabled, ends all sessions of the account. Fields that are left out stay."""
-        return await auth.change_user(request.user, user_id, data)
-
-
 def _visitor(request: AnyRequest) -> Visitor:
     agent = header(request.scope, b"user-agent") or ""
     return Visitor(client_of(request.scope)[:LONGEST_ADDRESS], "".join(filter(str.isprintable, agent))[:LONGEST_AGENT])
@@ -286,6 +205,21 @@ class HttpAuthClient:
     async def log_out(self, actor: Actor, *, everywhere: bool = False) -> None:
         params = {"everywhere": everywhere}
         await self._call("POST", "/auth/logout", NoneType, params=params, token=actor.token)
+
+    async def sessions_of(self, actor: Actor) -> Sessions:
+        return await self._call("GET", "/auth/sessions", Sessions, token=actor.token)
+
+    async def end_session(self, actor: Actor, session_id: UUID) -> None:
+        await self._call("DELETE", f"/auth/sessions/{session_id}", NoneType, token=actor.token)
+
+    async def make_key(self, actor: Actor, new: NewApiKey) -> ApiKey:
+        return await self._call("POST", "/auth/api-keys", ApiKey, new, token=actor.token)
+
+    async def keys_of(self, actor: Actor) -> ApiKeys:
+        return await self._call("GET", "/auth/api-keys", ApiKeys, token=actor.token)
+
+    async def end_key(self, actor: Actor, key_id: UUID) -> None:
+        await self._call("DELETE", f"/auth/api-keys/{key_id}", NoneType, token=actor.token)
 
     async def change_password(self, actor: Actor, change: PasswordChange, *, address: str = "") -> None:
         headers = _on_behalf_of(Visitor(address))

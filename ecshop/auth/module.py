@@ -11,7 +11,8 @@ from litestar.di import Provide
 from ecshop.auth.api_keys import Scopes
 from ecshop.auth.clients import Clients
 from ecshop.auth.contract import AuthClient
-from ecshop.auth.http import ApiKeyController, AuthController, AuthInternal, UserController
+from ecshop.auth.http import AuthController, AuthInternal
+from ecshop.auth.http_users import ApiKeyController, UserController
 from ecshop.auth.keys import KeyInUse
 from ecshop.auth.service import AuthService, Grants
 from ecshop.auth.sessions import Lifetime

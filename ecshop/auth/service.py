@@ -30,7 +30,6 @@ from ecshop.auth.contract import (
     NoSession,
     OwnAccount,
     PasswordChange,
-    ServiceTokenRequest,
     SessionNotFound,
     Sessions,
     Token,
@@ -47,6 +46,7 @@ from ecshop.auth.keys import KeyInUse
 from ecshop.auth.models import Account
 from ecshop.auth.passwords import Passwords
 from ecshop.auth.sessions import Begun, Lifetime
+from ecshop.kernel.client_credentials import ServiceTokenRequest
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.ended_sessions import EndedSessions
@@ -164,7 +164,8 @@ class AuthService:
         return await self._db.write(api_keys.make, actor, new, self._key_scopes, self._clock())
 
     async def keys_of(self, actor: Actor) -> ApiKeys:
-        return ApiKeys(await self._db.read(api_keys.good_keys, actor.user_id, self._clock()))
+        keys = await self._db.read(api_keys.good_keys, actor.user_id, self._clock())
+        return ApiKeys(keys, tuple(api_keys.granted_to(actor.role, self._key_scopes)))
 
     async def end_key(self, actor: Actor, key_id: UUID) -> None:
         """Raises `ApiKeyNotFound`."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from ecshop.auth.contract import (
     AccountDisabled,
@@ -18,6 +20,7 @@ from ecshop.auth.contract import (
     NewUser,
     NoSession,
     PasswordChange,
+    SessionNotFound,
     TooManyAttempts,
     UserExists,
     WrongPassword,
@@ -29,6 +32,7 @@ from ecshop.web.visitor import LANGUAGE, NAME, THEME, THEMES, Visitor
 from ecshop.web.words import LANGUAGES, Words
 
 _HERE: Final = "account"
+_ACCOUNT: Final = "/shop/account"
 _CONSOLE: Final = "/console"
 
 
@@ -102,11 +106,22 @@ class AccountPages(Controller):
         visitor.sign_out()
         return site.pages.lead(visitor, "/")
 
-    @get("/shop/account")
+    @get(_ACCOUNT)
     async def account(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
         visitor = await site.visitor(request)
         visitor.require_actor()
-        return _account(site, visitor)
+        return await _account(site, visitor)
+
+    @post("/shop/sessions/{session_id:uuid}/end")
+    async def end_session(
+        self, site: NamedDependency[Site], request: AnyRequest, session_id: FromPath[UUID]
+    ) -> Response[Any]:
+        """Also one that has ended meanwhile."""
+        visitor = await site.visitor(request)
+        await site.sent(request, visitor)
+        with suppress(SessionNotFound):
+            await site.auth.end_session(visitor.require_actor(), session_id)
+        return site.pages.lead(visitor, _ACCOUNT)
 
     @post("/shop/password")
     async def password(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
@@ -118,12 +133,12 @@ class AccountPages(Controller):
             change = _converted(given, PasswordChange)
             await site.auth.change_password(actor, change, address=visitor.client.address)
         except InvalidRequest as wrong:
-            return _account(site, visitor, notice=wrong.detail)
+            return await _account(site, visitor, notice=wrong.detail)
         except WrongPassword:
-            return _account(site, visitor, notice=visitor.words("The current password is another one."))
+            return await _account(site, visitor, notice=visitor.words("The current password is another one."))
         except TooManyAttempts as refusal:
-            return _account(site, visitor, notice=_said_of(refusal, visitor.words))
-        return _account(site, visitor, done=visitor.words("The password was changed."))
+            return await _account(site, visitor, notice=_said_of(refusal, visitor.words))
+        return await _account(site, visitor, done=visitor.words("The password was changed."))
 
     @post("/shop/settings")
     async def settings(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
@@ -159,9 +174,12 @@ def _sign_in(
     )
 
 
-def _account(site: Site, visitor: Visitor, *, notice: str = "", done: str = "") -> Response[bytes]:
+async def _account(site: Site, visitor: Visitor, *, notice: str = "", done: str = "") -> Response[bytes]:
     status = HTTPStatus.UNPROCESSABLE_ENTITY if notice else HTTPStatus.OK
-    return site.pages.answer(visitor, "account.html", status=status, here=_HERE, notice=notice, done=done)
+    sessions = (await site.auth.sessions_of(visitor.require_actor())).items
+    return site.pages.answer(
+        visitor, "account.html", status=status, here=_HERE, notice=notice, done=done, sessions=sessions
+    )
 
 
 def _said_of(refusal: EcshopError, words: Words) -> str:

@@ -26,6 +26,7 @@ from ecshop.web.catalogue import CataloguePages
 from ecshop.web.console.dead_letters import ConsoleDeadLetters
 from ecshop.web.console.events import ConsoleEvents
 from ecshop.web.console.history import LastHour
+from ecshop.web.console.keys import ConsoleKeys
 from ecshop.web.console.moving import Board
 from ecshop.web.console.orders import ConsoleOrders
 from ecshop.web.console.overview import ConsoleOverview
@@ -51,6 +52,7 @@ CONSOLE = (
     ConsoleStockFiles,
     ConsoleProducts,
     ConsolePeople,
+    ConsoleKeys,
 )
 AnyRequest = Request[Any, Any, Any]
 

@@ -24,6 +24,7 @@ PAGES = [
     "/console/stock/import",
     "/console/products/new",
     "/console/users",
+    "/console/keys",
     "/console/audit",
 ]
 

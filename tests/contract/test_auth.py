@@ -6,8 +6,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec import UNSET
 
 from ecshop.auth.contract import (
+    ApiKeyNotFound,
     AuthClient,
     GrantRefused,
     InvalidApiKey,
@@ -19,7 +21,8 @@ from ecshop.auth.contract import (
     NewUser,
     OwnAccount,
     PasswordChange,
-    ServiceTokenRequest,
+    ScopeNotGranted,
+    SessionNotFound,
     UserChange,
     UserExists,
     UserFilter,
@@ -27,6 +30,7 @@ from ecshop.auth.contract import (
     Visitor,
     WrongPassword,
 )
+from ecshop.kernel.client_credentials import ServiceTokenRequest
 from ecshop.kernel.errors import Forbidden, Unauthenticated
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import Verifier
@@ -175,3 +179,36 @@ async def test_only_an_admin_changes_another_account(doors: Doors) -> None:
         await doors.auth.change_user(admin, uuid4(), UserChange(role=Role.STAFF))
     with pytest.raises(Forbidden):
         await doors.auth.change_user(doors.actor(Role.STAFF), user.id, UserChange(role=Role.ADMIN))
+
+
+async def test_who_is_signed_in_twice_sees_both_sessions_and_ends_one(doors: Doors) -> None:
+    name = f"aoi-{uuid4()}"
+    await doors.auth.sign_up(NewUser(name, "correct horse battery"))
+    tokens = [await doors.auth.log_in(Login(name, "correct horse battery"), Visitor("", agent)) for agent in "ab"]
+    verifier = Verifier(doors.auth.jwks)
+    first, second = [await verifier.actor(token.access_token) for token in tokens]
+    known = {one.agent: one for one in (await doors.auth.sessions_of(second)).items}
+    assert {agent: one.is_current for agent, one in known.items()} == {"a": False, "b": True}
+    await doors.auth.end_session(second, known["a"].id)
+    assert [one.agent for one in (await doors.auth.sessions_of(second)).items] == ["b"]
+    with pytest.raises(SessionNotFound):
+        await doors.auth.end_session(second, known["a"].id)
+    assert first.session == known["a"].id
+
+
+async def test_an_api_key_is_made_listed_and_ended_by_its_owner(doors: Doors) -> None:
+    name = f"aoi-{uuid4()}"
+    await doors.auth.sign_up(NewUser(name, "correct horse battery"))
+    token = await doors.auth.log_in(Login(name, "correct horse battery"))
+    actor = await Verifier(doors.auth.jwks).actor(token.access_token)
+    assert set((await doors.auth.keys_of(actor)).may_grant) == {"order.read", "order.write", "stock.read"}
+    with pytest.raises(ScopeNotGranted):
+        await doors.auth.make_key(actor, NewApiKey("the till", ("audit.read",)))
+    made = await doors.auth.make_key(actor, NewApiKey("the till", ("order.read",)))
+    assert isinstance(made.key, str)
+    [listed] = (await doors.auth.keys_of(actor)).items
+    assert (listed.id, listed.key) == (made.id, UNSET)
+    await doors.auth.end_key(actor, made.id)
+    assert (await doors.auth.keys_of(actor)).items == ()
+    with pytest.raises(ApiKeyNotFound):
+        await doors.auth.end_key(actor, made.id)

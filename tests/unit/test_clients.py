@@ -10,8 +10,9 @@ import jwt
 import pytest
 
 from ecshop.auth.clients import Clients, sign_assertion
-from ecshop.auth.contract import JWT_BEARER, InvalidClient, ServiceTokenRequest
+from ecshop.auth.contract import InvalidClient
 from ecshop.auth.keys import new_key, read_key
+from ecshop.kernel.client_credentials import JWT_BEARER, ServiceTokenRequest
 from ecshop.kernel.validation import Wrong
 
 KEY, NEXT, FOREIGN = (new_key().decode() for _ in range(3))
