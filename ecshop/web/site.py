@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from litestar import Request
+from multipart import MultipartError, MultipartParser, parse_options_header  # type: ignore[import-untyped] # it has no hints
 
 from ecshop.auth.contract import AuthClient
 from ecshop.kernel.errors import UnsupportedMediaType
@@ -27,6 +29,7 @@ AnyRequest = Request[Any, Any, Any]
 
 _VISITOR: Final = "visitor"
 _MOST_FIELDS: Final = 64
+_FILES: Final = "multipart/form-data"
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,14 @@ class Site:
         return _pairs(request.scope["query_string"])
 
     async def sent(self, request: AnyRequest, visitor: Visitor) -> Mapping[str, str]:
-        """A form of ours. Raises `Forbidden` for one of another site, and `UnsupportedMediaType` for what is none."""
-        media_type, _, _ = (header(request.scope, b"content-type") or "").partition(";")
-        if media_type.strip().lower() != FORM:
-            raise UnsupportedMediaType(f"send Content-Type: {FORM}")
-        form = dict(_pairs(await request.body()))
+        """A form of ours; of a file that it has, the text. Raises `Forbidden` for one of another site, and
+        `UnsupportedMediaType` for what is none.
+        """
+        media_type, options = parse_options_header(header(request.scope, b"content-type") or "")
+        if media_type not in {FORM, _FILES}:
+            raise UnsupportedMediaType(f"send Content-Type: {FORM} or {_FILES}")
+        body = await request.body()
+        form = dict(_pairs(body) if media_type == FORM else _parts(body, options.get("boundary", "")))
         visitor.check_form(form)
         return form
 
@@ -85,6 +91,15 @@ class Site:
             except ProductNotFound:
                 continue
         return found
+
+
+def _parts(body: bytes, boundary: str) -> list[tuple[str, str]]:
+    """RFC 7578; nothing of what is no such form."""
+    try:
+        parser = MultipartParser(BytesIO(body), boundary, part_limit=_MOST_FIELDS)
+        return [(part.name, part.raw.decode("utf-8-sig", errors="replace").replace("\0", "")) for part in parser]
+    except (MultipartError, ValueError):
+        return []
 
 
 def _pairs(written: bytes) -> list[tuple[str, str]]:

@@ -68,6 +68,13 @@ class Browser:
         request = self._http.build_request("POST", path, data=data, headers=self._cookies() | headers)
         return self._http.send(request)
 
+    def post_raw(self, path: str, body: bytes, headers: dict[bytes, bytes]) -> httpx.Response:
+        """Whatever the body is."""
+        cookies = {name.encode(): value.encode() for name, value in self._cookies().items()}
+        return self._http.send(
+            self._http.build_request("POST", path, content=body, headers=[*cookies.items(), *headers.items()])
+        )
+
     def stream(self, path: str) -> AbstractContextManager[httpx.Response]:
         return self._http.stream("GET", path, headers=self._cookies())
 

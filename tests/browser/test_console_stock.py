@@ -31,14 +31,26 @@ def test_a_count_is_imported_as_csv_all_lines_or_none(shop: RunningShop, opened:
     (first, _), (second, _) = product(shop, 5), product(shop, 5)
     page = staff(shop, opened).page
     page.goto("/console/stock/import")
-    page.get_by_label("Lines of the file").fill(f"product_id,on_hand\n{first},8\n{second},many\n")
+    page.get_by_label("Or its lines").fill(f"product_id,on_hand\n{first},8\n{second},many\n")
     page.get_by_role("button", name="Import").click()
     expect(page.get_by_role("alert")).to_contain_text("Line 3")
     assert shop.call("GET", f"/stock/{first}", shop.staff).json()["stock"] == 5
-    page.get_by_label("Lines of the file").fill(f"product_id,on_hand\n{first},8\n{second},0\n")
+    page.get_by_label("Or its lines").fill(f"product_id,on_hand\n{first},8\n{second},0\n")
     page.get_by_role("button", name="Import").click()
     expect(page.get_by_role("status")).to_contain_text("2 lines were carried out.")
     assert [shop.call("GET", f"/stock/{one}", shop.staff).json()["stock"] for one in (first, second)] == [8, 0]
+
+
+def test_a_file_is_imported_with_its_low_marks(shop: RunningShop, opened: Open) -> None:
+    (first, _), (second, _) = product(shop, 5), product(shop, 5)
+    page = staff(shop, opened).page
+    page.goto("/console/stock/import")
+    counted = f"\ufeffproduct_id,name,on_hand,low_mark\r\n{first},Grüner Tee,8,9\r\n{second},緑茶,0,\r\n".encode()
+    page.get_by_label("A file, in UTF-8").set_input_files({"name": "s.csv", "mimeType": "text/csv", "buffer": counted})
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("status")).to_contain_text("2 lines were carried out.")
+    found = [shop.call("GET", f"/stock/{one}", shop.staff).json() for one in (first, second)]
+    assert [(item["stock"], item["low_mark"]) for item in found] == [(8, 9), (0, 5)]
 
 
 def test_the_stock_is_exported_as_csv(shop: RunningShop, opened: Open) -> None:

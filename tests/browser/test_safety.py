@@ -42,6 +42,16 @@ def test_a_form_of_another_site_changes_nothing(shop: RunningShop, browser: Brow
     assert shop.units(tea) == (5, 0)
 
 
+@pytest.mark.parametrize("kind", ["", "; boundary=", "; boundary=x", "; boundary=" + "x" * 300, "; boundary=\u00e9"])
+@pytest.mark.parametrize(
+    "body", ["", "--x", "--x\r\n\r\n--x--", "--x\r\ncontent-disposition: form-data\r\n\r\na\r\n--x--"]
+)
+def test_a_form_with_files_that_is_none_is_refused(browser: Browser, kind: str, body: str) -> None:
+    browser.sign_up()
+    headers = {b"content-type": b"multipart/form-data" + kind.encode("latin-1"), b"sec-fetch-site": b"same-origin"}
+    assert browser.post_raw("/shop/basket/now", body.encode(), headers).status_code == 403
+
+
 @pytest.mark.parametrize("number", ["", "x", "-1", "0", "1.5", "9" * 19, "9" * 29, "9" * 5000, "\u0663", "1\0"])
 @pytest.mark.parametrize("field", ["product_id", "quantity", "expected_total", "idempotency_key"])
 def test_odd_numbers_in_a_form_are_no_failure_of_ours(

@@ -64,7 +64,8 @@ class ConsoleStockFiles(Controller):
     async def import_counted(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
         """All lines are read before any is carried out; what stock refuses is told by its line."""
         visitor, actor = await site.staff(request)
-        written = (await site.sent(request, visitor)).get("csv", "")
+        form = await site.sent(request, visitor)
+        written = form.get("file") or form.get("csv", "")
         counted, errors = _read(written, visitor.words)
         if errors or not counted:
             return _importer(site, visitor, written, errors or [visitor.words("There is no line in it.")])
