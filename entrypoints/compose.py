@@ -18,6 +18,7 @@ from ecshop.auth.sessions import Lifetime
 from ecshop.context import Context
 from ecshop.events.buses.base import EventBus
 from ecshop.events.buses.memory import MemoryBus
+from ecshop.events.faults import Faults
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.tokens import Verifier
@@ -121,7 +122,9 @@ def compose(
     elif order is None:
         order = HttpOrderClient(neighbours.remote("order", auth))
 
-    overseen = _overseen(placed, neighbours) if WEB.name in here else {}
+    is_breakable, can_die = settings.profile == "development", not here.issuperset(NAMES)
+    faults = {context.name: Faults(can_die=can_die) for context in placed if is_breakable}
+    overseen = _overseen(placed, neighbours, faults) if WEB.name in here else {}
     bus = bus or (bus_of(settings, here, identity.id) if contexts else MemoryBus())
     clients, stopping = Clients(auth, product, stock, order, overseen), asyncio.Event()
     verifier = Verifier(auth.jwks, callees=here, ended=auth.ended_sessions, exchange=auth.exchange_key)
@@ -136,9 +139,10 @@ def compose(
         max_requests=settings.max_requests,
         retention=timedelta(hours=settings.retention_hours),
         with_internal=not here.issuperset(NAMES),
+        faults=faults,
         with_events=with_events if with_events is not None else settings.background == "on",
         with_docs=settings.has_docs,
-        pages=_pages(clients, verifier, stopping) if WEB.name in here else (),
+        pages=_pages(clients, verifier, stopping, is_breakable=is_breakable) if WEB.name in here else (),
         stopping=stopping,
         push=push_of(settings, bus) if settings.push_audience else None,
     )
@@ -149,12 +153,25 @@ def _place(placed: list[Context[Any]], context: Context[C]) -> C:
     return context.client
 
 
-def _overseen(placed: Sequence[Context[Any]], neighbours: Neighbours) -> dict[str, OversightClient]:
-    near = {context.name: OversightService(context.name, context.database) for context in placed}
+def _overseen(
+    placed: Sequence[Context[Any]], neighbours: Neighbours, faults: Mapping[str, Faults]
+) -> dict[str, OversightClient]:
+    near = {one.name: OversightService(one.name, one.database, faults.get(one.name)) for one in placed}
     return {name: near.get(name) or HttpOversightClient(name, neighbours.remote(name)) for name in NAMES}
 
 
-def _pages(clients: Clients, verifier: Verifier, stopping: asyncio.Event) -> Sequence[ControllerRouterHandler]:
+def _pages(
+    clients: Clients, verifier: Verifier, stopping: asyncio.Event, *, is_breakable: bool
+) -> Sequence[ControllerRouterHandler]:
     from ecshop.web.module import build  # noqa: PLC0415 - a service of its own starts faster without it
 
-    return build(clients.auth, clients.product, clients.stock, clients.order, clients.oversight, verifier, stopping)
+    return build(
+        clients.auth,
+        clients.product,
+        clients.stock,
+        clients.order,
+        clients.oversight,
+        verifier,
+        stopping,
+        is_breakable=is_breakable,
+    )

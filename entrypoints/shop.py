@@ -16,6 +16,7 @@ from ecshop.auth.contract import AuthClient
 from ecshop.context import Context
 from ecshop.events.buses.base import EventBus
 from ecshop.events.consumer import Consumer
+from ecshop.events.faults import Faults
 from ecshop.events.outbox import count_due
 from ecshop.events.purge import Purge
 from ecshop.events.relay import Relay
@@ -70,12 +71,14 @@ class Shop:
         pages: Sequence[ControllerRouterHandler] = (),
         stopping: asyncio.Event | None = None,
         push: tuple[ControllerRouterHandler, Job] | None = None,
+        faults: Mapping[str, Faults] | None = None,
     ) -> None:
         """Without events, a worker relays, consumes and purges them instead.
 
         With `pages` there is a shop at `/`, else that leads to the docs; they hear when the process is `stopping`.
 
-        `push` is where a broker brings events by itself, and what keeps it going.
+        `push` is where a broker brings events by itself, and what keeps it going; `faults`, by context, are what goes
+        wrong on purpose.
         """
         self.contexts, self.clients = contexts, clients
         self._bus, self._verifier, self._neighbours = bus, verifier, neighbours
@@ -83,8 +86,9 @@ class Shop:
         self._retention = retention
         self._request_seconds, self._max_requests = request_seconds, max_requests
         self._with_internal, self._with_events, self._with_docs = with_internal, with_events, with_docs
+        self._faults = faults or {}
         self.consumers = [
-            Consumer(context.name, context.database, context.subscriptions)
+            Consumer(context.name, context.database, context.subscriptions, faults=self._faults.get(context.name))
             for context in contexts
             if context.subscriptions
         ]
@@ -98,9 +102,8 @@ class Shop:
     def app(self) -> ASGIApp:
         """What serves the contexts while the shop is `running`."""
         routes = [route for context in self.contexts for route in context.public]
-        routes += [
-            route for context in self.contexts for route in routes_of(OversightService(context.name, context.database))
-        ]
+        for context in self.contexts:
+            routes += routes_of(OversightService(context.name, context.database, self._faults.get(context.name)))
         routes += self._pages
         if self._with_internal:
             routes += [route for context in self.contexts for route in context.internal]

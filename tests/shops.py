@@ -56,7 +56,8 @@ class RunningShop:
     def sign_anew(self) -> None:
         """By the key that the shop has now."""
         self._key = key_of(self.settings)
-        self.staff, self.customer = self._new_token(Role.STAFF), self.new_customer()
+        self.staff, self.admin = self._new_token(Role.STAFF), self._new_token(Role.ADMIN)
+        self.customer = self.new_customer()
 
     def new_customer(self) -> str:
         return self._new_token(Role.CUSTOMER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +18,7 @@ from ecshop.events.attempts import keep as keep_attempts
 from ecshop.events.catalog import Event
 from ecshop.events.dead_letters import keep as keep_letter
 from ecshop.events.envelope import AnyEnvelope, Envelope, body_of, from_bytes, opened, trace_of
+from ecshop.events.faults import Faults
 from ecshop.events.inbox import once
 from ecshop.events.tables import DeadLetter
 from ecshop.events.tracing import received
@@ -61,12 +63,14 @@ class Consumer:
         database: Database,
         handlers: Mapping[type[Event], Handler],
         backoff: Sequence[timedelta] = BACKOFF,
+        faults: Faults | None = None,
     ) -> None:
         self.name, self._database, self._backoff = name, database, backoff
         self.outcomes: Counter[Outcome] = Counter()
         """How often it did what, since it began."""
         self.observe_lag: Callable[[float], None] | None = None
         """Told of each event that was applied, how many seconds before it had begun."""
+        self._faults = faults
         self._handlers = {event.type: handler for event, handler in handlers.items()}
 
     @property
@@ -93,7 +97,7 @@ class Consumer:
                 known.append((place, envelope))
             else:
                 self._log(envelope, "ignored: not listened to")
-        outcomes = await self._database.write_each(self._apply, [envelope for _, envelope in known])
+        outcomes = await self._apply_each([envelope for _, envelope in known])
         if spans:
             _end(spans, {place: outcome for (place, _), outcome in zip(known, outcomes, strict=True)})
         await self._keep_failures([envelope for _, envelope in known], outcomes)
@@ -115,6 +119,10 @@ class Consumer:
         except msgspec.DecodeError:
             envelope = None
         await self._give_up(delivery, envelope, cause)
+
+    async def _apply_each(self, envelopes: Sequence[AnyEnvelope]) -> Sequence[str | Exception]:
+        apply = partial(self._database.write_each, self._apply)
+        return await (self._faults.around(apply, envelopes) if self._faults else apply(envelopes))
 
     def _apply(self, session: Session, envelopes: Sequence[AnyEnvelope]) -> list[str]:
         by_type: dict[str, list[AnyEnvelope]] = {}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, Protocol, runtime_checkable
+from typing import Annotated, Any, Final, Protocol, get_args, runtime_checkable
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ecshop.events.faults import FaultKind
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import LONGEST_REASON, Page, Reason, Spread
@@ -19,6 +20,8 @@ AUDIT: Final = "audit.read"
 MOST_EVENTS: Final = 100
 """That are asked for at once by their ids."""
 MOST_MINUTES: Final = 60
+
+FAULTS: Final = frozenset(get_args(FaultKind))
 
 EventId = Annotated[str, Meta(examples=["019a2b1c-7f3d-8a10-9c55-4be07f3d5c18"])]
 Envelope = Annotated[Any, Meta(description="As CloudEvents 1.0 has it; the text itself where it is no such envelope.")]
@@ -133,12 +136,43 @@ class EntryFilter(Struct, frozen=True):
     since: datetime | None = None
 
 
+class Fault(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to go wrong: a pause of the listener (30 s at most) and its end, the next event failing or coming twice,
+    or the process being killed.
+    """
+
+    kind: Annotated[FaultKind, Meta(examples=["fail"])]
+
+
+class Happening(Struct, frozen=True):
+    """What became of an event that was hurt on purpose."""
+
+    at: datetime
+    event_id: EventId
+    type: str
+    did: Annotated[str, Meta(examples=["came twice: ignored: applied before"])]
+
+
+class FaultState(Struct, frozen=True):
+    """How many events are still to fail and to come twice; whether somebody would start the process again."""
+
+    paused_until: datetime | None
+    failing: int
+    duplicating: int
+    can_die: bool
+    happened: tuple[Happening, ...]
+
+
 class DeadLetterNotFound(EcshopError, code="dead_letter.not_found", status=404):
     """There is no such dead letter."""
 
 
 class DeadLetterUndecodable(EcshopError, code="dead_letter.undecodable", status=409):
     """It is no event that could be tried again; all that is left is to discard it."""
+
+
+class NotBreakable(EcshopError, code="events.not_breakable", status=404):
+    """Things go wrong on purpose in development only."""
 
 
 @runtime_checkable
@@ -176,6 +210,14 @@ class OversightClient(Protocol):
         """For each of so many minutes from `since` on, at most `MOST_MINUTES`: how long after it was recorded an event
         was applied by all its listeners, of the minute's first ones; null where none was.
         """
+        ...
+
+    async def faults(self, actor: Actor) -> FaultState:
+        """For admins. Raises `NotBreakable`."""
+        ...
+
+    async def cause(self, actor: Actor, fault: Fault) -> FaultState:
+        """For admins. Raises `NotBreakable`."""
         ...
 
     async def audit(self, actor: Actor, wanted: EntryFilter, cursor: str | None, limit: int) -> Page[Entry]:

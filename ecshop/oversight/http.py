@@ -31,6 +31,8 @@ from ecshop.oversight.contract import (
     Entry,
     EntryFilter,
     EventFilter,
+    Fault,
+    FaultState,
     Letter,
     PublishedEvent,
     Replay,
@@ -45,7 +47,7 @@ After = Annotated[datetime | None, QueryParameter(description="Recorded later th
 Before = Annotated[datetime | None, QueryParameter(description="Recorded earlier than this.")]
 
 
-def routes_of(oversight: OversightService) -> list[ControllerRouterHandler]:
+def routes_of(oversight: OversightService) -> Sequence[ControllerRouterHandler]:
     """At `/events/<context>` and `/audit/<context>`."""
     name = oversight.name
     title, tags = name.title(), [name]
@@ -153,7 +155,29 @@ def routes_of(oversight: OversightService) -> list[ControllerRouterHandler]:
         """Newest first. Nothing here can be changed, by nobody; `ecshop audit verify` shows that nothing was."""
         return await oversight.audit(request.user, EntryFilter(actor, action, subject, since), cursor, limit)
 
-    return [list_events, list_deliveries, list_dead_letters, replay, discard, get_backlog, get_lags, list_entries]
+    @get(
+        f"/events/{name}/faults",
+        operation_id=f"Faults{title}",
+        tags=tags,
+        **operation(f"What is to go wrong at {name} on purpose", role=Role.ADMIN),
+    )
+    async def get_faults(request: AnyRequest) -> FaultState:
+        """In development only."""
+        return await oversight.faults(request.user)
+
+    @post(
+        f"/events/{name}/faults",
+        operation_id=f"Cause{title}",
+        tags=tags,
+        status_code=200,
+        **operation(f"Let something go wrong at {name} on purpose", *BODY_ERRORS, role=Role.ADMIN),
+    )
+    async def cause(request: AnyRequest, data: JSONBody[Fault]) -> FaultState:
+        """In development only: to see how the shop heals."""
+        return await oversight.cause(request.user, data)
+
+    routes = [list_events, list_deliveries, list_dead_letters, replay, discard, get_backlog, get_lags, list_entries]
+    return routes + ([get_faults, cause] if oversight.is_breakable else [])
 
 
 class HttpOversightClient:
@@ -188,6 +212,12 @@ class HttpOversightClient:
     async def lags(self, actor: Actor, since: datetime, minutes: int) -> tuple[Spread | None, ...]:
         path, params = f"{self._events}/lags", {"since": since.isoformat(), "minutes": minutes}
         return await self._call("GET", path, tuple[Spread | None, ...], params=params, token=actor.token)
+
+    async def faults(self, actor: Actor) -> FaultState:
+        return await self._call("GET", f"{self._events}/faults", FaultState, token=actor.token)
+
+    async def cause(self, actor: Actor, fault: Fault) -> FaultState:
+        return await self._call("POST", f"{self._events}/faults", FaultState, fault, token=actor.token)
 
     async def audit(self, actor: Actor, wanted: EntryFilter, cursor: str | None, limit: int) -> Page[Entry]:
         params = as_parameters(wanted, cursor, limit)

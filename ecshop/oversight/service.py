@@ -8,7 +8,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from ecshop.events.audit import note
+from ecshop.events.faults import Faults
 from ecshop.kernel.db.database import Database
+from ecshop.kernel.db.mapping import struct_of
 from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.values import Page, Spread
 from ecshop.oversight import dead_letters, readings
@@ -20,7 +22,11 @@ from ecshop.oversight.contract import (
     Entry,
     EntryFilter,
     EventFilter,
+    Fault,
+    FaultState,
+    Happening,
     Letter,
+    NotBreakable,
     PublishedEvent,
     Replay,
 )
@@ -29,8 +35,13 @@ from ecshop.oversight.contract import (
 class OversightService:
     """Satisfies `OversightClient` for the context of this name: inside one process the service is the client."""
 
-    def __init__(self, name: str, database: Database) -> None:
-        self.name, self._db = name, database
+    def __init__(self, name: str, database: Database, faults: Faults | None = None) -> None:
+        """Without `faults` nothing goes wrong on purpose."""
+        self.name, self._db, self._faults = name, database, faults
+
+    @property
+    def is_breakable(self) -> bool:
+        return self._faults is not None
 
     async def events(self, actor: Actor, wanted: EventFilter, cursor: str | None, limit: int) -> Page[PublishedEvent]:
         require_role(actor, Role.STAFF)
@@ -59,6 +70,19 @@ class OversightService:
     async def lags(self, actor: Actor, since: datetime, minutes: int) -> tuple[Spread | None, ...]:
         require_role(actor, Role.STAFF)
         return await self._db.read_apart(readings.lags_of, since, minutes)
+
+    async def faults(self, actor: Actor) -> FaultState:
+        require_role(actor, Role.ADMIN)
+        if self._faults is None:
+            raise NotBreakable("things go wrong on purpose in development only")
+        happened = tuple(Happening(*one) for one in self._faults.happened)
+        return struct_of(FaultState, self._faults, happened=happened)
+
+    async def cause(self, actor: Actor, fault: Fault) -> FaultState:
+        require_role(actor, Role.ADMIN)
+        if self._faults is not None:
+            self._faults.cause(fault.kind)
+        return await self.faults(actor)
 
     async def audit(self, actor: Actor, wanted: EntryFilter, cursor: str | None, limit: int) -> Page[Entry]:
         require_role(actor, Role.ADMIN)

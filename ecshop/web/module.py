@@ -25,6 +25,7 @@ from ecshop.web.basket_pages import BasketPages
 from ecshop.web.catalogue import CataloguePages
 from ecshop.web.console.dead_letters import ConsoleDeadLetters
 from ecshop.web.console.events import ConsoleEvents
+from ecshop.web.console.faults import ConsoleFaults
 from ecshop.web.console.history import LastHour
 from ecshop.web.console.keys import ConsoleKeys
 from ecshop.web.console.moving import Board
@@ -65,12 +66,19 @@ def build(
     oversight: Mapping[str, OversightClient],
     verifier: Verifier,
     stopping: asyncio.Event,
+    *,
+    is_breakable: bool = False,
 ) -> list[ControllerRouterHandler]:
-    """The routes of all pages, and of the files that they load. Pages that move stand still when it is `stopping`."""
+    """The routes of all pages, and of the files that they load. Pages that move stand still when it is `stopping`.
+
+    Where the shop `is_breakable`, a page lets things go wrong on purpose.
+    """
     static, streams, board = Static(), Streams(), Board(stopping)
     hour = LastHour(order, oversight)
     watch = Watch(order, stock, verifier, stopping)
-    site = Site(auth, product, stock, order, oversight, verifier, Pages(static), all_words())
+    site = Site(auth, product, stock, order, oversight, verifier, Pages(static, is_breakable=is_breakable), all_words())
+
+    console = (*CONSOLE, ConsoleFaults) if is_breakable else CONSOLE
 
     @get("/static/{name:path}", include_in_schema=False)
     async def file(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
@@ -89,7 +97,7 @@ def build(
     return [
         Router(
             "/",
-            route_handlers=[CataloguePages, BasketPages, OrderPages, AccountPages, *CONSOLE, file, nothing],
+            route_handlers=[CataloguePages, BasketPages, OrderPages, AccountPages, *console, file, nothing],
             dependencies={
                 "site": Provide(lambda: site, sync_to_thread=False),
                 "streams": Provide(lambda: streams, sync_to_thread=False),

@@ -27,7 +27,7 @@ _SEE_OTHER: Final = 303
 
 
 class Pages:
-    def __init__(self, static: Static) -> None:
+    def __init__(self, static: Static, *, is_breakable: bool) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(_TEMPLATES),
             autoescape=True,
@@ -40,6 +40,7 @@ class Pages:
             "picture_of": static.picture,
             "languages": LANGUAGES,
             "availability": availability,
+            "is_breakable": is_breakable,
         }
         self._environment.filters |= {"short": short_id, "json": _indented}
 

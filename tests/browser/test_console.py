@@ -26,6 +26,7 @@ PAGES = [
     "/console/users",
     "/console/keys",
     "/console/audit",
+    "/console/break",
 ]
 
 

@@ -23,6 +23,7 @@ from ecshop.oversight.contract import (
     Discard,
     EntryFilter,
     EventFilter,
+    Fault,
     OversightClient,
     Replay,
 )
@@ -184,6 +185,17 @@ async def test_lags_are_told_by_the_minute_and_nothing_where_nothing_was_applied
     assert (then, now and now.p99) == (None, 2000)
 
 
+async def test_what_is_to_go_wrong_is_told(doors: Doors) -> None:
+    admin, product = doors.actor(Role.ADMIN), doors.oversight["product"]
+    assert (await product.cause(admin, Fault("fail"))).failing == 1
+    assert (await product.cause(admin, Fault("duplicate"))).duplicating == 1
+    paused = await product.cause(admin, Fault("pause"))
+    assert paused.paused_until is not None
+    assert paused.paused_until > datetime.now(UTC)
+    assert (await product.cause(admin, Fault("resume"))).paused_until is None
+    assert (await product.faults(admin)).failing == 1
+
+
 async def test_it_is_for_staff_and_the_audit_trail_for_admins(doors: Doors) -> None:
     customer, staff, stock = doors.actor(), doors.actor(Role.STAFF), doors.oversight["stock"]
     for call in (
@@ -195,6 +207,8 @@ async def test_it_is_for_staff_and_the_audit_trail_for_admins(doors: Doors) -> N
         stock.backlog(customer),
         stock.lags(customer, datetime.now(UTC), 1),
         stock.audit(staff, EntryFilter(), None, 1),
+        stock.faults(staff),
+        stock.cause(staff, Fault("fail")),
     ):
         with pytest.raises(Forbidden):
             await call

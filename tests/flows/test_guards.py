@@ -76,7 +76,11 @@ FOR_STAFF: Final = {
     *(f"GET /events/{name}/{what}" for name in NAMES for what in ("deliveries", "dead-letters", "backlog", "lags")),
     *(f"POST /events/{name}/dead-letters/{{event_id}}/{what}" for name in NAMES for what in ("replay", "discard")),
 }
-FOR_ADMINS: Final = {"PUT /users/{user_id}", *(f"GET /audit/{name}" for name in NAMES)}
+FOR_ADMINS: Final = {
+    "PUT /users/{user_id}",
+    *(f"GET /audit/{name}" for name in NAMES),
+    *(f"{method} /events/{name}/faults" for name in NAMES for method in ("GET", "POST")),
+}
 MAY: Final[dict[Role | None, set[str]]] = {
     None: set(),
     Role.CUSTOMER: FOR_CUSTOMERS,

@@ -36,7 +36,7 @@ async def moving(
 
 
 class Board:
-    """What every page of one kind and language shows alike: written once a second for all that are open."""
+    """What every page of one kind and language shows alike, without forms: written once a second for all of them."""
 
     def __init__(self, stopping: asyncio.Event) -> None:
         self._stopping = stopping
@@ -51,10 +51,10 @@ class Board:
         async def written() -> tuple[str, bool]:
             return await self._once(place, write), False
 
-        async for told in moving(site, actor, self._ticks(), written):
+        async for told in moving(site, actor, self.ticks(), written):
             yield told
 
-    async def _ticks(self) -> AsyncIterator[None]:
+    async def ticks(self) -> AsyncIterator[None]:
         """A moment to look again, once a second, until the process stops."""
         while not self._stopping.is_set():
             yield

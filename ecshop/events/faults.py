@@ -1,0 +1,93 @@
+"""What goes wrong on purpose, in development: so that people see how the shop heals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Literal, NamedTuple
+
+from ecshop.events.envelope import AnyEnvelope
+from ecshop.kernel.clock import now
+
+FaultKind = Literal["pause", "resume", "fail", "duplicate", "kill"]
+LONGEST_PAUSE: Final = timedelta(seconds=30)
+_REMEMBERED: Final = 20
+_ANSWER_FIRST: Final = 0.2  # seconds
+
+Apply = Callable[[Sequence[AnyEnvelope]], Awaitable[Sequence[str | Exception]]]
+
+
+class BrokenOnPurpose(Exception):
+    """What somebody asked for."""
+
+
+class Happened(NamedTuple):
+    at: datetime
+    event_id: str
+    type: str
+    did: str
+
+
+class Faults:
+    """At the listener of one context, in this process; one that `can_die` is started again by somebody."""
+
+    def __init__(self, *, can_die: bool) -> None:
+        self.can_die = can_die
+        self.paused_until: datetime | None = None
+        self.failing = self.duplicating = 0
+        """How many events are still to fail, and to come twice."""
+        self.happened: deque[Happened] = deque(maxlen=_REMEMBERED)
+        self._hurt: set[str] = set()
+        self._resumed = asyncio.Event()
+
+    def cause(self, kind: FaultKind) -> None:
+        if kind == "pause":
+            self.paused_until = now() + LONGEST_PAUSE
+            self._resumed.clear()
+        elif kind == "resume":
+            self.paused_until = None
+            self._resumed.set()
+        elif kind == "fail":
+            self.failing += 1
+        elif kind == "duplicate":
+            self.duplicating += 1
+        elif self.can_die:
+            asyncio.get_running_loop().call_later(_ANSWER_FIRST, os.kill, os.getpid(), signal.SIGKILL)
+
+    async def around(self, apply: Apply, envelopes: Sequence[AnyEnvelope]) -> list[str | Exception]:
+        """Apply the events, but for those that are to fail; the outcome of each."""
+        await self._wait()
+        failed, rest = envelopes[: self.failing], envelopes[self.failing :]
+        self.failing -= len(failed)
+        outcomes: list[str | Exception] = [BrokenOnPurpose("broken on purpose") for _ in failed]
+        for envelope in failed:
+            self._hurt.add(envelope.id)
+            self._note(envelope, "failed on purpose, and will be tried again")
+        outcomes += await apply(rest)
+        for envelope, outcome in zip(rest, outcomes[len(failed) :], strict=True):
+            if envelope.id in self._hurt and isinstance(outcome, str):
+                self._hurt.discard(envelope.id)
+                self._note(envelope, outcome)
+        await self._repeat(apply, rest[: self.duplicating])
+        return outcomes
+
+    async def _repeat(self, apply: Apply, envelopes: Sequence[AnyEnvelope]) -> None:
+        self.duplicating -= len(envelopes)
+        if envelopes:
+            for envelope, outcome in zip(envelopes, await apply(envelopes), strict=True):
+                self._note(envelope, f"came twice: {outcome}")
+
+    async def _wait(self) -> None:
+        while self.paused_until is not None and (left := self.paused_until - now()) > timedelta():
+            try:
+                await asyncio.wait_for(self._resumed.wait(), left.total_seconds())
+            except TimeoutError:
+                break
+        self.paused_until = None
+
+    def _note(self, envelope: AnyEnvelope, did: str) -> None:
+        self.happened.appendleft(Happened(now(), envelope.id, envelope.type, did))
