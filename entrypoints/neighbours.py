@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import httpx
 
+from ecshop.auth.client_credentials import JWT_BEARER, ServiceTokenRequest
 from ecshop.auth.clients import sign_assertion
 from ecshop.auth.contract import AuthClient
-from ecshop.kernel.client_credentials import JWT_BEARER, ServiceTokenRequest
 from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.http.health import OK
 from ecshop.kernel.http.remote import Credentials, Remote

@@ -13,8 +13,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from ecshop.auth.client_credentials import ServiceTokenRequest
 from ecshop.auth.contract import InvalidClient
-from ecshop.kernel.client_credentials import ServiceTokenRequest
 from ecshop.kernel.tokens import ALGORITHM, ISSUER
 
 _TYPE: Final = "client-authentication+jwt"

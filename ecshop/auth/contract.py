@@ -8,8 +8,8 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ecshop.auth.client_credentials import ServiceTokenRequest
 from ecshop.auth.credentials import LONGEST_PASSWORD, Password, UserName, check_password, keep_user_name
-from ecshop.kernel.client_credentials import ServiceTokenRequest
 from ecshop.kernel.ended_sessions import EndedSessions
 from ecshop.kernel.errors import EcshopError, Unauthenticated
 from ecshop.kernel.identity import Actor, Role

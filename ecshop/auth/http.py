@@ -13,6 +13,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET
 from msgspec.structs import asdict
 
+from ecshop.auth.client_credentials import ServiceTokenRequest
 from ecshop.auth.contract import (
     NOBODY,
     AccountDisabled,
@@ -43,7 +44,6 @@ from ecshop.auth.contract import (
 )
 from ecshop.auth.models import LONGEST_ADDRESS, LONGEST_AGENT
 from ecshop.auth.service import AuthService
-from ecshop.kernel.client_credentials import ServiceTokenRequest
 from ecshop.kernel.ended_sessions import EndedSessions
 from ecshop.kernel.http.headers import client_of, header
 from ecshop.kernel.http.operation import BODY_ERRORS, operation

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from ecshop.auth import accounts, api_keys, sessions
 from ecshop.auth.api_keys import Scopes
+from ecshop.auth.client_credentials import ServiceTokenRequest
 from ecshop.auth.clients import Clients
 from ecshop.auth.contract import (
     NOBODY,
@@ -46,7 +47,6 @@ from ecshop.auth.keys import KeyInUse
 from ecshop.auth.models import Account
 from ecshop.auth.passwords import Passwords
 from ecshop.auth.sessions import Begun, Lifetime
-from ecshop.kernel.client_credentials import ServiceTokenRequest
 from ecshop.kernel.clock import Clock, now
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.ended_sessions import EndedSessions

@@ -207,3 +207,15 @@ class StaffProductClient(ProductClient, Protocol):
     async def change(self, actor: Actor, product_id: int, change: ProductChange) -> Product:
         """Raises `ProductNotFound` or `CategoryNotFound`, or `InvalidRequest` for a currency without its price."""
         ...
+
+    async def create_category(self, actor: Actor, body: CategoryBody) -> Category:
+        """Raises `CategoryExists`."""
+        ...
+
+    async def rename_category(self, actor: Actor, category_id: int, body: CategoryBody) -> Category:
+        """Raises `CategoryNotFound` or `CategoryExists`."""
+        ...
+
+    async def delete_category(self, actor: Actor, category_id: int) -> None:
+        """Raises `CategoryNotFound` or `CategoryInUse`."""
+        ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import NoneType
 from typing import Annotated, Any
 
 from litestar import Controller, Request, delete, get, post, put
@@ -25,8 +26,6 @@ from ecshop.product.contract import (
     AvailabilityChange,
     Category,
     CategoryBody,
-    CategoryExists,
-    CategoryInUse,
     CategoryNotFound,
     NewProduct,
     Product,
@@ -173,76 +172,6 @@ class ProductController(Controller):
         """Orders keep the name and price that they were placed with."""
         await product.delete(request.user, product_id, conditions(request, if_match=if_match))
 
-    @get("/categories", **operation("List categories", InvalidCursor))
-    async def list_categories(
-        self, product: NamedDependency[ProductService], cursor: Cursor = None, limit: Limit = LIMIT
-    ) -> Page[Category]:
-        return await product.list_categories(cursor, limit)
-
-    @post(
-        "/categories",
-        **operation(
-            "Add a category",
-            CategoryExists,
-            IdempotencyKeyReused,
-            *BODY_ERRORS,
-            role=Role.STAFF,
-            key_scope=WRITE,
-            makes="/categories/{id}",
-            tagged=True,
-        ),
-    )
-    async def create_category(
-        self,
-        product: NamedDependency[ProductService],
-        request: AnyRequest,
-        data: JSONBody[CategoryBody],
-        idempotency_key: IdempotencyKey = None,
-    ) -> Category:
-        return await product.create_category(request.user, data, conditions(request, idempotency_key, body=data))
-
-    @get("/categories/{category_id:int}", **operation("Get a category", CategoryNotFound, tagged=True))
-    async def get_category(self, product: NamedDependency[ProductService], category_id: PathId) -> Category:
-        return await product.get_category(category_id)
-
-    @put(
-        "/categories/{category_id:int}",
-        **operation(
-            "Rename a category",
-            CategoryNotFound,
-            CategoryExists,
-            PreconditionFailed,
-            *BODY_ERRORS,
-            role=Role.STAFF,
-            key_scope=WRITE,
-            tagged=True,
-        ),
-    )
-    async def rename_category(
-        self,
-        product: NamedDependency[ProductService],
-        request: AnyRequest,
-        category_id: PathId,
-        data: JSONBody[CategoryBody],
-        if_match: IfMatch = None,
-    ) -> Category:
-        return await product.rename_category(request.user, category_id, data, conditions(request, if_match=if_match))
-
-    @delete(
-        "/categories/{category_id:int}",
-        **operation(
-            "Delete a category", CategoryNotFound, CategoryInUse, PreconditionFailed, role=Role.STAFF, key_scope=WRITE
-        ),
-    )
-    async def delete_category(
-        self,
-        product: NamedDependency[ProductService],
-        request: AnyRequest,
-        category_id: PathId,
-        if_match: IfMatch = None,
-    ) -> None:
-        await product.delete_category(request.user, category_id, conditions(request, if_match=if_match))
-
 
 class ProductInternal(Controller):
     tags = ("product",)
@@ -286,3 +215,12 @@ class HttpProductClient:
 
     async def change(self, actor: Actor, product_id: int, change: ProductChange) -> Product:
         return await self._call("PUT", f"/products/{product_id}", Product, change, token=actor.token)
+
+    async def create_category(self, actor: Actor, body: CategoryBody) -> Category:
+        return await self._call("POST", "/categories", Category, body, token=actor.token)
+
+    async def rename_category(self, actor: Actor, category_id: int, body: CategoryBody) -> Category:
+        return await self._call("PUT", f"/categories/{category_id}", Category, body, token=actor.token)
+
+    async def delete_category(self, actor: Actor, category_id: int) -> None:
+        await self._call("DELETE", f"/categories/{category_id}", NoneType, token=actor.token)

@@ -16,6 +16,7 @@ from ecshop.kernel.db.database import Database
 from ecshop.product import availability
 from ecshop.product.contract import StaffProductClient
 from ecshop.product.http import ProductController, ProductInternal
+from ecshop.product.http_categories import CategoryController
 from ecshop.product.service import ProductService
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -33,7 +34,7 @@ def build(db: Database) -> Context[StaffProductClient]:
         service,
         db,
         MIGRATIONS,
-        public=[Router("/", route_handlers=[ProductController], dependencies=provide)],
+        public=[Router("/", route_handlers=[ProductController, CategoryController], dependencies=provide)],
         internal=[Router("/", route_handlers=[ProductInternal], dependencies=provide)],
         subscriptions=SUBSCRIPTIONS,
         background=[service.tell_how_it_searches],

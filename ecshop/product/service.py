@@ -80,16 +80,19 @@ class ProductService:
         self, actor: Actor, body: CategoryBody, conditions: Conditions = UNCONDITIONAL
     ) -> Category:
         """Raises `CategoryExists` or `IdempotencyKeyReused`."""
+        require_role(actor, Role.STAFF)
         return await self._db.write(once, conditions.repeat, Category, categories.create, actor, body)
 
     async def rename_category(
         self, actor: Actor, category_id: int, body: CategoryBody, conditions: Conditions = UNCONDITIONAL
     ) -> Category:
         """Raises `CategoryNotFound`, `CategoryExists` or `PreconditionFailed`."""
+        require_role(actor, Role.STAFF)
         return await self._db.write(categories.rename, actor, category_id, body, conditions)
 
     async def delete_category(self, actor: Actor, category_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
         """Raises `CategoryNotFound`, `CategoryInUse` or `PreconditionFailed`."""
+        require_role(actor, Role.STAFF)
         await self._db.write(categories.delete, actor, category_id, conditions)
 
     async def tell_how_it_searches(self) -> None:

@@ -23,6 +23,7 @@ from ecshop.stock.contract import StaffStockClient
 from ecshop.web.account_pages import AccountPages
 from ecshop.web.basket_pages import BasketPages
 from ecshop.web.catalogue import CataloguePages
+from ecshop.web.console.categories import ConsoleCategories
 from ecshop.web.console.dead_letters import ConsoleDeadLetters
 from ecshop.web.console.events import ConsoleEvents
 from ecshop.web.console.faults import ConsoleFaults
@@ -52,6 +53,7 @@ CONSOLE = (
     ConsoleStock,
     ConsoleStockFiles,
     ConsoleProducts,
+    ConsoleCategories,
     ConsolePeople,
     ConsoleKeys,
 )

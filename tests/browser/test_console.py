@@ -23,6 +23,7 @@ PAGES = [
     "/console/stock",
     "/console/stock/import",
     "/console/products/new",
+    "/console/categories",
     "/console/users",
     "/console/keys",
     "/console/audit",

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from msgspec import UNSET
 
+from ecshop.auth.client_credentials import ServiceTokenRequest
 from ecshop.auth.contract import (
     ApiKeyNotFound,
     AuthClient,
@@ -30,7 +31,6 @@ from ecshop.auth.contract import (
     Visitor,
     WrongPassword,
 )
-from ecshop.kernel.client_credentials import ServiceTokenRequest
 from ecshop.kernel.errors import Forbidden, Unauthenticated
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.tokens import Verifier

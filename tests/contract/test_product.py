@@ -14,6 +14,8 @@ from ecshop.kernel.identity import Role
 from ecshop.product import availability
 from ecshop.product.contract import (
     CategoryBody,
+    CategoryExists,
+    CategoryInUse,
     CategoryNotFound,
     NewProduct,
     ProductChange,
@@ -151,3 +153,30 @@ async def test_staff_adds_and_changes_products_and_customers_do_not(doors: Doors
         await doors.product.create(doors.actor(), NewProduct("Sencha", 1))
     with pytest.raises(Forbidden):
         await doors.product.change(doors.actor(), made.id, ProductChange(price=1))
+
+
+async def test_staff_adds_renames_and_takes_away_categories(doors: Doors) -> None:
+    staff, mark = doors.actor(Role.STAFF), uuid4()
+    shelf = await doors.product.create_category(staff, CategoryBody(f"Tea {mark}"))
+    with pytest.raises(CategoryExists):
+        await doors.product.create_category(staff, CategoryBody(f"TEA {mark}"))
+    renamed = await doors.product.rename_category(staff, shelf.id, CategoryBody(f"Cups {mark}"))
+    assert (renamed.id, renamed.name) == (shelf.id, f"Cups {mark}")
+    product = await doors.product.create(staff, NewProduct("Cup", 1, category_id=shelf.id))
+    with pytest.raises(CategoryInUse):
+        await doors.product.delete_category(staff, shelf.id)
+    await doors.product.change(staff, product.id, ProductChange(category_id=None))
+    await doors.product.delete_category(staff, shelf.id)
+    with pytest.raises(CategoryNotFound):
+        await doors.product.rename_category(staff, shelf.id, CategoryBody("x"))
+
+
+async def test_customers_change_no_category(doors: Doors) -> None:
+    buyer, body = doors.actor(), CategoryBody(f"Tea {uuid4()}")
+    for call in (
+        doors.product.create_category(buyer, body),
+        doors.product.rename_category(buyer, 1, body),
+        doors.product.delete_category(buyer, 1),
+    ):
+        with pytest.raises(Forbidden):
+            await call

@@ -13,11 +13,11 @@ import jwt
 import pytest
 
 from bench.server import Server, running
+from ecshop.auth.client_credentials import ServiceTokenRequest
 from ecshop.auth.contract import InvalidClient
 from ecshop.auth.http import HttpAuthClient
 from ecshop.auth.key_file import signing_key_in
 from ecshop.auth.keys import new_key, read_key
-from ecshop.kernel.client_credentials import ServiceTokenRequest
 from ecshop.kernel.identity import Role
 from entrypoints.neighbours import Neighbours, proof_of
 from entrypoints.settings import DEFAULT_URLS, Settings

@@ -9,10 +9,10 @@ from uuid import uuid4
 import jwt
 import pytest
 
+from ecshop.auth.client_credentials import JWT_BEARER, ServiceTokenRequest
 from ecshop.auth.clients import Clients, sign_assertion
 from ecshop.auth.contract import InvalidClient
 from ecshop.auth.keys import new_key, read_key
-from ecshop.kernel.client_credentials import JWT_BEARER, ServiceTokenRequest
 from ecshop.kernel.validation import Wrong
 
 KEY, NEXT, FOREIGN = (new_key().decode() for _ in range(3))
