@@ -41,13 +41,13 @@ def purge(session: Session, consumer: str, oldest: datetime, after: str, most: i
     through an index up to the first bound that it finds, so that there is one alone.
     """
     own = (Inbox.consumer == consumer, Inbox.event_id > after)
-    old = Inbox.event_id < _smallest_id(oldest)
+    old = Inbox.event_id < smallest_id(oldest)
     last = session.scalar(select(Inbox.event_id).where(*own, old).order_by(Inbox.event_id).offset(most - 1).limit(1))
     expired = delete(Inbox).where(*own, old if last is None else Inbox.event_id <= last, Inbox.applied_at < oldest)
     return Purged(affected_rows(session.execute(expired, execution_options={"synchronize_session": False})), last)
 
 
-def _smallest_id(moment: datetime) -> str:
+def smallest_id(moment: datetime) -> str:
     """Event ids begin with their time in milliseconds, as `envelope` makes them."""
     milliseconds = f"{int(moment.timestamp() * 1000):012x}"
     return f"{milliseconds[:8]}-{milliseconds[8:]}-0000-0000-000000000000"

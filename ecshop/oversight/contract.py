@@ -207,8 +207,8 @@ class OversightClient(Protocol):
         ...
 
     async def lags(self, actor: Actor, since: datetime, minutes: int) -> tuple[Spread | None, ...]:
-        """For each of so many minutes from `since` on, at most `MOST_MINUTES`: how long after it was recorded an event
-        was applied by all its listeners, of the minute's first ones; null where none was.
+        """For each of so many minutes from `since` on, at most `MOST_MINUTES`: how long after they happened events were
+        applied here, of the minute's first ones; null where none was.
         """
         ...
 

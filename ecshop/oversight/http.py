@@ -127,7 +127,7 @@ def routes_of(oversight: OversightService) -> Sequence[ControllerRouterHandler]:
         f"/events/{name}/lags",
         operation_id=f"Lags{title}",
         tags=tags,
-        **operation(f"How soon events of {name} are applied", role=Role.STAFF),
+        **operation(f"How soon {name} applies events", role=Role.STAFF),
     )
     async def get_lags(
         request: AnyRequest,

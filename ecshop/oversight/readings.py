@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from ecshop.events.attempts import failed_attempts
 from ecshop.events.dead_letters import count_letters
 from ecshop.events.envelope import body_of
+from ecshop.events.inbox import smallest_id
 from ecshop.events.outbox import count_due, count_unheard
 from ecshop.events.packing import Packed, Unreadable, unpack
 from ecshop.events.tables import AuditRow, DeadLetter, Inbox, Outbox
@@ -87,15 +88,17 @@ def backlog_of(session: Session) -> Backlog:
     )
 
 
-def lags_of(session: Session, since: datetime, minutes: int) -> tuple[Spread | None, ...]:
+def lags_of(session: Session, consumer: str, since: datetime, minutes: int) -> tuple[Spread | None, ...]:
     begin = min(max(since, _EARLIEST), _LATEST)
-    return tuple(_lag(session, begin + n * _A_MINUTE) for n in range(minutes))
+    return tuple(_lag(session, consumer, begin + n * _A_MINUTE) for n in range(minutes))
 
 
-def _lag(session: Session, begin: datetime) -> Spread | None:
-    within = Outbox.seq >= _place_at(session, begin), Outbox.recorded_at < begin + _A_MINUTE
-    query = select(Outbox.recorded_at, Outbox.heard_at).where(*within).order_by(Outbox.seq).limit(_OF_A_MINUTE)
-    return Spread.of(heard_at - recorded_at for recorded_at, heard_at in session.execute(query) if heard_at)
+def _lag(session: Session, consumer: str, begin: datetime) -> Spread | None:
+    """An inbox is in the order of its events' ids, which is that of their times."""
+    ids = Inbox.event_id >= smallest_id(begin), Inbox.event_id < smallest_id(begin + _A_MINUTE)
+    query = select(Inbox.event_id, Inbox.applied_at).where(Inbox.consumer == consumer, *ids)
+    found = session.execute(query.order_by(Inbox.event_id).limit(_OF_A_MINUTE))
+    return Spread.of(applied_at - (_time_in(event_id) or applied_at) for event_id, applied_at in found)
 
 
 def entries(session: Session, wanted: EntryFilter, cursor: str | None, limit: int) -> Page[Entry]:

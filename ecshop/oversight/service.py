@@ -69,7 +69,7 @@ class OversightService:
 
     async def lags(self, actor: Actor, since: datetime, minutes: int) -> tuple[Spread | None, ...]:
         require_role(actor, Role.STAFF)
-        return await self._db.read_apart(readings.lags_of, since, minutes)
+        return await self._db.read_apart(readings.lags_of, self.name, since, minutes)
 
     async def faults(self, actor: Actor) -> FaultState:
         require_role(actor, Role.ADMIN)

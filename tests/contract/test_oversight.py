@@ -7,12 +7,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import update
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits
 from ecshop.events.consumer import Consumer, Delivery
+from ecshop.events.envelope import id_of
 from ecshop.events.outbox import record
-from ecshop.events.tables import Outbox
+from ecshop.events.tables import Inbox, Outbox
 from ecshop.kernel.clock import now
 from ecshop.kernel.errors import Forbidden, InvalidRequest
 from ecshop.kernel.identity import Role
@@ -174,15 +174,14 @@ async def test_the_backlog_counts_what_waits(doors: Doors) -> None:
 
 
 async def test_lags_are_told_by_the_minute_and_nothing_where_nothing_was_applied(doors: Doors) -> None:
-    staff, order = doors.actor(Role.STAFF), doors.oversight["order"]
-    since = datetime.now(UTC) - timedelta(seconds=90)
-    product, buyer = await doors.stocked(5), doors.actor()
-    await doors.order.place(buyer, NewOrder((WantedLine(product, 1),)))
-    event = (await order.events(staff, EventFilter(), None, 1)).items[0]
-    applied = update(Outbox).where(Outbox.seq == event.seq).values(heard_at=event.recorded_at + timedelta(seconds=2))
-    await doors.databases["order"].write(lambda session: session.execute(applied))
-    then, now = await order.lags(staff, since, 2)
-    assert (then, now and now.p99) == (None, 2000)
+    staff, stock = doors.actor(Role.STAFF), doors.oversight["stock"]
+    late = Inbox(consumer="stock", event_id=id_of(confirmed()), applied_at=now() + timedelta(minutes=2))
+    await doors.databases["stock"].write(lambda session: session.add(late))
+    then, lately = await stock.lags(staff, now() - timedelta(seconds=90), 2)
+    assert then is None
+    assert lately is not None
+    assert 119_000 < lately.p99 < 121_000
+    assert (await doors.oversight["order"].lags(staff, now() - timedelta(days=9), 1)) == (None,)
 
 
 async def test_what_is_to_go_wrong_is_told(doors: Doors) -> None:

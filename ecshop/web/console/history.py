@@ -55,8 +55,8 @@ class LastHour:
         missing = [minute for minute in minutes if minute not in self._over]
         since, many = missing[0], round((ends - missing[0]) / _A_MINUTE)
         pace = await self._order.pace(actor, since, many)
-        taken = await self._oversight["order"].lags(actor, since, many)
-        sold_out = await self._oversight["stock"].lags(actor, since, many)
+        taken = await self._oversight["stock"].lags(actor, since, many)
+        sold_out = await self._oversight["product"].lags(actor, since, many)
         found = self._over | {
             since + n * _A_MINUTE: _Minute(*told)
             for n, told in enumerate(zip(pace.placed, taken, sold_out, strict=True))
