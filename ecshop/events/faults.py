@@ -7,6 +7,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
@@ -37,19 +38,24 @@ class Faults:
 
     def __init__(self, *, can_die: bool) -> None:
         self.can_die = can_die
-        self.paused_until: datetime | None = None
         self.failing = self.duplicating = 0
         """How many events are still to fail, and to come twice."""
+        self._paused_until: datetime | None = None
         self.happened: deque[Happened] = deque(maxlen=_REMEMBERED)
         self._hurt: set[str] = set()
         self._resumed = asyncio.Event()
 
+    @property
+    def paused_until(self) -> datetime | None:
+        until = self._paused_until
+        return until if until is not None and until > now() else None
+
     def cause(self, kind: FaultKind) -> None:
         if kind == "pause":
-            self.paused_until = now() + LONGEST_PAUSE
+            self._paused_until = now() + LONGEST_PAUSE
             self._resumed.clear()
         elif kind == "resume":
-            self.paused_until = None
+            self._paused_until = None
             self._resumed.set()
         elif kind == "fail":
             self.failing += 1
@@ -60,6 +66,8 @@ class Faults:
 
     async def around(self, apply: Apply, envelopes: Sequence[AnyEnvelope]) -> list[str | Exception]:
         """Apply the events, but for those that are to fail; the outcome of each."""
+        if not (self._paused_until or self.failing or self.duplicating or self._hurt):
+            return list(await apply(envelopes))
         await self._wait()
         failed, rest = envelopes[: self.failing], envelopes[self.failing :]
         self.failing -= len(failed)
@@ -82,12 +90,10 @@ class Faults:
                 self._note(envelope, f"came twice: {outcome}")
 
     async def _wait(self) -> None:
-        while self.paused_until is not None and (left := self.paused_until - now()) > timedelta():
-            try:
-                await asyncio.wait_for(self._resumed.wait(), left.total_seconds())
-            except TimeoutError:
-                break
-        self.paused_until = None
+        while until := self.paused_until:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._resumed.wait(), (until - now()).total_seconds())
+        self._paused_until = None
 
     def _note(self, envelope: AnyEnvelope, did: str) -> None:
         self.happened.appendleft(Happened(now(), envelope.id, envelope.type, did))

@@ -52,10 +52,11 @@ def lead_of(story: Story, _: Words) -> str:
     order, reservation = story.told.order, story.reservation
     names = {line.product_id: line.name for line in order.lines}
     units, amount = sum(line.quantity for line in order.lines), _.amount(order.total, order.currency)
+    bought = _("1 unit") if units == 1 else _("{n} units", n=units)
     says = _(
-        "{name} bought {n} units for {amount} on {day}, {time}.",
+        "{name} bought {units} for {amount} on {day}, {time}.",
         name=story.person(order.user_id),
-        n=units,
+        units=bought,
         amount=amount,
         day=_.day(order.placed_at),
         time=_.instant(order.placed_at),

@@ -42,7 +42,7 @@ def _placed(story: Story, _: Words) -> Iterator[Row]:
     yield Row("order", _("Place the order"), [Bar("work", 0.0, recorded)], _("confirmed"), facts=facts)
     yield Row(
         "product",
-        _("Quote {n} products", n=len(lines)),
+        _("Quote the product") if len(lines) == 1 else _("Quote {n} products", n=len(lines)),
         [Bar("work", 0.0, quoted)],
         _("quoted"),
         deep=1,
