@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -46,17 +46,16 @@ def stations_of(standings: Mapping[str, Standing], hour: Hour | None, _: Words) 
         (hour.pace.whole, hour.pace.quoted, hour.pace.reserved, hour.pace.recorded) if hour else (None,) * 4
     )
     order, stock, product = (standings[name] for name in ("order", "stock", "product"))
-    taken, sold_out = (hour.taken[-1] or hour.taken[-2], hour.sold_out[-1]) if hour else (None, None)
+    taken, sold_out = (_newest(hour.taken), _newest(hour.sold_out)) if hour else (None, None)
     placed = _.number(hour.placed[-1]) if hour else NOTHING
-    well = "ok", _("well")
     return [
-        Station("web", _("Requests"), placed, _("this minute"), well, _slowest(whole, _)),
+        Station("web", _("Requests"), placed, _("this minute"), ("ok", _("well")), _slowest(whole, _)),
         _step(product, _("Quotes"), quoted, _),
         _step(stock, _("Reservations"), reserved, _),
         _step(order, _("Records"), recorded, _),
         _outbox(order, _),
-        _listener(stock, order, _("Units taken"), taken, _),
-        _listener(product, stock, _("Off sale"), sold_out, _),
+        _step(stock, _("Units taken"), taken, _),
+        _step(product, _("Off sale"), sold_out, _),
     ]
 
 
@@ -71,16 +70,16 @@ def _outbox(standing: Standing, _: Words) -> Station:
     return Station("events", _("Outbox and bus"), waiting, _("on their way"), _answers(standing, _), oldest)
 
 
-def _listener(standing: Standing, source: Standing, does: str, took: Spread | None, _: Words) -> Station:
-    waiting = _.number(source.waiting) if source.backlog else NOTHING
-    letters = standing.backlog.dead_letters if standing.backlog else 0
-    state = ("bad", _("{n} given up", n=letters)) if letters else _answers(standing, _)
-    return Station(standing.name, does, waiting, _("waiting"), state, _slowest(took, _))
-
-
-def _answers(standing: Standing, _: Words) -> tuple[str, str]:
-    return ("ok", _("well")) if standing.backlog else ("bad", _("does not answer"))
+def _newest(spreads: Sequence[Spread | None]) -> Spread | None:
+    return next(filter(None, reversed(spreads)), None)
 
 
 def _slowest(took: Spread | None, _: Words) -> str:
     return _("p99 {time}", time=_.took(took.p99)) if took else _("nothing yet")
+
+
+def _answers(standing: Standing, _: Words) -> tuple[str, str]:
+    if standing.backlog is None:
+        return "bad", _("does not answer")
+    letters = standing.backlog.dead_letters
+    return ("bad", _("{n} given up", n=letters)) if letters else ("ok", _("well"))
