@@ -13,6 +13,8 @@ from ecshop.kernel.identity import Actor
 from ecshop.web.site import Site
 
 _WRITTEN_EVERY: Final = 1.0  # seconds
+_TOLD_A_SECOND: Final = 50
+"""Pages, of all that are open."""
 
 
 async def moving(
@@ -39,7 +41,7 @@ class Board:
     """What every page of one kind and language shows alike, without forms: written once a second for all of them."""
 
     def __init__(self, stopping: asyncio.Event) -> None:
-        self._stopping = stopping
+        self._stopping, self._open = stopping, 0
         self._turn = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._written: dict[str, tuple[float, str]] = {}
 
@@ -55,11 +57,15 @@ class Board:
             yield told
 
     async def ticks(self) -> AsyncIterator[None]:
-        """A moment to look again, once a second, until the process stops."""
-        while not self._stopping.is_set():
-            yield
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), _WRITTEN_EVERY)
+        """A moment to look again, once a second, or less often where many look; until the process stops."""
+        self._open += 1
+        try:
+            while not self._stopping.is_set():
+                yield
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), max(_WRITTEN_EVERY, self._open / _TOLD_A_SECOND))
+        finally:
+            self._open -= 1
 
     async def _once(self, place: str, write: Callable[[], Awaitable[str]]) -> str:
         async with self._turn[place]:
