@@ -16,6 +16,8 @@ from ecshop.web.visitor import Visitor
 
 _MOST: Final = 500
 _MOST_OF_ONE: Final = 10
+_MOST_OF_STRANGERS: Final = 100
+"""At one address, which many may share."""
 _HEARTBEAT_EVERY: Final = 5.0  # seconds, which is less than a gateway waits
 _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -31,8 +33,9 @@ class Streams:
 
         Raises `Aborted` where too many are open, of all or of this one.
         """
-        of = visitor.actor.user_id if visitor.actor else visitor.client.address
-        if self._open.total() >= _MOST or self._open[of] >= _MOST_OF_ONE:
+        actor = visitor.actor
+        of, most = (actor.user_id, _MOST_OF_ONE) if actor else (visitor.client.address, _MOST_OF_STRANGERS)
+        if self._open.total() >= _MOST or self._open[of] >= most:
             raise Aborted("too many pages are open; this one does not move for now")
         deadline.get().lift()
         written = self._written(of, told)

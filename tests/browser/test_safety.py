@@ -146,6 +146,13 @@ def test_one_account_has_so_many_pages_that_move(shop: RunningShop, browser: Bro
         assert stack.enter_context(browser.stream(live)).status_code == 503
 
 
+def test_strangers_at_one_address_have_more_of_them(shop: RunningShop, browser: Browser) -> None:
+    tea, _ = product(shop, 5)
+    with ExitStack() as stack:
+        opened = [stack.enter_context(browser.stream(f"/shop/products/{tea}/live")).iter_lines() for _ in range(11)]
+        assert all("hx-partial" in next(lines) for lines in opened)
+
+
 @pytest.mark.parametrize("path", ["/shop/sign-up", "/shop/password", "/shop/basket/order", "/shop/basket/now"])
 def test_the_language_is_changed_on_every_page_also_on_that_of_a_refusal(browser: Browser, path: str) -> None:
     browser.see("/shop/sign-in")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ecshop.kernel.clock import now
+from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Spread
 from ecshop.order.contract import OrderClient, Pace
@@ -49,20 +50,29 @@ class LastHour:
         self._over: dict[datetime, _Minute] = {}
 
     async def read(self, actor: Actor) -> Hour:
-        """Raises `Unavailable`."""
+        """Without the lags of those that do not answer. Raises `Unavailable` where order does not."""
         ends = now().replace(second=0, microsecond=0) + _A_MINUTE
         minutes = [ends - n * _A_MINUTE for n in range(MINUTES, 0, -1)]
         missing = [minute for minute in minutes if minute not in self._over]
         since, many = missing[0], round((ends - missing[0]) / _A_MINUTE)
         pace = await self._order.pace(actor, since, many)
-        taken = await self._oversight["stock"].lags(actor, since, many)
-        sold_out = await self._oversight["product"].lags(actor, since, many)
+        taken = await _answer(self._oversight["stock"].lags(actor, since, many))
+        sold_out = await _answer(self._oversight["product"].lags(actor, since, many))
+        nothing = [None] * many
         found = self._over | {
             since + n * _A_MINUTE: _Minute(*told)
-            for n, told in enumerate(zip(pace.placed, taken, sold_out, strict=True))
+            for n, told in enumerate(zip(pace.placed, taken or nothing, sold_out or nothing, strict=True))
         }
-        self._over = {minute: found[minute] for minute in minutes[:-_STILL_MOVING]}
+        if taken and sold_out:
+            self._over = {minute: found[minute] for minute in minutes[:-_STILL_MOVING]}
         hour = [found[minute] for minute in minutes]
         return Hour(
             ends, [one.placed for one in hour], [one.taken for one in hour], [one.sold_out for one in hour], pace
         )
+
+
+async def _answer(lags: Awaitable[tuple[Spread | None, ...]]) -> tuple[Spread | None, ...] | None:
+    try:
+        return await lags
+    except Unavailable:
+        return None
