@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ecshop.web.console.waterfall import QUIET, Bar, Row, axis_of
@@ -54,6 +54,8 @@ spans = st.tuples(st.floats(0, 1e9), st.floats(0, 1e6)).map(lambda one: work(one
 
 
 @given(st.lists(spans, min_size=1, max_size=30))
+@example([work(0, 0), work(21, 41)])
+@example([work(0, 0), work(21, 1e6)])
 def test_whatever_happens_stays_in_its_order_on_the_axis(rows: list[Row]) -> None:
     axis = axis_of(rows)
     times = sorted(at for one in rows for bar in one.bars for at in (bar.begin, bar.end))

@@ -73,8 +73,11 @@ class Row:
 
 
 class Stretch(NamedTuple):
+    """`drawn` milliseconds are drawn of it: more than it took, where that was but a moment."""
+
     begin: float
     end: float
+    drawn: float
     place: float
     width: float
 
@@ -99,7 +102,7 @@ class Axis:
     def place(self, at: float) -> float:
         for stretch in self.stretches:
             if at <= stretch.end:
-                inside = max(at - stretch.begin, 0.0) / ((stretch.end - stretch.begin) or 1.0)
+                inside = max(at - stretch.begin, 0.0) / stretch.drawn
                 return round(stretch.place + inside * stretch.width, 2)
         return 100.0
 
@@ -117,14 +120,16 @@ def axis_of(rows: Sequence[Row]) -> Axis:
     spans = _busy([bar for row in rows for bar in row.bars])
     gaps = [later[0] - earlier[1] for earlier, later in pairwise(spans)]
     fold = min(_FOLD, _MOST_FOLDED / len(gaps)) if gaps else 0.0
-    total = sum(end - begin for begin, end in spans) or 1.0
+    least = _least(spans)
+    total = sum(max(end - begin, least) for begin, end in spans)
     scale = (100.0 - fold * len(gaps)) / total
     stretches: list[Stretch] = []
     folds: list[Fold] = []
     place = 0.0
     for (begin, end), gap in zip(spans, [*gaps, 0.0], strict=True):
-        width = (end - begin) * scale
-        stretches.append(Stretch(begin, end, place, width))
+        drawn = max(end - begin, least)
+        width = drawn * scale
+        stretches.append(Stretch(begin, end, drawn, place, width))
         place += width
         if gap:
             folds.append(Fold(round(place, 2), round(fold, 2), gap))
@@ -142,7 +147,7 @@ def _busy(bars: Sequence[Bar]) -> list[tuple[float, float]]:
             spans[-1] = (spans[-1][0], max(spans[-1][1], end))
         else:
             spans.append((begin, end))
-    return [(begin, max(end, begin + _least(spans))) for begin, end in spans] or [(0.0, 1.0)]
+    return spans or [(0.0, 1.0)]
 
 
 def _least(spans: Sequence[tuple[float, float]]) -> float:
@@ -155,7 +160,7 @@ def _labels(stretches: Sequence[Stretch], scale: float) -> list[Label]:
     labels: list[Label] = []
     for stretch in (one for one in stretches if one.begin < _TOLD_APART):
         at = -(-stretch.begin // step) * step
-        while at <= stretch.end:
+        while at <= stretch.begin + stretch.drawn:
             place = round(stretch.place + (at - stretch.begin) * scale, 2)
             if not labels or place - labels[-1].place >= _BETWEEN_LABELS:
                 labels.append(Label(place, at))
