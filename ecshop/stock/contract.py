@@ -74,7 +74,7 @@ class Adjustment(Struct, frozen=True, forbid_unknown_fields=True):
 class StockItem(Struct, frozen=True):
     """`stock` is on hand, `reserved` of it promised to orders, `available` the rest; `version` counts the changes.
 
-    A shop may keep these numbers for staff: then they are left out for others, as `low_mark` always is.
+    A shop may keep these numbers for staff: then they are left out for others.
     """
 
     product_id: Id

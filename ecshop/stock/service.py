@@ -9,9 +9,6 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from msgspec import UNSET
-from msgspec.structs import replace
-
 from ecshop.events.backoff import repeat
 from ecshop.events.repeats import once
 from ecshop.kernel.clock import Clock, now
@@ -138,11 +135,8 @@ class StockService:
         await repeat(self._ask_after_a_while, "the watch over expired reservations")
 
     def _seen_by(self, actor: Actor | None, item: StockItem) -> StockItem:
-        if actor is not None and actor.role.includes(Role.STAFF):
-            return item
-        if self._public_numbers:
-            return replace(item, low_mark=UNSET)
-        return StockItem(item.product_id, item.in_stock, item.low_stock)
+        sees_numbers = self._public_numbers or (actor is not None and actor.role.includes(Role.STAFF))
+        return item if sees_numbers else StockItem(item.product_id, item.in_stock, item.low_stock)
 
     async def _ask_after_a_while(self) -> None:
         await asyncio.sleep(min(_LONGEST_WATCH, self._patience.total_seconds() / 4))
