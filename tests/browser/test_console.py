@@ -43,7 +43,7 @@ def test_the_console_is_for_staff(browser: Browser, path: str) -> None:
 
 def test_the_audit_log_is_for_admins(shop: RunningShop, opened: Open) -> None:
     person = staff(shop, opened, Role.STAFF)
-    assert person.page.goto("/console/audit").status == 403  # type: ignore[union-attr]
+    assert person.page.goto("/console/audit").status == 403  # type: ignore[union-attr] # it answers
 
 
 def test_from_the_console_to_why_an_order_is_not_shipped_in_three_clicks(shop: RunningShop, opened: Open) -> None:

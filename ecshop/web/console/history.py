@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from ecshop.kernel.clock import now
-from ecshop.kernel.errors import Unavailable
+from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Spread
 from ecshop.order.contract import OrderClient, Pace
 from ecshop.oversight.contract import OversightClient
+
+T = TypeVar("T")
 
 MINUTES: Final = 60
 _A_MINUTE: Final = timedelta(minutes=1)
@@ -50,14 +52,14 @@ class LastHour:
         self._over: dict[datetime, _Minute] = {}
 
     async def read(self, actor: Actor) -> Hour:
-        """Without the lags of those that do not answer. Raises `Unavailable` where order does not."""
+        """Without the lags of those that do not answer. Raises as order's `pace`."""
         ends = now().replace(second=0, microsecond=0) + _A_MINUTE
         minutes = [ends - n * _A_MINUTE for n in range(MINUTES, 0, -1)]
         missing = [minute for minute in minutes if minute not in self._over]
         since, many = missing[0], round((ends - missing[0]) / _A_MINUTE)
         pace = await self._order.pace(actor, since, many)
-        taken = await _answer(self._oversight["stock"].lags(actor, since, many))
-        sold_out = await _answer(self._oversight["product"].lags(actor, since, many))
+        taken = await answer(self._oversight["stock"].lags(actor, since, many))
+        sold_out = await answer(self._oversight["product"].lags(actor, since, many))
         nothing = [None] * many
         found = self._over | {
             since + n * _A_MINUTE: _Minute(*told)
@@ -71,8 +73,9 @@ class LastHour:
         )
 
 
-async def _answer(lags: Awaitable[tuple[Spread | None, ...]]) -> tuple[Spread | None, ...] | None:
+async def answer(asked: Awaitable[T]) -> T | None:
+    """None where the context does not answer."""
     try:
-        return await lags
-    except Unavailable:
+        return await asked
+    except EcshopError:
         return None

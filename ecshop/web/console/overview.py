@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
 from ecshop.kernel.clock import now
-from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Spread
 from ecshop.stock.contract import StockFilter
 from ecshop.web.console.charts import Chart
-from ecshop.web.console.history import MINUTES, Hour, LastHour
+from ecshop.web.console.history import MINUTES, Hour, LastHour, answer
 from ecshop.web.console.moving import Board
 from ecshop.web.console.stations import Standing, stations_of
 from ecshop.web.live import Streams
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.words import Words
-
-T = TypeVar("T")
 
 _COUNTED: Final = 100
 _LISTED: Final = 8
@@ -75,9 +72,9 @@ class ConsoleOverview(Controller):
 async def _shown(site: Site, last_hour: LastHour, actor: Actor, _: Words) -> Mapping[str, Any]:
     moment, names = now(), list(site.oversight)
     backlogs, hour, low = await asyncio.gather(
-        asyncio.gather(*(_answer(site.oversight[name].backlog(actor)) for name in names)),
-        _answer(last_hour.read(actor)),
-        _answer(site.stock.list(actor, StockFilter(low=True), None, _COUNTED)),
+        asyncio.gather(*(answer(site.oversight[name].backlog(actor)) for name in names)),
+        answer(last_hour.read(actor)),
+        answer(site.stock.list(actor, StockFilter(low=True), None, _COUNTED)),
     )
     standings = {name: Standing(name, backlog) for name, backlog in zip(names, backlogs, strict=True)}
     oldest = min((one.since for one in standings.values() if one.since), default=None)
@@ -92,7 +89,7 @@ async def _shown(site: Site, last_hour: LastHour, actor: Actor, _: Words) -> Map
         "letters": sum(one.backlog.dead_letters for one in standings.values() if one.backlog),
         "low": low,
         "listed": listed,
-        "products": await _answer(site.products([item.product_id for item in listed])) or {},
+        "products": await answer(site.products([item.product_id for item in listed])) or {},
         **(_charts(hour, _) if hour else {}),
     }
 
@@ -128,11 +125,3 @@ def _fives(hour: Hour) -> Sequence[Five]:
 
 def _worst(spreads: Sequence[Spread | None], name: str) -> float | None:
     return max((getattr(one, name) for one in spreads if one), default=None)
-
-
-async def _answer(asked: Awaitable[T]) -> T | None:
-    """None where the context does not answer."""
-    try:
-        return await asked
-    except EcshopError:
-        return None
