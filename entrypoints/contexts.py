@@ -13,13 +13,15 @@ from typing import Final
 class Service:
     """`port` is where it listens as a service of its own, `colour` what its log lines have in the split mode.
 
-    All that it serves to the public is under one of its `paths`, of which it has chosen `own`.
+    All that it serves to the public is under one of its `paths`, of which it has chosen `own`. What is sent to one of
+    its `uploads`, regular expressions, may be larger than the 64 KiB of all else.
     """
 
     name: str
     port: int
     colour: str
     own: tuple[str, ...]
+    uploads: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -47,11 +49,13 @@ class ContextEntry(Service):
 
 CONTEXTS: Final = (
     ContextEntry("auth", 8000, "magenta", ("auth", "users", ".well-known")),
-    ContextEntry("product", 8001, "green", ("products", "categories")),
+    ContextEntry("product", 8001, "green", ("products", "categories"), ("products/[0-9]+/picture",)),
     ContextEntry("stock", 8002, "yellow", ("stock",)),
     ContextEntry("order", 8003, "cyan", ("orders", "order")),
 )
-WEB: Final = Service("web", 8004, "bright_blue", ("", "shop", "console", "static"))
+WEB: Final = Service(
+    "web", 8004, "bright_blue", ("", "shop", "console", "static"), ("console/products/(?:new|[0-9]+)",)
+)
 """Pages over all contexts."""
 SERVICES: Final = (*CONTEXTS, WEB)
 NAMES: Final = tuple(context.name for context in CONTEXTS)

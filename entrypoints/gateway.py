@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ecshop.kernel.http.safety import NO_REFERRER, NO_STORE, NOSNIFF, NOTHING, OWN_PAGE
-from entrypoints.contexts import SERVICE_NAMES, SERVICES
+from entrypoints.contexts import SERVICE_NAMES, SERVICES, Service
 from entrypoints.settings import BadSetting
 
 _TEMPLATE: Final = Path(__file__).parent / "nginx.conf"
@@ -39,6 +39,8 @@ _UPSTREAM: Final = """\
     }}
 """
 _SERVER: Final = "        server {address} max_fails=3 fail_timeout=2s;"
+_UPLOAD: Final = """
+            client_max_body_size 16m;  # the service says itself what is too large"""
 _INSIDE: Final = """
     server {{
         listen {listen};
@@ -46,7 +48,7 @@ _INSIDE: Final = """
     }}
 """
 _LOCATION: Final = """\
-        location ~ ^/(?:{paths})(?:/|$) {{
+        location ~ ^/(?:{paths})(?:/|$) {{{body}
             limit_req zone=clients burst={burst} nodelay;
             proxy_pass http://{name};
         }}"""
@@ -93,14 +95,17 @@ def nginx_conf(gateway: Gateway) -> str:
         upstreams="\n".join(_upstream(name, addresses) for name, addresses in gateway.upstreams.items()),
         inside="\n".join(_INSIDE.format(name=name, listen=listen) for name, listen in gateway.inside.items()),
         locations="\n".join(
-            _LOCATION.format(name=one.name, paths="|".join(map(re.escape, one.paths)), burst=10 * gateway.rate)
+            location
             for one in SERVICES
             if one.name in gateway.upstreams
+            for location in _locations(one, 10 * gateway.rate)
         ),
         problem_malformed=_problem(400, "http.malformed", "Malformed request", "what came is no HTTP request"),
         problem_nothing=_problem(404, "http.not_found", "No such path", "nothing is served at this path; see /docs"),
         problem_method=_problem(405, "http.method_not_allowed", "Method not allowed", "not with this method"),
-        problem_too_large=_problem(413, "request.too_large", "Body too large", "the body is larger than 64 KiB"),
+        problem_too_large=_problem(
+            413, "request.too_large", "Body too large", "the body is larger than 64 KiB, or an image than 8 MiB"
+        ),
         problem_too_many=_problem(
             429, "http.too_many_requests", "Too many requests", "this client asks too often; wait a moment", later=True
         ),
@@ -127,6 +132,13 @@ def replicas_in(told: Sequence[str]) -> dict[str, list[str]]:
 
 def _upstream(name: str, addresses: Sequence[str]) -> str:
     return _UPSTREAM.format(name=name, servers="\n".join(_SERVER.format(address=one) for one in addresses))
+
+
+def _locations(service: Service, burst: int) -> list[str]:
+    """The first that fits is nginx's choice."""
+    uploads = [_LOCATION.format(name=service.name, paths=path, burst=burst, body=_UPLOAD) for path in service.uploads]
+    paths = "|".join(map(re.escape, service.paths))
+    return [*uploads, _LOCATION.format(name=service.name, paths=paths, burst=burst, body="")]
 
 
 def _problem(status: int, code: str, title: str, detail: str, *, later: bool = False) -> str:

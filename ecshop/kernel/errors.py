@@ -92,7 +92,7 @@ class InvalidCursor(EcshopError, code="request.invalid_cursor", status=400):
 
 
 class BodyTooLarge(EcshopError, code="request.too_large", status=413):
-    """The body is larger than 64 KiB."""
+    """The body is larger than 64 KiB, or an image than 8 MiB."""
 
 
 class UnsupportedMediaType(EcshopError, code="request.unsupported_media_type", status=415):

@@ -20,7 +20,7 @@ from ecshop.kernel.identity import Actor
 from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import MAX_INT64, Page
 from ecshop.kernel.words import key_of, search_text
-from ecshop.product import categories, search
+from ecshop.product import categories, pictures, search
 from ecshop.product.contract import (
     RELEVANCE,
     NewProduct,
@@ -73,14 +73,26 @@ def change(
     before = {name: getattr(row, name) for name in values}
     assign(row, values)
     session.flush()
+    if "picture" in values:
+        pictures.drop(session, product_id, but=values["picture"])
     note(session, actor, "product.changed", _subject(product_id), before, values)
     return _product(row)
+
+
+def illustrate(
+    session: Session, actor: Actor, product_id: int, image: bytes, conditions: Conditions = UNCONDITIONAL
+) -> Product:
+    name = pictures.name_of(product_id, image)
+    product = change(session, actor, product_id, ProductChange(picture=name), conditions)
+    pictures.keep(session, product_id, name, image)
+    return product
 
 
 def delete(session: Session, actor: Actor, product_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
     row = _row(session, product_id)
     conditions.require_seen(_product(row))
     note(session, actor, "product.deleted", _subject(product_id), before={"name": row.name, "price": row.price})
+    pictures.drop(session, product_id)
     session.delete(row)
     record(session, [ProductDeleted(product_id)])
 

@@ -18,6 +18,8 @@ from ecshop.kernel.words import LINES, keep_name, refuse_invisible
 LONGEST_NAME: Final = 200
 LONGEST_CATEGORY: Final = 100
 LONGEST_PICTURE: Final = 64
+LARGEST_PICTURE: Final = 8 * 1024 * 1024
+"""Bytes of an image that is sent: a photo as a phone takes it."""
 QUOTE: Final = "product.quote"
 """What a service needs leave for, to ask for quotes."""
 WRITE: Final = "product.write"
@@ -159,6 +161,14 @@ class ProductDiscontinued(
     """The product is not on sale: the seller took it off (`off_sale`), or the last unit is gone (`sold_out`)."""
 
 
+class UnusablePicture(EcshopError, code="product.unusable_picture", status=422):
+    """What was sent is no JPEG, PNG or WebP image, or a broken one, or one of more than 25 million pixels."""
+
+
+class PictureNotFound(EcshopError, code="product.picture_not_found", status=404):
+    """No product has a picture of this name that was sent in."""
+
+
 class CategoryNotFound(EcshopError, code="category.not_found", status=404):
     """There is no such category."""
 
@@ -179,6 +189,10 @@ class ProductClient(Protocol):
 
     async def list(self, wanted: ProductFilter, cursor: str | None, limit: int) -> Page[Product]:
         """Raises `InvalidCursor` or `TookTooLong`."""
+        ...
+
+    async def picture(self, name: str) -> bytes:
+        """A WebP image, the same under its name for good. Raises `PictureNotFound`."""
         ...
 
     async def list_categories(self, cursor: str | None, limit: int) -> Page[Category]:
@@ -206,6 +220,14 @@ class StaffProductClient(ProductClient, Protocol):
 
     async def change(self, actor: Actor, product_id: int, change: ProductChange) -> Product:
         """Raises `ProductNotFound` or `CategoryNotFound`, or `InvalidRequest` for a currency without its price."""
+        ...
+
+    async def put_picture(self, actor: Actor, product_id: int, image: bytes) -> Product:
+        """Show it in the place of what was there. Raises `ProductNotFound` or `UnusablePicture`."""
+        ...
+
+    async def delete(self, actor: Actor, product_id: int) -> None:
+        """Orders keep the name and price that they were placed with. Raises `ProductNotFound`."""
         ...
 
     async def create_category(self, actor: Actor, body: CategoryBody) -> Category:

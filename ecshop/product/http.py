@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import NoneType
 from typing import Annotated, Any
+from urllib.parse import quote as quoted
 
 from litestar import Controller, Request, delete, get, post, put
 from litestar.di import NamedDependency
@@ -215,6 +216,15 @@ class HttpProductClient:
 
     async def change(self, actor: Actor, product_id: int, change: ProductChange) -> Product:
         return await self._call("PUT", f"/products/{product_id}", Product, change, token=actor.token)
+
+    async def delete(self, actor: Actor, product_id: int) -> None:
+        await self._call("DELETE", f"/products/{product_id}", NoneType, token=actor.token)
+
+    async def picture(self, name: str) -> bytes:
+        return await self._call("GET", f"/products/pictures/{quoted(name, safe='')}", bytes)
+
+    async def put_picture(self, actor: Actor, product_id: int, image: bytes) -> Product:
+        return await self._call("PUT", f"/products/{product_id}/picture", Product, image, token=actor.token)
 
     async def create_category(self, actor: Actor, body: CategoryBody) -> Category:
         return await self._call("POST", "/categories", Category, body, token=actor.token)

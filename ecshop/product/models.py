@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, and_
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, LargeBinary, String, Text, and_
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
@@ -43,6 +43,16 @@ class AvailabilityChangeRow(Base):
     version: Mapped[int] = mapped_column(primary_key=True)
     in_stock: Mapped[bool]
     at: Mapped[datetime]
+
+
+class PictureRow(Base):
+    """The image that was sent in for a product, as it is shown; `name` is the product's `picture`."""
+
+    __tablename__ = "picture"
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(LONGEST_PICTURE), unique=True)
+    image: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class ProductRow(Base):

@@ -17,6 +17,7 @@ from ecshop.product import availability
 from ecshop.product.contract import StaffProductClient
 from ecshop.product.http import ProductController, ProductInternal
 from ecshop.product.http_categories import CategoryController
+from ecshop.product.http_pictures import PictureController
 from ecshop.product.service import ProductService
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -34,7 +35,9 @@ def build(db: Database) -> Context[StaffProductClient]:
         service,
         db,
         MIGRATIONS,
-        public=[Router("/", route_handlers=[ProductController, CategoryController], dependencies=provide)],
+        public=[
+            Router("/", route_handlers=[ProductController, PictureController, CategoryController], dependencies=provide)
+        ],
         internal=[Router("/", route_handlers=[ProductInternal], dependencies=provide)],
         subscriptions=SUBSCRIPTIONS,
         background=[service.tell_how_it_searches],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
@@ -11,7 +12,7 @@ from ecshop.kernel.conditions import UNCONDITIONAL, Conditions
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.values import Page
-from ecshop.product import availability, catalogue, categories, search
+from ecshop.product import availability, catalogue, categories, pictures, search
 from ecshop.product.contract import (
     AvailabilityChange,
     Category,
@@ -33,6 +34,7 @@ class ProductService:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._snapshots = Snapshots(db)
+        self._drawing = asyncio.Lock()
 
     async def get(self, product_id: int) -> Product:
         [product] = await self._all_of([product_id])
@@ -62,11 +64,26 @@ class ProductService:
         require_role(actor, Role.STAFF)
         return await self._db.write(catalogue.change, actor, product_id, change, conditions)
 
+    async def picture(self, name: str) -> bytes:
+        return await self._db.read(pictures.find, name)
+
+    async def put_picture(
+        self, actor: Actor, product_id: int, image: bytes, conditions: Conditions = UNCONDITIONAL
+    ) -> Product:
+        """One at a time: each may take 200 MB for a moment. Raises `PreconditionFailed` besides."""
+        require_role(actor, Role.STAFF)
+        from ecshop.product.images import shown  # noqa: PLC0415 - it loads Pillow, and most processes never need it
+
+        async with self._drawing:
+            picture = await asyncio.to_thread(shown, image)
+        return await self._db.write(catalogue.illustrate, actor, product_id, picture, conditions)
+
     async def delete(self, actor: Actor, product_id: int, conditions: Conditions = UNCONDITIONAL) -> None:
         """Orders keep the name and price that they were placed with.
 
         Raises `ProductNotFound` or `PreconditionFailed`.
         """
+        require_role(actor, Role.STAFF)
         await self._db.write(catalogue.delete, actor, product_id, conditions)
 
     async def get_category(self, category_id: int) -> Category:

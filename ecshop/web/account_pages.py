@@ -25,11 +25,11 @@ from ecshop.auth.contract import (
     UserExists,
     WrongPassword,
 )
-from ecshop.kernel.errors import EcshopError, Forbidden, InvalidRequest
-from ecshop.kernel.validation import invalid
+from ecshop.kernel.errors import Forbidden, InvalidRequest
+from ecshop.web.refusals import by_field, read, said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import LANGUAGE, NAME, THEME, THEMES, Visitor
-from ecshop.web.words import LANGUAGES, Words
+from ecshop.web.words import LANGUAGES
 
 _HERE: Final = "account"
 _ACCOUNT: Final = "/shop/account"
@@ -56,7 +56,7 @@ class AccountPages(Controller):
             says = visitor.words("User name and password do not belong together.")
             return _sign_in(site, visitor, next_=next_, username=name, notice=says)
         except (TooManyAttempts, AccountDisabled) as refusal:
-            return _sign_in(site, visitor, next_=next_, username=name, notice=_said_of(refusal, visitor.words))
+            return _sign_in(site, visitor, next_=next_, username=name, notice=said(refusal, visitor.words))
         return site.pages.lead(visitor, next_)
 
     @get("/shop/link")
@@ -83,17 +83,17 @@ class AccountPages(Controller):
         form = await site.sent(request, visitor)
         next_, name, password = _local(form.get("next", "")), form.get("user_name", ""), form.get("password", "")
         try:
-            new = _converted({"user_name": name, "password": password}, NewUser)
+            new = read({"user_name": name, "password": password}, NewUser)
             await site.auth.sign_up(new, address=visitor.client.address)
             await visitor.sign_in(await site.auth.log_in(Login(new.user_name, password), visitor.client), new.user_name)
         except InvalidRequest as wrong:
-            errors = {one["field"]: one["message"] for one in wrong.fields["errors"]}
+            errors = by_field(wrong, visitor.words)
             return _sign_in(site, visitor, next_=next_, user_name=name, errors=errors)
-        except UserExists:
-            says = visitor.words("This name is taken. Choose another one.")
-            return _sign_in(site, visitor, next_=next_, user_name=name, errors={"user_name": says})
+        except UserExists as refusal:
+            errors = {"user_name": said(refusal, visitor.words)}
+            return _sign_in(site, visitor, next_=next_, user_name=name, errors=errors)
         except TooManyAttempts as refusal:
-            return _sign_in(site, visitor, next_=next_, user_name=name, notice=_said_of(refusal, visitor.words))
+            return _sign_in(site, visitor, next_=next_, user_name=name, notice=said(refusal, visitor.words))
         return site.pages.lead(visitor, next_)
 
     @post("/shop/sign-out")
@@ -130,14 +130,10 @@ class AccountPages(Controller):
         actor = visitor.require_actor()
         given = {name: form.get(name, "") for name in ("current_password", "new_password")}
         try:
-            change = _converted(given, PasswordChange)
+            change = read(given, PasswordChange)
             await site.auth.change_password(actor, change, address=visitor.client.address)
-        except InvalidRequest as wrong:
-            return await _account(site, visitor, notice=wrong.detail)
-        except WrongPassword:
-            return await _account(site, visitor, notice=visitor.words("The current password is another one."))
-        except TooManyAttempts as refusal:
-            return await _account(site, visitor, notice=_said_of(refusal, visitor.words))
+        except (InvalidRequest, WrongPassword, TooManyAttempts) as refusal:
+            return await _account(site, visitor, notice=said(refusal, visitor.words))
         return await _account(site, visitor, done=visitor.words("The password was changed."))
 
     @post("/shop/settings")
@@ -180,20 +176,6 @@ async def _account(site: Site, visitor: Visitor, *, notice: str = "", done: str 
     return site.pages.answer(
         visitor, "account.html", status=status, here=_HERE, notice=notice, done=done, sessions=sessions
     )
-
-
-def _said_of(refusal: EcshopError, words: Words) -> str:
-    if isinstance(refusal, TooManyAttempts):
-        return words("Too many attempts. Try again in {n} seconds.", n=refusal.fields["retry_after"])
-    return words("The account is disabled. Ask the shop.")
-
-
-def _converted(given: dict[str, str], type_: Any) -> Any:
-    """Raises `InvalidRequest`."""
-    try:
-        return msgspec.convert(given, type_)
-    except msgspec.ValidationError as cause:
-        raise invalid(cause, type_) from None
 
 
 def _local(path: str) -> str:

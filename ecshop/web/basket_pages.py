@@ -32,31 +32,26 @@ from ecshop.order.contract import (
 from ecshop.product.contract import Product, ProductDiscontinued, ProductNotFound
 from ecshop.stock.contract import InsufficientStock, StockItem
 from ecshop.web.basket import Basket
+from ecshop.web.refusals import said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import BASKET, ORDER_KEY, Visitor
-from ecshop.web.words import Words, gettext_noop
 
 _PLACE: Final = "/shop/basket"
 _KEY: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 _MANY_DIGITS: Final = 30
-_SAID: Final = {
-    **dict.fromkeys(
-        (InsufficientStock, ProductDiscontinued, ProductNotFound),
-        gettext_noop("Something has changed since you put it in. Nothing was ordered. Each line says what is left."),
-    ),
-    PriceChanged: gettext_noop("A price has changed. Nothing was ordered. This is what it comes to now."),
-    QuotaExceeded: gettext_noop(
-        "You have ordered as much as one customer may in an hour. Nothing was ordered. Try again later."
-    ),
-    OrderExpired: gettext_noop("The order took too long and was given up. Place it again."),
-    IdempotencyKeyReused: gettext_noop(
-        "An earlier order of this basket was placed. Look at your orders before you order again."
-    ),
-    MixedCurrencies: gettext_noop("One order is paid in one currency. Nothing was ordered."),
-    TotalTooLarge: gettext_noop("It comes to more than one order can. Nothing was ordered."),
-}
-"""Of what an order was refused for."""
-_REFUSED: Final = (*_SAID, TooManyUnits)
+_REFUSED: Final = (
+    IdempotencyKeyReused,
+    InsufficientStock,
+    MixedCurrencies,
+    OrderExpired,
+    PriceChanged,
+    ProductDiscontinued,
+    ProductNotFound,
+    QuotaExceeded,
+    TooManyUnits,
+    TotalTooLarge,
+)
+"""What an order can be refused for."""
 
 
 class _Line(NamedTuple):
@@ -147,7 +142,7 @@ async def _shown(site: Site, visitor: Visitor, refusal: EcshopError | None = Non
         "basket.html",
         status=HTTPStatus.UNPROCESSABLE_ENTITY if refusal else HTTPStatus.OK,
         here="basket",
-        notice=_said_of(refusal, visitor.words) if refusal else "",
+        notice=said(refusal, visitor.words) if refusal else "",
         lines=lines,
         is_less=any(line.possible < line.quantity for line in lines),
         total=sum(product.price * number for product, number in there) if len(currencies) == 1 else None,
@@ -171,12 +166,6 @@ def _possible(quantity: int, product: Product | None, item: StockItem | None) ->
     if product is None or not product.status or (item is not None and not item.in_stock):
         return 0
     return min(quantity, item.available) if item is not None and isinstance(item.available, int) else quantity
-
-
-def _said_of(refusal: EcshopError, words: Words) -> str:
-    if isinstance(refusal, TooManyUnits):
-        return words("Of one product an order may have {n} at most. Nothing was ordered.", n=refusal.fields["limit"])
-    return words(_SAID[type(refusal)])
 
 
 def _without(basket: Basket, ordered: Sequence[WantedLine]) -> Basket:

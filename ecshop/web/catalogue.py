@@ -13,10 +13,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.http.safety import FOR_GOOD
 from ecshop.kernel.values import MAX_INT64
 from ecshop.product.contract import LONGEST_NAME, ProductFilter, Sort
 from ecshop.web.live import Streams
-from ecshop.web.pages import availability
+from ecshop.web.pages import PICTURES, availability
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
 from ecshop.web.watch import Onlooker, Watch
@@ -61,6 +62,11 @@ class CataloguePages(Controller):
             carried=[(name, value) for name, value in kept if name != "sort"],
             next_page=following and f"/?{following}",
         )
+
+    @get(f"{PICTURES}{{name:str}}")
+    async def picture(self, site: NamedDependency[Site], name: FromPath[str]) -> Response[bytes]:
+        headers = {"cache-control": FOR_GOOD}
+        return Response(await site.product.picture(name), media_type="image/webp", headers=headers)
 
     @get("/shop/products/{product_id:int}")
     async def product(

@@ -39,6 +39,7 @@ from ecshop.web.console.stock_files import ConsoleStockFiles
 from ecshop.web.live import Streams
 from ecshop.web.order_pages import OrderPages
 from ecshop.web.pages import Pages
+from ecshop.web.refusals import said
 from ecshop.web.site import Site
 from ecshop.web.static import Static
 from ecshop.web.visitor import SignInNeeded
@@ -124,7 +125,7 @@ def _failed(site: Site, request: AnyRequest, error: EcshopError) -> Response[byt
         heading = _("The shop does not answer right now")
         says = _("Whether it was done is not known. Look at your orders before you try again.")
     else:
-        heading, says = _("That did not work"), error.detail
+        heading, says = _("That did not work"), said(error, _)
     return site.pages.answer(
         visitor, "message.html", status=error.status, here="", heading=heading, says=says, request_id=request_id.get()
     )

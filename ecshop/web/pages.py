@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +24,8 @@ POLICY: Final = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-
 """Of pages that have no script and no style but those of files (W3C, Content Security Policy 3)."""
 _HEADERS: Final = {"content-security-policy": POLICY, "referrer-policy": "same-origin", "vary": "cookie, hx-request"}
 _TEMPLATES: Final = Path(__file__).parent / "templates"
+PICTURES: Final = "/shop/pictures/"
+_SENT_IN: Final = re.compile(r"\d+-[0-9a-f]{32}\.webp")
 _SHORT_ID: Final = 4
 _SEE_OTHER: Final = 303
 
@@ -37,7 +41,7 @@ class Pages:
         )
         self._environment.globals |= {
             "static": static.url,
-            "picture_of": static.picture,
+            "picture_of": partial(_picture, static),
             "languages": LANGUAGES,
             "availability": availability,
             "is_breakable": is_breakable,
@@ -63,6 +67,13 @@ class Pages:
     def lead(self, visitor: Visitor, path: str) -> Response[Any]:
         """To another page, after what a form asked for was done (RFC 9110, section 15.4.4)."""
         return Redirect(path, status_code=_SEE_OTHER, cookies=visitor.cookies)
+
+
+def _picture(static: Static, name: str | None) -> str | None:
+    """Where it is: with the shop's own, or where those are that were sent in. None for one that there is not."""
+    if name and _SENT_IN.fullmatch(name):
+        return f"{PICTURES}{name}"
+    return static.picture(name)
 
 
 def availability(product: Product, item: StockItem | None) -> tuple[str, str, dict[str, int]]:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from litestar import Request
-from multipart import MultipartError, MultipartParser, parse_options_header  # type: ignore[import-untyped] # it has no hints
 
 from ecshop.auth.contract import AuthClient
-from ecshop.kernel.errors import UnsupportedMediaType
 from ecshop.kernel.http.headers import header
-from ecshop.kernel.http.strict import FORM
 from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
 from ecshop.oversight.contract import OversightClient
 from ecshop.product.contract import Product, ProductNotFound, StaffProductClient
 from ecshop.stock.contract import StaffStockClient, StockItem
+from ecshop.web.forms import Form, form_of, pairs_of
 from ecshop.web.pages import Pages
 from ecshop.web.visitor import Visitor
 from ecshop.web.words import Words
@@ -28,8 +24,6 @@ from ecshop.web.words import Words
 AnyRequest = Request[Any, Any, Any]
 
 _VISITOR: Final = "visitor"
-_MOST_FIELDS: Final = 64
-_FILES: Final = "multipart/form-data"
 
 
 @dataclass(frozen=True)
@@ -62,17 +56,11 @@ class Site:
 
     def asked(self, request: AnyRequest) -> list[tuple[str, str]]:
         """The query, as far as it is one."""
-        return _pairs(request.scope["query_string"])
+        return pairs_of(request.scope["query_string"])
 
-    async def sent(self, request: AnyRequest, visitor: Visitor) -> Mapping[str, str]:
-        """A form of ours; of a file that it has, the text. Raises `Forbidden` for one of another site, and
-        `UnsupportedMediaType` for what is none.
-        """
-        media_type, options = parse_options_header(header(request.scope, b"content-type") or "")
-        if media_type not in {FORM, _FILES}:
-            raise UnsupportedMediaType(f"send Content-Type: {FORM} or {_FILES}")
-        body = await request.body()
-        form = dict(_pairs(body) if media_type == FORM else _parts(body, options.get("boundary", "")))
+    async def sent(self, request: AnyRequest, visitor: Visitor) -> Form:
+        """A form of ours. Raises `Forbidden` for one of another site, and `UnsupportedMediaType` for what is none."""
+        form = form_of(header(request.scope, b"content-type") or "", await request.body())
         visitor.check_form(form)
         return form
 
@@ -91,21 +79,3 @@ class Site:
             except ProductNotFound:
                 continue
         return found
-
-
-def _parts(body: bytes, boundary: str) -> list[tuple[str, str]]:
-    """RFC 7578; nothing of what is no such form."""
-    try:
-        parser = MultipartParser(BytesIO(body), boundary, part_limit=_MOST_FIELDS)
-        return [(part.name, part.raw.decode("utf-8-sig", errors="replace").replace("\0", "")) for part in parser]
-    except (MultipartError, ValueError):
-        return []
-
-
-def _pairs(written: bytes) -> list[tuple[str, str]]:
-    """Litestar's own reading would keep the last thousand bodies in memory, passwords and all."""
-    try:
-        found = parse_qsl(written.decode(errors="replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-    except ValueError:
-        return []
-    return [(name, value.replace("\0", "")) for name, value in found]

@@ -12,12 +12,12 @@ from litestar.types import Scope
 
 from ecshop.kernel.errors import NoSuchPath
 from ecshop.kernel.http.headers import header
+from ecshop.kernel.http.safety import FOR_GOOD
 
 PREFIX: Final = "/static/"
 _HERE: Final = Path(__file__).parent
 _FOLDERS: Final = (_HERE / "static", _HERE / "vendor" / "htmx")
 _TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
-_FOR_GOOD: Final = "public, max-age=31536000, immutable"
 _HASH_DIGITS: Final = 10
 
 
@@ -51,7 +51,7 @@ class Static:
         if file is None:
             raise NoSuchPath(f"nothing is served at {PREFIX}{name}")
         is_taken = "gzip" in (header(scope, b"accept-encoding") or "") and len(file.compressed) < len(file.plain)
-        headers = {"cache-control": _FOR_GOOD, "vary": "accept-encoding"}
+        headers = {"cache-control": FOR_GOOD, "vary": "accept-encoding"}
         if is_taken:
             headers["content-encoding"] = "gzip"
         return Response(file.compressed if is_taken else file.plain, media_type=file.media_type, headers=headers)

@@ -127,7 +127,9 @@ class Visitor:
         """Raises `Forbidden` for one that another site's page has sent (OWASP, CSRF prevention cheat sheet)."""
         sent, kept = form.get("form_token", ""), self._said(_FORM)
         if self.is_sent_by_another_site or not kept or not secrets.compare_digest(sent.encode(), kept.encode()):
-            raise Forbidden("this form did not come from a page of the shop, or from one that is too old")
+            raise Forbidden(
+                self.words("This form is too old, or not the shop's. Open its page again, and send it from there.")
+            )
 
     async def sign_in(self, token: Token, name: str) -> None:
         self._keep_tokens(token)

@@ -176,9 +176,9 @@ def test_a_product_is_added_and_changed_with_its_price_as_people_write_it(shop: 
     page.wait_for_url(re.compile(r"/console/products/\d+$"))
     path = "/products/" + page.url.rpartition("/")[2]
     assert shop.call("GET", path).json()["price"] == 1250
-    page.get_by_label("On sale").uncheck()
+    page.get_by_label("Customers may buy it").uncheck()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_label("On sale")).not_to_be_checked()
+    expect(page.get_by_label("Customers may buy it")).not_to_be_checked()
     assert shop.call("GET", path).json()["status"] is False
 
 

@@ -17,6 +17,7 @@ from entrypoints.local.redis_server import free_port
 from tests.browser.chromium import Person
 from tests.browser.conftest import product
 from tests.shops import RunningShop
+from tests.waiting import eventually
 
 Open = Callable[..., Person]
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
@@ -66,6 +67,23 @@ def test_somebody_finds_orders_and_sees_it_move(shop: RunningShop, opened: Open)
     expect(person.page.get_by_role("button", name="Cancel the order")).to_have_count(0)
     expect(person.page.locator("#live")).to_be_empty()
     assert shop.units(tea) == (97, 0)
+
+
+def test_an_order_is_cancelled_after_a_question(shop: RunningShop, opened: Open) -> None:
+    tea, _ = product(shop, 5)
+    person = signed_up(opened)
+    person.see(f"/shop/products/{tea}")
+    person.press("Add to basket")
+    expect(person.page.locator("#basket-count")).to_contain_text("1")
+    person.see("/shop/basket").locator(".slip").get_by_role("button", name="Order").click()
+    expect(person.page.locator("#step-taken[data-state=ok]")).to_be_visible()
+    person.page.once("dialog", lambda asked: asked.dismiss())
+    person.press("Cancel the order")
+    expect(person.page.get_by_text("This order was cancelled.")).to_have_count(0)
+    person.page.once("dialog", lambda asked: asked.accept())
+    person.press("Cancel the order")
+    expect(person.page.get_by_text("This order was cancelled.").first).to_be_visible()
+    eventually(lambda: shop.units(tea), (5, 0))
 
 
 def test_of_two_who_want_the_last_one_one_gets_it_and_the_other_reads_why_not(shop: RunningShop, opened: Open) -> None:

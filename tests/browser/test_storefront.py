@@ -184,3 +184,14 @@ def test_a_page_is_in_the_language_of_its_reader(shop: RunningShop, browser: Bro
     japanese = Browser(shop, "ja-JP,ja;q=0.9")
     assert "\u3059\u3079\u3066\u306e\u5546\u54c1" in japanese.see("/")
     japanese.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "says"), [("en", "Write 8 to 256 characters."), ("ja", "8〜256文字で入力してください。")]
+)
+def test_a_sign_up_says_what_is_wrong_in_the_language_of_the_page(shop: RunningShop, language: str, says: str) -> None:
+    browser = Browser(shop, language)
+    browser.see("/shop/sign-in")
+    assert says in browser.send("/shop/sign-up", user_name="aoi", password="short")
+    assert browser.page.status_code == 422
+    browser.close()

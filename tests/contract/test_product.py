@@ -18,15 +18,18 @@ from ecshop.product.contract import (
     CategoryInUse,
     CategoryNotFound,
     NewProduct,
+    PictureNotFound,
     ProductChange,
     ProductDiscontinued,
     ProductFilter,
     ProductNotFound,
     Quote,
     StaffProductClient,
+    UnusablePicture,
 )
 from tests.actors import STAFF
 from tests.contract.conftest import Doors
+from tests.images import image, opened
 
 pytestmark = pytest.mark.anyio
 
@@ -180,3 +183,55 @@ async def test_customers_change_no_category(doors: Doors) -> None:
     ):
         with pytest.raises(Forbidden):
             await call
+
+
+async def test_a_picture_that_is_sent_in_is_found_by_its_name(doors: Doors) -> None:
+    staff, made = doors.actor(Role.STAFF), await doors.catalogue.create(STAFF, NewProduct("Cup", 1))
+    shown = await doors.product.put_picture(staff, made.id, image("JPEG"))
+    assert await doors.product.get(made.id) == shown
+    assert opened(await doors.product.picture(str(shown.picture))).format == "WEBP"
+
+
+async def test_another_picture_has_another_name_and_the_first_is_gone(doors: Doors) -> None:
+    staff, made = doors.actor(Role.STAFF), await doors.catalogue.create(STAFF, NewProduct("Cup", 1))
+    first = await doors.product.put_picture(staff, made.id, image(size=(8, 8)))
+    again = await doors.product.put_picture(staff, made.id, image(size=(8, 8)))
+    second = await doors.product.put_picture(staff, made.id, image(size=(9, 9)))
+    assert first.picture == again.picture != second.picture
+    with pytest.raises(PictureNotFound):
+        await doors.product.picture(str(first.picture))
+    assert opened(await doors.product.picture(str(second.picture))).size == (9, 9)
+
+
+async def test_a_picture_goes_with_its_product_and_when_that_shows_another(doors: Doors) -> None:
+    staff = doors.actor(Role.STAFF)
+    for end in ("deleted", "none", "another"):
+        made = await doors.catalogue.create(STAFF, NewProduct("Cup", 1))
+        name = str((await doors.product.put_picture(staff, made.id, image(size=(8, 8)))).picture)
+        await doors.product.change(staff, made.id, ProductChange(price=2))
+        assert await doors.product.picture(name)
+        if end == "deleted":
+            await doors.product.delete(staff, made.id)
+        else:
+            await doors.product.change(staff, made.id, ProductChange(picture=None if end == "none" else "cup.svg"))
+        with pytest.raises(PictureNotFound):
+            await doors.product.picture(name)
+
+
+async def test_what_is_no_picture_changes_nothing(doors: Doors) -> None:
+    staff, made = doors.actor(Role.STAFF), await doors.catalogue.create(STAFF, NewProduct("Cup", 1, picture="cup.svg"))
+    with pytest.raises(UnusablePicture):
+        await doors.product.put_picture(staff, made.id, b"<svg/>")
+    with pytest.raises(ProductNotFound):
+        await doors.product.put_picture(staff, 7_000, image(size=(8, 8)))
+    with pytest.raises(Forbidden):
+        await doors.product.put_picture(doors.actor(), made.id, image(size=(8, 8)))
+    with pytest.raises(Forbidden):
+        await doors.product.delete(doors.actor(), made.id)
+    assert await doors.product.get(made.id) == made
+
+
+@pytest.mark.parametrize("name", ["cup.svg", "1-%00.webp", "a b?c#d", "x" * 64])
+async def test_there_is_no_other_picture(doors: Doors, name: str) -> None:
+    with pytest.raises(PictureNotFound):
+        await doors.product.picture(name)

@@ -35,7 +35,7 @@ class Operation(NamedTuple):
     def url(self) -> str:
         """With ids in it; the product and the category are the first ones."""
         path = _BY_UUID.sub(lambda _: str(uuid4()), self.path).replace("_id}", "}")
-        return self.address + path.format(product=1, category=1)
+        return self.address + path.format(product=1, category=1, name="1-0.webp")
 
     @property
     def guard(self) -> str:
@@ -55,6 +55,11 @@ class Operation(NamedTuple):
         for status, response in self.told["responses"].items():
             if int(status) >= FIRST_FAILURE:
                 yield int(status), response
+
+    def written_bodies(self) -> list[Mapping[str, Any]]:
+        """What it tells of the bodies that it reads, other than bytes which it takes as they are."""
+        bodies = self.told.get("requestBody", {"content": {}})["content"].values()
+        return [content for content in bodies if content["schema"].get("format") != "binary"]
 
     def codes(self) -> set[str]:
         """The error codes of its examples."""

@@ -30,6 +30,7 @@ PUBLIC_ON_PURPOSE: Final = {
     "GET /products",
     "GET /products/{product_id}",
     "GET /products/{product_id}/availability",
+    "GET /products/pictures/{name}",
     "GET /categories",
     "GET /categories/{category_id}",
     "GET /stock",
@@ -58,6 +59,7 @@ FOR_CUSTOMERS: Final = {
 FOR_STAFF: Final = {
     "POST /products",
     "PUT /products/{product_id}",
+    "PUT /products/{product_id}/picture",
     "DELETE /products/{product_id}",
     "POST /categories",
     "PUT /categories/{category_id}",

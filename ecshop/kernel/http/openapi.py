@@ -92,7 +92,8 @@ def tidied(document: dict[str, Any], schemas: Mapping[str, Any], optional_bodies
         if operation.get("operationId") in optional_bodies:
             operation["requestBody"]["required"] = False
         for content in operation.get("requestBody", {}).get("content", {}).values():
-            content.setdefault("example", _example(content["schema"], tidy))
+            if content["schema"].get("format") != "binary":
+                content.setdefault("example", _example(content["schema"], tidy))
     return tidy
 
 

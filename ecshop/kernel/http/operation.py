@@ -13,7 +13,16 @@ import msgspec
 from litestar import Response
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example, OpenAPIType, Operation, RequestBody, Schema, SecurityScheme
+from litestar.openapi.spec import (
+    Example,
+    OpenAPIFormat,
+    OpenAPIMediaType,
+    OpenAPIType,
+    Operation,
+    RequestBody,
+    Schema,
+    SecurityScheme,
+)
 from litestar.types import HTTPScope
 from msgspec import UNSET, UnsetType
 
@@ -33,7 +42,7 @@ from ecshop.kernel.errors import (
 )
 from ecshop.kernel.http.headers import header
 from ecshop.kernel.http.problems import MEDIA_TYPE, to_problem
-from ecshop.kernel.http.strict import ACCEPTS, JSON
+from ecshop.kernel.http.strict import ACCEPTS, BYTES, JSON
 from ecshop.kernel.identity import Role, may_use, require_key_scope, require_role, require_scope
 from ecshop.kernel.tokens import Verifier, bearer_token
 
@@ -54,6 +63,7 @@ ADMITS: Final = "admits"
 Admission = Callable[[HTTPScope, Verifier], Awaitable[None]]
 """Lets the caller of a request in, or raises `Unauthenticated` or `Forbidden`."""
 
+_BYTES: Final = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
 _OF_ALL: Final = (InvalidRequest, HeadTooLarge, RequestTooSlow)
 BODY_ERRORS: Final = (MalformedBody, InvalidRequest, BodyTooLarge, UnsupportedMediaType)
 
@@ -97,7 +107,7 @@ def operation(
     `role` asks for a person's token; with an API key it is called where that has the `key_scope`, and with none where
     there is no such scope. What `is_public` takes either one, and nobody. `scope` asks for a service's token. `makes`
     is the path of what a 201 has made, with names of the answer's fields in it. A `tagged` answer has an ETag. What
-    `needs_nothing` never answers `Unavailable` or `Aborted`.
+    `accepts` bytes of any kind takes its body as it is. What `needs_nothing` never answers `Unavailable` or `Aborted`.
     """
     errors = [*raises, *_OF_ALL, *([] if needs_nothing else [Unavailable, Aborted])]
     admits: Admission | None = None
@@ -183,7 +193,9 @@ def _documented(access: str, accepts: Sequence[str]) -> type[Operation]:
     class DocumentedOperation(Operation):
         def __post_init__(self) -> None:
             self.description = f"{self.description}\n\n{access}" if self.description else access
-            if isinstance(self.request_body, RequestBody):
+            if BYTES in accepts:
+                self.request_body = RequestBody(dict.fromkeys(accepts, OpenAPIMediaType(_BYTES)), required=True)
+            elif isinstance(self.request_body, RequestBody):
                 [content] = self.request_body.content.values()
                 self.request_body.content = dict.fromkeys(accepts, content)
             for response in (self.responses or {}).values():

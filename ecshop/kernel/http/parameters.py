@@ -156,7 +156,7 @@ def _expected(handler: BaseRouteHandler) -> _Expected:
         path=_of_kind(PathParameter, fields),
         query={parameter.name: parameter for parameter in _of_kind(QueryParameter, fields)},
         headers=_of_kind(HeaderParameter, fields),
-        body="data" in fields,
+        body=not fields.keys().isdisjoint({"data", "body"}),
         strict=not isinstance(handler, HTTPRouteHandler) or handler.resolve_include_in_schema(),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from litestar import Request, Response
@@ -13,6 +13,7 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
+from litestar.handlers import HTTPRouteHandler
 
 from ecshop.kernel.errors import (
     BodyTooLarge,
@@ -96,7 +97,8 @@ def _from_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Ecs
         case MethodNotAllowedException():
             return MethodNotAllowed(f"{path} is not served with {request.method}")
         case HTTPException(status_code=413):
-            return BodyTooLarge("the body is larger than 64 KiB")
+            most: int = cast(HTTPRouteHandler, request.scope["route_handler"]).resolve_request_max_body_size() or 0
+            return BodyTooLarge(f"the body is larger than {most // 1024} KiB")
         case HTTPException(status_code=status) if status < Internal.status:
             return (
                 wrong("Host", "must be the name of a host")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import httpx
 import msgspec
@@ -21,6 +21,7 @@ from ecshop.kernel.errors import (
 )
 from ecshop.kernel.http.edge import PATIENCE
 from ecshop.kernel.http.problems import from_problem
+from ecshop.kernel.http.strict import BYTES, JSON
 from ecshop.kernel.telemetry.logs import request_id
 from ecshop.kernel.telemetry.spans import outgoing_traceparent, span
 
@@ -71,7 +72,9 @@ class Remote:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
     ) -> T:
-        """`token` stands in for this client's own credentials: the call is then made in its holder's name.
+        """Bytes are sent, and read, as they are.
+
+        `token` stands in for this client's own credentials: the call is then made in its holder's name.
 
         A `repeatable` one may come twice whatever its method is.
         """
@@ -84,10 +87,10 @@ class Remote:
             path,
             params=params,
             data=form,
-            content=None if body is None else msgspec.json.encode(body),
+            content=body if body is None or isinstance(body, bytes) else msgspec.json.encode(body),
             headers={
                 "x-request-id": request_id.get(),
-                **({} if form else {"content-type": "application/json"}),
+                **({} if form else {"content-type": BYTES if isinstance(body, bytes) else JSON}),
                 **({"authorization": f"Bearer {token}"} if token else {}),
                 **(headers or {}),
             },
@@ -102,6 +105,8 @@ class Remote:
         if reply.is_error:
             error = _error_in(reply)
             raise self._refused(error) if own_name and isinstance(error, _OUR_FAULT) else error
+        if returns is bytes:
+            return cast(T, reply.content)
         try:
             return msgspec.json.decode(reply.content or b"null", type=returns)
         except msgspec.DecodeError as cause:

@@ -18,6 +18,8 @@ OWN_PAGE: Final = (
 )
 """For a page of ours: Swagger UI writes styles into its elements, and has its pictures in them."""
 NO_STORE: Final = "no-store"
+FOR_GOOD: Final = "public, max-age=31536000, immutable"
+"""For what is never another thing under the same address (RFC 8246)."""
 NOSNIFF: Final = "nosniff"
 NO_REFERRER: Final = "no-referrer"
 """Of pages: data leads nowhere, and each header costs."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
 import msgspec
+from litestar import Request
 from litestar.dto import AbstractDTO
 from litestar.dto.data_structures import DTOFieldDefinition
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import Reference, Schema
+from litestar.types import Scope
 from litestar.typing import FieldDefinition
 
 from ecshop.kernel.errors import MalformedBody, UnsupportedMediaType
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
+BYTES: Final = "application/octet-stream"
 ACCEPTS: Final = "accepts"
 """The handler option that names the media types it reads; JSON alone without it."""
 
@@ -49,8 +52,7 @@ class StrictBody(AbstractDTO[Any]):
         media_type = given if given in accepts else _media_type(given)
         if media_type not in accepts:
             raise UnsupportedMediaType(f"send Content-Type: {' or '.join(accepts)}, in UTF-8")
-        if header(self.asgi_connection.scope, b"content-encoding") is not None:
-            raise UnsupportedMediaType("send the body as it is, without a Content-Encoding")
+        _refuse_encoded(self.asgi_connection.scope)
         try:
             if media_type == FORM:
                 return msgspec.convert(_form(value.decode()), decoder.type, strict=False)
@@ -91,6 +93,19 @@ class StrictBody(AbstractDTO[Any]):
     @classmethod
     def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
         return False
+
+
+def require_media_type(request: Request[Any, Any, Any]) -> None:
+    """Of a body that is taken as it is. Raises `UnsupportedMediaType`."""
+    accepts: Sequence[str] = request.route_handler.opt[ACCEPTS]
+    if _media_type(header(request.scope, b"content-type") or "") not in accepts:
+        raise UnsupportedMediaType(f"send Content-Type: {' or '.join(accepts)}")
+    _refuse_encoded(request.scope)
+
+
+def _refuse_encoded(scope: Scope) -> None:
+    if header(scope, b"content-encoding") is not None:
+        raise UnsupportedMediaType("send the body as it is, without a Content-Encoding")
 
 
 @cache

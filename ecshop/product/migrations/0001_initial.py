@@ -51,6 +51,12 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "picture",
+        sa.Column("product_id", CountedKey, sa.ForeignKey("product.id"), primary_key=True, autoincrement=False),
+        sa.Column("name", sa.String(64), nullable=False, unique=True),
+        sa.Column("image", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
         "availability_change",
         sa.Column("product_id", sa.BigInteger, primary_key=True),
         sa.Column("version", sa.BigInteger, primary_key=True),

@@ -5,20 +5,19 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, Final
 
-import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.errors import InvalidRequest
 from ecshop.product.contract import CategoryBody, CategoryExists, CategoryInUse, CategoryNotFound
+from ecshop.web.refusals import read, said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
-from ecshop.web.words import Words
 
 _PLACE: Final = "/console/categories"
 _ON_A_PAGE: Final = 50
-_REFUSALS: Final = (CategoryExists, CategoryInUse, CategoryNotFound, msgspec.ValidationError)
+_REFUSALS: Final = (CategoryExists, CategoryInUse, CategoryNotFound, InvalidRequest)
 
 
 class ConsoleCategories(Controller):
@@ -34,9 +33,9 @@ class ConsoleCategories(Controller):
         visitor, actor = await site.staff(request)
         name = (await site.sent(request, visitor)).get("name", "")
         try:
-            await site.product.create_category(actor, _named(name))
+            await site.product.create_category(actor, read({"name": name}, CategoryBody))
         except _REFUSALS as refusal:
-            return await _shown(site, visitor, error=_said_of(refusal, visitor.words), name=name)
+            return await _shown(site, visitor, error=said(refusal, visitor.words), name=name)
         return site.pages.lead(visitor, _PLACE)
 
     @post(f"{_PLACE}/{{category_id:int}}")
@@ -49,9 +48,10 @@ class ConsoleCategories(Controller):
             if "delete" in form:
                 await site.product.delete_category(actor, category_id)
             else:
-                await site.product.rename_category(actor, category_id, _named(form.get("name", "")))
+                body = read({"name": form.get("name", "")}, CategoryBody)
+                await site.product.rename_category(actor, category_id, body)
         except _REFUSALS as refusal:
-            return await _shown(site, visitor, error=_said_of(refusal, visitor.words))
+            return await _shown(site, visitor, error=said(refusal, visitor.words))
         return site.pages.lead(visitor, _PLACE)
 
 
@@ -69,18 +69,3 @@ async def _shown(
         name=name,
         next_page=page.next_cursor and f"{_PLACE}?cursor={page.next_cursor}",
     )
-
-
-def _named(name: str) -> CategoryBody:
-    """Raises `ValidationError`."""
-    return msgspec.convert({"name": name}, CategoryBody)
-
-
-def _said_of(refusal: EcshopError | msgspec.ValidationError, _: Words) -> str:
-    if isinstance(refusal, CategoryExists):
-        return _("Another category has this name. Choose another one.")
-    if isinstance(refusal, CategoryInUse):
-        return _("Products stand in it: move them first.")
-    if isinstance(refusal, CategoryNotFound):
-        return _("It is no longer there.")
-    return _("A name is text of 1 to 100 characters.")

@@ -16,6 +16,7 @@ from litestar.params import FromPath
 from ecshop.auth.contract import LONGEST_KEY_NAME, ApiKey, ApiKeyNotFound, NewApiKey, ScopeNotGranted, TooManyApiKeys
 from ecshop.kernel.identity import Actor
 from ecshop.web.console.numbers import whole
+from ecshop.web.refusals import said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
 
@@ -46,7 +47,7 @@ class ConsoleKeys(Controller):
             says = visitor.words("Give it a name, 1 to 365 days, and something that it is good for.")
             return await _shown(site, visitor, actor, form, error=says)
         except (TooManyApiKeys, ScopeNotGranted) as refusal:
-            return await _shown(site, visitor, actor, form, error=refusal.detail)
+            return await _shown(site, visitor, actor, form, error=said(refusal, visitor.words))
         return await _shown(site, visitor, actor, {}, made=made)
 
     @post(f"{_PLACE}/{{key_id:uuid}}/end")

@@ -30,6 +30,7 @@ from ecshop.web.console.waterfall import axis_of
 from ecshop.web.live import Streams
 from ecshop.web.order_pages import LABELS
 from ecshop.web.pages import short_id
+from ecshop.web.refusals import said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
 from ecshop.web.watch import Onlooker, Watch
@@ -126,7 +127,7 @@ class ConsoleOrders(Controller):
             else:
                 raise NoSuchPath(f"an order can be fulfilled or cancelled, not {what}")
         except (OrderNotConfirmed, DeadLetterNotFound) as refusal:
-            return await _shown(site, visitor, actor, order_id, refusal.detail)
+            return await _shown(site, visitor, actor, order_id, said(refusal, visitor.words))
         return site.pages.lead(visitor, f"/console/orders/{order_id}")
 
 

@@ -1,25 +1,39 @@
-"""What the shop sells: a product's name, words, price and category, and the switch that takes it off sale."""
+"""What the shop sells: a product's name, words, price, category and picture, and the switch that takes it off sale."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-import msgspec
 from babel.numbers import get_currency_precision
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from ecshop.kernel.errors import InvalidRequest
-from ecshop.product.contract import CategoryNotFound, NewProduct, Product, ProductChange
+from ecshop.kernel.errors import BodyTooLarge, EcshopError, InvalidRequest
+from ecshop.kernel.identity import Actor
+from ecshop.product.contract import (
+    LARGEST_PICTURE,
+    CategoryNotFound,
+    NewProduct,
+    Product,
+    ProductChange,
+    ProductNotFound,
+    UnusablePicture,
+)
+from ecshop.web.forms import Form
+from ecshop.web.refusals import by_field, read, said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
+from ecshop.web.words import Words
 
 _PLACE: Final = "/console/products"
 _CURRENCY: Final = "JPY"
-_REFUSED: Final = (msgspec.ValidationError, InvalidRequest, CategoryNotFound)
+_LARGEST_FORM: Final = 2 * LARGEST_PICTURE
+"""So that what is somewhat too large is told on the page; a server hangs up on whatever is larger."""
+_REFUSED: Final = (InvalidRequest, CategoryNotFound, BodyTooLarge, UnusablePicture)
 
 
 class ConsoleProducts(Controller):
@@ -30,16 +44,17 @@ class ConsoleProducts(Controller):
         visitor, _ = await site.staff(request)
         return await _shown(site, visitor, None, {"currency": _CURRENCY, "on_sale": "1"})
 
-    @post(f"{_PLACE}/new")
+    @post(f"{_PLACE}/new", request_max_body_size=_LARGEST_FORM)
     async def create(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
         visitor, actor = await site.staff(request)
-        form = await site.sent(request, visitor)
+        form, made = await site.sent(request, visitor), None
         currency = form.get("currency", "").strip().upper()
         try:
-            wanted = msgspec.convert(_fields(form, currency) | {"currency": currency}, NewProduct)
+            wanted = read(_fields(form, currency) | {"currency": currency}, NewProduct)
             made = await site.product.create(actor, wanted)
+            await _illustrate(site, actor, made.id, form)
         except _REFUSED as refusal:
-            return await _shown(site, visitor, None, form, str(refusal))
+            return await _shown(site, visitor, made, form, _errors(refusal, currency, visitor.words))
         return site.pages.lead(visitor, f"{_PLACE}/{made.id}")
 
     @get(f"{_PLACE}/{{product_id:int}}")
@@ -50,33 +65,81 @@ class ConsoleProducts(Controller):
         product = await site.product.get(product_id)
         return await _shown(site, visitor, product, _form(product))
 
-    @post(f"{_PLACE}/{{product_id:int}}")
+    @post(f"{_PLACE}/{{product_id:int}}", request_max_body_size=_LARGEST_FORM)
     async def change(
         self, site: NamedDependency[Site], request: AnyRequest, product_id: FromPath[int]
     ) -> Response[Any]:
+        """A picture that cannot be used changes nothing else either."""
         visitor, actor = await site.staff(request)
         form, product = await site.sent(request, visitor), await site.product.get(product_id)
         try:
-            wanted = msgspec.convert(_fields(form, product.currency), ProductChange)
+            wanted = read(_fields(form, product.currency) | _picture(form), ProductChange)
+            await _illustrate(site, actor, product_id, form)
             await site.product.change(actor, product_id, wanted)
         except _REFUSED as refusal:
-            return await _shown(site, visitor, product, form, str(refusal))
+            return await _shown(site, visitor, product, form, _errors(refusal, product.currency, visitor.words))
         return site.pages.lead(visitor, f"{_PLACE}/{product_id}")
+
+    @post(f"{_PLACE}/{{product_id:int}}/delete")
+    async def delete(
+        self, site: NamedDependency[Site], request: AnyRequest, product_id: FromPath[int]
+    ) -> Response[Any]:
+        """Also one that somebody else has deleted meanwhile."""
+        visitor, actor = await site.staff(request)
+        await site.sent(request, visitor)
+        with suppress(ProductNotFound):
+            await site.product.delete(actor, product_id)
+        return site.pages.lead(visitor, "/console/stock")
 
 
 async def _shown(
-    site: Site, visitor: Visitor, product: Product | None, form: Mapping[str, str], error: str = ""
+    site: Site,
+    visitor: Visitor,
+    product: Product | None,
+    form: Mapping[str, str],
+    errors: Mapping[str, str] | None = None,
 ) -> Response[bytes]:
+    items = await site.items([product], visitor) if product else {}
     return site.pages.answer(
         visitor,
         "console/product.html",
-        status=422 if error else 200,
+        status=422 if errors else 200,
         here="stock",
         product=product,
+        item=items.get(product.id) if product else None,
         form=form,
-        error=error,
+        errors=errors or {},
         categories=(await site.product.list_categories(None, 100)).items,
     )
+
+
+async def _illustrate(site: Site, actor: Actor, product_id: int, form: Form) -> None:
+    """Raises `BodyTooLarge` or `UnusablePicture`."""
+    if image := form.files.get("picture"):
+        if len(image) > LARGEST_PICTURE:
+            raise BodyTooLarge("the image is too large")
+        await site.product.put_picture(actor, product_id, image)
+
+
+def _errors(refusal: EcshopError, currency: str, _: Words) -> dict[str, str]:
+    """By the form's field."""
+    if isinstance(refusal, InvalidRequest):
+        errors = by_field(refusal, _)
+        return errors | {"price": _price(currency, _)} if "price" in errors else errors
+    if isinstance(refusal, BodyTooLarge):
+        return {"picture": _("An image may have {n} MB at most.", n=LARGEST_PICTURE // 1024**2)}
+    return {"picture" if isinstance(refusal, UnusablePicture) else "category_id": said(refusal, _)}
+
+
+def _price(currency: str, _: Words) -> str:
+    if get_currency_precision(currency or _CURRENCY):
+        return _("Write an amount like 12.50.")
+    return _("{currency} has no decimals: write a whole amount.", currency=currency)
+
+
+def _picture(form: Form) -> dict[str, None]:
+    """That there is none any more, where a new one does not say which."""
+    return {"picture": None} if form.get("no_picture") == "1" and "picture" not in form.files else {}
 
 
 def _form(product: Product) -> dict[str, str]:

@@ -16,9 +16,19 @@ from ecshop.kernel.clock import now
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Page
 from ecshop.product.contract import Product, ProductFilter
-from ecshop.stock.contract import MAX_UNITS, Adjustment, Movement, StockFilter, StockItem, StockLevel, StockReserved
+from ecshop.stock.contract import (
+    MAX_UNITS,
+    Adjustment,
+    Movement,
+    StockFilter,
+    StockItem,
+    StockLevel,
+    StockLimit,
+    StockReserved,
+)
 from ecshop.web.console.charts import Chart, filled
 from ecshop.web.console.numbers import whole
+from ecshop.web.refusals import said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
 from ecshop.web.words import Words
@@ -69,15 +79,8 @@ class ConsoleStock(Controller):
         try:
             wanted = msgspec.convert({"delta": _delta(form), "reason": form.get("reason", "")}, Adjustment)
             await site.stock.adjust(actor, product_id, wanted)
-        except StockReserved as refusal:
-            on_hand, reserved = refusal.fields["on_hand"], refusal.fields["reserved"]
-            says = visitor.words(
-                "{reserved} of the {on_hand} units are promised to orders, so at most {most} can go.",
-                reserved=reserved,
-                on_hand=on_hand,
-                most=on_hand - reserved,
-            )
-            return await _shown(site, visitor, actor, product_id, form, error=says)
+        except (StockReserved, StockLimit) as refusal:
+            return await _shown(site, visitor, actor, product_id, form, error=said(refusal, visitor.words))
         except msgspec.ValidationError:
             says = visitor.words("Say by how many units, not 0, and why.")
             return await _shown(site, visitor, actor, product_id, form, error=says)

@@ -14,9 +14,10 @@ from msgspec import UNSET
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
-from ecshop.product.contract import Product, ProductFilter
+from ecshop.product.contract import Product, ProductFilter, ProductNotFound
 from ecshop.stock.contract import LOW, MAX_UNITS, NewStock, StockItem, StockLevel, StockNotFound
 from ecshop.web.console.numbers import whole
+from ecshop.web.refusals import said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
 from ecshop.web.words import Words
@@ -65,7 +66,8 @@ class ConsoleStockFiles(Controller):
         """All lines are read before any is carried out; what stock refuses is told by its line."""
         visitor, actor = await site.staff(request)
         form = await site.sent(request, visitor)
-        written = form.get("file") or form.get("csv", "")
+        file = form.files.get("file")
+        written = form.get("csv", "") if file is None else file.decode("utf-8-sig", errors="replace").replace("\0", "")
         counted, errors = _read(written, visitor.words)
         if errors or not counted:
             return _importer(site, visitor, written, errors or [visitor.words("There is no line in it.")])
@@ -75,7 +77,7 @@ class ConsoleStockFiles(Controller):
             except EcshopError as refusal:
                 if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise
-                errors.append(visitor.words("Line {n}: {why}", n=number, why=refusal.detail))
+                errors.append(visitor.words("Line {n}: {why}", n=number, why=_why(refusal, visitor.words)))
         if errors:
             return _importer(site, visitor, written, errors)
         return site.pages.lead(visitor, f"{_PLACE}?imported={len(counted)}")
@@ -95,6 +97,10 @@ async def _set(site: Site, actor: Actor, line: Counted) -> None:
     except StockNotFound:
         mark = LOW if line.low_mark is None else line.low_mark
         await site.stock.register(actor, NewStock(line.product_id, line.on_hand, mark))
+
+
+def _why(refusal: EcshopError, _: Words) -> str:
+    return _("There is no such product.") if isinstance(refusal, ProductNotFound) else said(refusal, _)
 
 
 def _row(product: Product, item: StockItem | None) -> list[Any]:
