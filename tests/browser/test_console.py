@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import expect
 
 from ecshop.kernel.identity import Role
-from tests.browser.conftest import PASSWORD, Browser
+from tests.browser.conftest import PASSWORD, Browser, product
 from tests.browser.staff import Open, appoint, given_up, ordered, short, staff
 from tests.shops import RunningShop
+from tests.waiting import eventually
 
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 PAGES = [
@@ -157,8 +158,36 @@ def test_events_come_by_themselves_with_what_each_listener_did(shop: RunningShop
     row = page.locator("#rows tr", has_text=short(order))
     expect(row).to_contain_text("order.confirmed")
     expect(row.locator("[data-th=Listeners]")).to_contain_text(re.compile(r"stock\s+[\d.]+ m?s"))
-    page.goto(f"/console/events?order={order}")
-    expect(page.locator("#rows tr")).to_have_count(1)
+
+
+def test_events_are_found_by_their_order_and_by_their_product(shop: RunningShop, opened: Open) -> None:
+    tea, name = product(shop, 2)
+    placed = [str(shop.order(tea, 1).json()["id"]) for _ in range(2)]
+    path = f"/stock/reservations/{placed[1]}"
+    eventually(lambda: shop.call("GET", path, shop.customer).json()["state"], "committed")
+    eventually(lambda: shop.product(tea)["in_stock"], False)
+    shop.call("POST", f"/stock/{tea}/adjustments", shop.staff, json={"delta": 3, "reason": "delivery"})
+    eventually(lambda: shop.product(tea)["in_stock"], True)
+    page = staff(shop, opened).page
+    for about, orders, turns in (
+        (placed[0], placed[:1], 0),
+        (short(placed[0]).lower(), placed[:1], 0),
+        (str(tea), placed, 3),
+        (name, placed, 3),
+    ):
+        page.goto("/console/events")
+        page.get_by_label("Order or product").fill(about)
+        page.get_by_role("button", name="Filter").click()
+        expect(page.locator("#rows tr", has_text="order.confirmed")).to_have_count(len(orders))
+        expect(page.locator("#rows tr", has_text="order.confirmed").last).to_contain_text(short(orders[0]))
+        if turns:
+            assert page.locator("#rows tr", has_text="stock.").count() == turns, about
+    page.get_by_label("Type").select_option("stock.replenished")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator("#rows tr", has_text="stock.replenished")).to_have_count(2)
+    expect(page.locator("#rows tr", has_text="order.confirmed")).to_have_count(0)
+    page.goto("/console/events?about=nothing-like-that")
+    expect(page.locator("#rows tr")).to_have_count(0)
 
 
 def test_a_product_is_added_and_changed_with_its_price_as_people_write_it(shop: RunningShop, opened: Open) -> None:

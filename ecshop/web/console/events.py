@@ -8,17 +8,15 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
-from uuid import UUID
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
 from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor
-from ecshop.order.contract import OrderNotFound
 from ecshop.oversight.contract import Delivery, EventFilter, PublishedEvent
+from ecshop.web.console.lookup import events_about
 from ecshop.web.console.moving import Board
-from ecshop.web.console.story import story_of
 from ecshop.web.live import Streams
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.words import Words
@@ -66,13 +64,15 @@ class ConsoleEvents(Controller):
     async def events(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
         visitor, actor = await site.staff(request)
         asked = dict(site.asked(request))
-        kind, order = asked.get("type", ""), asked.get("order", "").strip()
-        if order:
-            found, silent = await _of_order(site, actor, order), list[str]()
+        kind, about = asked.get("type", ""), asked.get("about", "").strip()
+        if about:
+            found, silent = await events_about(site, actor, about), list[str]()
+            found = [event for event in found if not kind or event.type == kind]
         else:
             found, silent = await _newest(site, actor, kind, _moment(asked.get("before", "")))
-        shown = found[:_ON_A_PAGE]
-        following = {"type": kind, "before": shown[-1].recorded_at.isoformat()} if len(found) > _ON_A_PAGE else {}
+        shown = found[: _ON_A_PAGE if not about else None]
+        has_more = len(found) > len(shown) and not about
+        following = {"type": kind, "before": shown[-1].recorded_at.isoformat()} if has_more else {}
         return site.pages.answer(
             visitor,
             "console/events.html",
@@ -80,7 +80,7 @@ class ConsoleEvents(Controller):
             types=list(LISTENERS),
             is_moving=not asked,
             kind=kind,
-            order=order,
+            about=about,
             silent=silent,
             rows=await rows_of(site, actor, shown, visitor.words),
             next_page=following and f"{_PLACE}?{urlencode(following)}",
@@ -142,13 +142,6 @@ async def _newest(
     silent = [name for name, answer in zip(names, answers, strict=True) if answer is None]
     events = [event for answer in answers for event in answer or ()]
     return sorted(events, key=lambda event: event.recorded_at, reverse=True)[: _ON_A_PAGE + 1], silent
-
-
-async def _of_order(site: Site, actor: Actor, written: str) -> list[PublishedEvent]:
-    with suppress(ValueError, OrderNotFound):
-        story = await story_of(site, actor, UUID(written))
-        return sorted(story.events.values(), key=lambda event: event.recorded_at, reverse=True)
-    return []
 
 
 async def _events(site: Site, actor: Actor, name: str, wanted: EventFilter) -> Sequence[PublishedEvent] | None:

@@ -15,7 +15,6 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from ecshop.auth.contract import UserFilter
 from ecshop.kernel.clock import now
 from ecshop.kernel.errors import NoSuchPath
 from ecshop.kernel.identity import Actor
@@ -23,13 +22,13 @@ from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
 from ecshop.oversight.contract import DeadLetterNotFound
 from ecshop.stock.contract import ReservationNotFound
 from ecshop.web.console.findings import lead_of, notices_of, state_of, tiles_of
+from ecshop.web.console.lookup import orders_like
 from ecshop.web.console.moving import moving
 from ecshop.web.console.steps import moments_of, rows_of
 from ecshop.web.console.story import names_of, story_of
 from ecshop.web.console.waterfall import axis_of
 from ecshop.web.live import Streams
 from ecshop.web.order_pages import LABELS
-from ecshop.web.pages import short_id
 from ecshop.web.refusals import said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
@@ -37,7 +36,6 @@ from ecshop.web.watch import Onlooker, Watch
 from ecshop.web.words import gettext_noop
 
 _ON_A_PAGE: Final = 25
-_LOOKED_THROUGH: Final = 5
 _AT_ONCE: Final = 100
 _LONGEST_NUMBER: Final = 18
 _CARRIED: Final = ("status", "day", "product")
@@ -56,7 +54,7 @@ class ConsoleOrders(Controller):
         visitor, actor = await site.staff(request)
         asked = dict(site.asked(request))
         looked_for = asked.get("q", "").strip()
-        found = await _found(site, actor, looked_for) if looked_for else None
+        found = await orders_like(site, actor, looked_for) if looked_for else None
         if found and len(found) == 1:
             return site.pages.lead(visitor, f"/console/orders/{found[0].id}")
         page = await site.order.list(actor, _wanted(asked), asked.get("cursor"), _ON_A_PAGE)
@@ -186,28 +184,6 @@ def _day(written: str) -> tuple[datetime | None, datetime | None]:
         return midnight - timedelta(microseconds=1), midnight + timedelta(days=1)
     except (ValueError, OverflowError):
         return None, None
-
-
-async def _found(site: Site, actor: Actor, looked_for: str) -> Sequence[Order]:
-    """By the whole id, by its end as people tell it, among the newest, or by a customer's name."""
-    with suppress(ValueError):
-        return [await site.order.get(actor, UUID(looked_for))]
-    ending, found, cursor = looked_for.upper(), list[Order](), None
-    for _ in range(_LOOKED_THROUGH):
-        page = await site.order.list(actor, OrderFilter(), cursor, _AT_ONCE)
-        found += [order for order in page.items if short_id(order.id) == ending]
-        cursor = page.next_cursor
-        if found or not cursor:
-            break
-    return found or await _of_customer(site, actor, looked_for)
-
-
-async def _of_customer(site: Site, actor: Actor, name: str) -> Sequence[Order]:
-    users = (await site.auth.users(actor, UserFilter(q=name[:64]), None, 10)).items
-    pages = await asyncio.gather(
-        *(site.order.list(actor, OrderFilter(user_id=user.id), None, _ON_A_PAGE) for user in users)
-    )
-    return sorted((order for page in pages for order in page.items), key=lambda one: one.placed_at, reverse=True)
 
 
 async def _where(site: Site, actor: Actor, orders: Sequence[Order]) -> dict[UUID, tuple[str, str]]:
