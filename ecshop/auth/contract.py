@@ -175,7 +175,7 @@ class NoSession(EcshopError, code="auth.no_session", status=409):
 
 
 class SessionNotFound(EcshopError, code="auth.session_not_found", status=404):
-    """You have no session of that id, or it has ended."""
+    """There is no session of that id that is yours, or the user's, or it has ended."""
 
 
 class InvalidApiKey(Unauthenticated, code="auth.invalid_api_key", status=401):
@@ -256,12 +256,12 @@ class AuthClient(Protocol):
         """All other sessions end. Raises `WrongPassword`, `TooManyAttempts`, `UserNotFound` or `InvalidRequest`."""
         ...
 
-    async def sessions_of(self, actor: Actor) -> Sessions:
-        """The actor's own; the one that was used last comes first."""
+    async def sessions_of(self, actor: Actor, user_id: UUID | None = None) -> Sessions:
+        """The actor's own, or for an admin a user's; the one that was used last comes first. Raises `UserNotFound`."""
         ...
 
-    async def end_session(self, actor: Actor, session_id: UUID) -> None:
-        """Raises `SessionNotFound`."""
+    async def end_session(self, actor: Actor, session_id: UUID, user_id: UUID | None = None) -> None:
+        """One of the actor's own, or for an admin one of a user's. Raises `SessionNotFound`."""
         ...
 
     async def make_key(self, actor: Actor, new: NewApiKey) -> ApiKey:

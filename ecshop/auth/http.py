@@ -165,6 +165,10 @@ class AuthInternal(Controller):
         return await auth.service_token(data, address=client_of(request.scope))
 
 
+def _sessions_of(user_id: UUID | None) -> str:
+    return f"/users/{user_id}/sessions" if user_id else "/auth/sessions"
+
+
 class HttpAuthClient:
     def __init__(self, remote: Remote) -> None:
         self._call = remote.call
@@ -206,11 +210,11 @@ class HttpAuthClient:
         params = {"everywhere": everywhere}
         await self._call("POST", "/auth/logout", NoneType, params=params, token=actor.token)
 
-    async def sessions_of(self, actor: Actor) -> Sessions:
-        return await self._call("GET", "/auth/sessions", Sessions, token=actor.token)
+    async def sessions_of(self, actor: Actor, user_id: UUID | None = None) -> Sessions:
+        return await self._call("GET", _sessions_of(user_id), Sessions, token=actor.token)
 
-    async def end_session(self, actor: Actor, session_id: UUID) -> None:
-        await self._call("DELETE", f"/auth/sessions/{session_id}", NoneType, token=actor.token)
+    async def end_session(self, actor: Actor, session_id: UUID, user_id: UUID | None = None) -> None:
+        await self._call("DELETE", f"{_sessions_of(user_id)}/{session_id}", NoneType, token=actor.token)
 
     async def make_key(self, actor: Actor, new: NewApiKey) -> ApiKey:
         return await self._call("POST", "/auth/api-keys", ApiKey, new, token=actor.token)

@@ -18,6 +18,8 @@ from ecshop.auth.contract import (
     NewApiKey,
     OwnAccount,
     ScopeNotGranted,
+    SessionNotFound,
+    Sessions,
     Token,
     TooManyApiKeys,
     User,
@@ -108,3 +110,26 @@ class UserController(Controller):
     ) -> User:
         """Another role, or being disabled, ends all sessions of the account. Fields that are left out stay."""
         return await auth.change_user(request.user, user_id, data)
+
+    @get(
+        "/users/{user_id:uuid}/sessions",
+        **operation("List a user's sessions", UserNotFound, role=Role.ADMIN),
+    )
+    async def list_user_sessions(
+        self, auth: NamedDependency[AuthService], request: Request[Actor, Any, Any], user_id: FromPath[UUID]
+    ) -> Sessions:
+        return await auth.sessions_of(request.user, user_id)
+
+    @delete(
+        "/users/{user_id:uuid}/sessions/{session_id:uuid}",
+        **operation("End a user's session", SessionNotFound, role=Role.ADMIN),
+    )
+    async def end_user_session(
+        self,
+        auth: NamedDependency[AuthService],
+        request: Request[Actor, Any, Any],
+        user_id: FromPath[UUID],
+        session_id: FromPath[UUID],
+    ) -> None:
+        """Its access tokens are refused everywhere within five seconds."""
+        await auth.end_session(request.user, session_id, user_id)

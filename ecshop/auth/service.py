@@ -131,7 +131,7 @@ class AuthService:
             raise NoSession("this token has no session; it ends by itself")
         else:
             with suppress(SessionNotFound):  # it has ended already
-                await self._db.write(sessions.end, actor, actor.session, self._clock())
+                await self._db.write(sessions.end, actor, actor.user_id, actor.session, self._clock())
 
     async def change_password(self, actor: Actor, change: PasswordChange, *, address: str = "") -> None:
         """All other sessions end. Raises `WrongPassword`, `TooManyAttempts`, `UserNotFound` or `InvalidRequest`."""
@@ -147,12 +147,19 @@ class AuthService:
         new_hash = await self._passwords.hash(change.new_password)
         await self._db.write(_replace_password, actor, new_hash, self._clock())
 
-    async def sessions_of(self, actor: Actor) -> Sessions:
-        return Sessions(await self._db.read(sessions.open_sessions, actor.user_id, self._clock(), actor.session))
+    async def sessions_of(self, actor: Actor, user_id: UUID | None = None) -> Sessions:
+        """Raises `UserNotFound`."""
+        if user_id is not None:
+            require_role(actor, Role.ADMIN)
+            await self.user(user_id)
+        whose = user_id or actor.user_id
+        return Sessions(await self._db.read(sessions.open_sessions, whose, self._clock(), actor.session))
 
-    async def end_session(self, actor: Actor, session_id: UUID) -> None:
+    async def end_session(self, actor: Actor, session_id: UUID, user_id: UUID | None = None) -> None:
         """Raises `SessionNotFound`."""
-        await self._db.write(sessions.end, actor, session_id, self._clock())
+        if user_id is not None:
+            require_role(actor, Role.ADMIN)
+        await self._db.write(sessions.end, actor, user_id or actor.user_id, session_id, self._clock())
 
     async def ended_sessions(self, since: datetime | None) -> EndedSessions:
         moment = self._clock()

@@ -131,14 +131,13 @@ def open_sessions(session: Session, user_id: UUID, moment: datetime, current: UU
     )
 
 
-def end(session: Session, actor: Actor, id_: UUID, moment: datetime) -> None:
-    """Raises `SessionNotFound`, also for somebody else's."""
-    user_id = actor.user_id
+def end(session: Session, actor: Actor, user_id: UUID, id_: UUID, moment: datetime) -> None:
+    """Raises `SessionNotFound`, also for somebody else's than the user's."""
     ending = update(SessionRow).where(
         SessionRow.id == id_, SessionRow.user_id == user_id, SessionRow.ended_at.is_(None)
     )
     if not affected_rows(session.execute(ending.values(ended_at=moment))):
-        raise SessionNotFound("you have no session of that id")
+        raise SessionNotFound("there is no such session, or it has ended")
     note(session, actor, "session.ended", user(user_id), before={"session": id_})
 
 

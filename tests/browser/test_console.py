@@ -223,12 +223,29 @@ def test_an_admin_gives_roles_and_disables_accounts(shop: RunningShop, opened: O
     assert shop.call("POST", "/auth/login", data={"username": name, "password": PASSWORD}).status_code == 403
 
 
+def test_an_admin_ends_somebodys_session(shop: RunningShop, opened: Open) -> None:
+    name, customer = appoint(shop, Role.CUSTOMER), opened(user_agent="A phone")
+    form = customer.see("/shop/sign-in").locator("form[action='/shop/sign-in']")
+    form.locator("[name=username]").fill(name)
+    form.locator("[name=password]").fill(PASSWORD)
+    form.get_by_role("button").click()
+    customer.page.wait_for_url(lambda url: "/sign-" not in url)
+    page = staff(shop, opened).page
+    page.goto(f"/console/users?q={name}")
+    page.get_by_role("link", name=name, exact=True).click()
+    page.wait_for_url("**/console/users/*")
+    page.get_by_role("button", name=re.compile("End it.*A phone")).click()
+    expect(page.get_by_text("Signed in nowhere.")).to_be_visible()
+    eventually(lambda: "/sign-in" in customer.see("/shop/account").url, True)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en-GB", "ja-JP"])
 def test_every_page_of_the_console_is_accessible_and_fits_a_phone(
     shop: RunningShop, opened: Open, language: str, theme: str
 ) -> None:
     event_id = given_up(shop, order := ordered(shop, stock=1))
+    [customer] = shop.call("GET", f"/users?q={appoint(shop, Role.CUSTOMER)}", shop.staff).json()["items"]
     person = staff(shop, opened, locale=language, color_scheme=theme, **PHONE)
     for path in (
         *PAGES,
@@ -236,6 +253,7 @@ def test_every_page_of_the_console_is_accessible_and_fits_a_phone(
         f"/console/dead-letters/stock/{event_id}",
         "/console/stock/1",
         "/console/products/1",
+        f"/console/users/{customer['id']}",
     ):
         page = person.see(path)
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")

@@ -196,6 +196,27 @@ async def test_who_is_signed_in_twice_sees_both_sessions_and_ends_one(doors: Doo
     assert first.session == known["a"].id
 
 
+async def test_an_admin_sees_where_somebody_is_signed_in_and_ends_that(doors: Doors) -> None:
+    name, admin = f"aoi-{uuid4()}", doors.actor(Role.ADMIN)
+    user = await doors.auth.sign_up(NewUser(name, "correct horse battery"))
+    other = await doors.auth.sign_up(NewUser(f"{name}-2", "correct horse battery"))
+    await doors.auth.log_in(Login(name, "correct horse battery"), Visitor("", "a"))
+    [session] = (await doors.auth.sessions_of(admin, user.id)).items
+    assert (session.agent, session.is_current) == ("a", False)
+    assert (await doors.auth.sessions_of(admin, other.id)).items == ()
+    with pytest.raises(SessionNotFound):
+        await doors.auth.end_session(admin, session.id, other.id)
+    for actor in (doors.actor(), doors.actor(Role.STAFF)):
+        with pytest.raises(Forbidden):
+            await doors.auth.sessions_of(actor, user.id)
+        with pytest.raises(Forbidden):
+            await doors.auth.end_session(actor, session.id, user.id)
+    await doors.auth.end_session(admin, session.id, user.id)
+    assert (await doors.auth.sessions_of(admin, user.id)).items == ()
+    with pytest.raises(UserNotFound):
+        await doors.auth.sessions_of(admin, uuid4())
+
+
 async def test_an_api_key_is_made_listed_and_ended_by_its_owner(doors: Doors) -> None:
     name = f"aoi-{uuid4()}"
     await doors.auth.sign_up(NewUser(name, "correct horse battery"))

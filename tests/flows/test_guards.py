@@ -80,6 +80,8 @@ FOR_STAFF: Final = {
 }
 FOR_ADMINS: Final = {
     "PUT /users/{user_id}",
+    "GET /users/{user_id}/sessions",
+    "DELETE /users/{user_id}/sessions/{session_id}",
     *(f"GET /audit/{name}" for name in NAMES),
     *(f"{method} /events/{name}/faults" for name in NAMES for method in ("GET", "POST")),
 }

@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import UNSET
 
-from ecshop.auth.contract import UserChange, UserFilter
+from ecshop.auth.contract import SessionNotFound, UserChange, UserFilter
 from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.values import Page
@@ -56,6 +56,28 @@ class ConsolePeople(Controller):
         disabled = form["disabled"] == "1" if "disabled" in form else UNSET
         await site.auth.change_user(actor, user_id, UserChange(role=role, disabled=disabled))
         return site.pages.lead(visitor, f"/console/users?{urlencode({'q': form.get('q', '')})}")
+
+    @get("/console/users/{user_id:uuid}")
+    async def sessions(
+        self, site: NamedDependency[Site], request: AnyRequest, user_id: FromPath[UUID]
+    ) -> Response[bytes]:
+        visitor, actor = await site.staff(request)
+        sessions = (await site.auth.sessions_of(actor, user_id)).items
+        names = await names_of(site, actor, [user_id])
+        return site.pages.answer(
+            visitor, "console/sessions.html", here="users", user_id=user_id, name=names[user_id], sessions=sessions
+        )
+
+    @post("/console/users/{user_id:uuid}/sessions/{session_id:uuid}")
+    async def end_session(
+        self, site: NamedDependency[Site], request: AnyRequest, user_id: FromPath[UUID], session_id: FromPath[UUID]
+    ) -> Response[Any]:
+        """Also one that has ended meanwhile."""
+        visitor, actor = await site.staff(request)
+        await site.sent(request, visitor)
+        with suppress(SessionNotFound):
+            await site.auth.end_session(actor, session_id, user_id)
+        return site.pages.lead(visitor, f"/console/users/{user_id}")
 
     @get("/console/audit")
     async def audit(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
