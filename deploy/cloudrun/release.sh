@@ -2,7 +2,7 @@
 # A release on Cloud Run, a step a command. What fails sends all traffic back: docs/releasing.md.
 set -eu
 cd "$(dirname "$0")/../.."
-services='auth product stock order'
+services='auth product stock order web'
 
 usage() {
     cat <<'TEXT'

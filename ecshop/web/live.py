@@ -14,7 +14,7 @@ from ecshop.kernel.deadline import deadline
 from ecshop.kernel.errors import Aborted
 from ecshop.web.visitor import Visitor
 
-_MOST: Final = 500
+MOST: Final = 500
 _MOST_OF_ONE: Final = 10
 _MOST_OF_STRANGERS: Final = 100
 """At one address, which many may share."""
@@ -35,7 +35,7 @@ class Streams:
         """
         actor = visitor.actor
         of, most = (actor.user_id, _MOST_OF_ONE) if actor else (visitor.client.address, _MOST_OF_STRANGERS)
-        if self._open.total() >= _MOST or self._open[of] >= most:
+        if self._open.total() >= MOST or self._open[of] >= most:
             raise Aborted("too many pages are open; this one does not move for now")
         deadline.get().lift()
         written = self._written(of, told)

@@ -25,7 +25,7 @@ _RESTLESS: Final = 1.3
 """By which pauses grow of who waits for what no look at all pages would tell."""
 _LONGEST_PAUSE: Final = 5.0
 _AT_LEAST_EVERY: Final = 30.0  # seconds
-_LONGEST: Final = 600.0
+LONGEST: Final = 600.0
 """Seconds after which a page looks no more, and connects again."""
 
 
@@ -54,7 +54,7 @@ class Watch:
     async def looks(self, onlooker: Onlooker) -> AsyncGenerator[Onlooker]:
         """A moment to look: at once, when something has changed, and now and then; until the process stops."""
         loop = asyncio.get_running_loop()
-        until, pause = loop.time() + _LONGEST, _LOOK_EVERY
+        until, pause = loop.time() + LONGEST, _LOOK_EVERY
         self._onlookers.add(onlooker)
         if self._watching is None or self._watching.done():
             self._watching = asyncio.create_task(self._watch())

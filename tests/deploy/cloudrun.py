@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from entrypoints.contexts import NAMES
+from entrypoints.contexts import NAMES, Service
 from entrypoints.environment import read_settings
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "cloudrun"
@@ -89,6 +89,11 @@ def connections_at_most() -> int:
         return instances * databases * (settings.database_connections + 1)
 
     return sum(map(most, [*map(deployed, (f"{name}.yaml" for name in NAMES)), deployed("worker-pool.yaml")]))
+
+
+def url_map_paths(service: Service) -> list[str]:
+    """What the load balancer has for a service's paths, each of them alone and all below it."""
+    return [path for top in service.paths for path in ((f"/{top}", f"/{top}/*") if top else ("/",))]
 
 
 def _secret(variable: Any) -> str:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from bench.server import cpu_seconds_of
-from entrypoints.contexts import NAMES
+from entrypoints.contexts import SERVICE_NAMES
 from entrypoints.local.redis_server import free_port
 from tests.databases import PostgresServer
 from tests.deploy.cloudrun import PLACEHOLDERS, Deployed, deployed
@@ -53,7 +53,7 @@ class Run:
 
     def __init__(self, folder: Path, database_url: str, pubsub_host: str) -> None:
         self.folder, self.database_url = folder, database_url
-        self._ports = {name: free_port() for name in NAMES}
+        self._ports = {name: free_port() for name in SERVICE_NAMES}
         self._secrets = {
             "ecshop-database-url": database_url,
             "ecshop-client-secret": SECRET,
@@ -125,13 +125,14 @@ def run(postgres: PostgresServer, pubsub_host: str, tmp_path: Path) -> Iterator[
 
 
 def test_the_shop_that_the_files_describe_starts_soon_sells_logs_and_ends_in_time(run: Run) -> None:
-    for name in (*NAMES, WORKER):
+    for name in (*SERVICE_NAMES, WORKER):
         run.start(deployed(f"{name}.yaml"))
-    starts = {name: _seconds_until_alive(run.instances[name]) for name in NAMES}
+    starts = {name: _seconds_until_alive(run.instances[name]) for name in SERVICE_NAMES}
     assert max(starts.values()) < COLD_START, starts
-    services = {name: [f"127.0.0.1:{run.instances[name].port}"] for name in NAMES}
+    services = {name: [f"127.0.0.1:{run.instances[name].port}"] for name in SERVICE_NAMES}
     with gateway(services, with_docs=True) as address:
         _walk_passes(run, address)
+        assert "</html>" in httpx.get(address).raise_for_status().text
         _lines_have_the_fields_of_cloud_logging(run, address)
     _all_end_in_time(run)
     assert [file for one in run.instances.values() for file in one.folder.rglob("*")] == []
@@ -181,7 +182,7 @@ def _all_end_in_time(run: Run) -> None:
     for instance in run.instances.values():
         instance.process.send_signal(signal.SIGTERM)
     ended = {name: one.process.wait(timeout=LAST_WORDS) for name, one in run.instances.items()}
-    assert ended == dict.fromkeys((*NAMES, WORKER), 0)
+    assert ended == dict.fromkeys((*SERVICE_NAMES, WORKER), 0)
 
 
 def test_sqlite_is_refused_with_the_reason() -> None:

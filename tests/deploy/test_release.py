@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from entrypoints.cli import main as cli
-from entrypoints.contexts import NAMES
+from entrypoints.contexts import SERVICE_NAMES
 from entrypoints.environment import read_settings
 from tests.architecture.tools import ROOT, tool
 from tests.deploy.cloudrun import PLACEHOLDERS, deployed
@@ -26,7 +26,7 @@ def release(tmp_path: Path) -> Book:
 
 
 def _traffic(to: str) -> list[str]:
-    return [f"gcloud run services update-traffic ecshop-{name} {to}" for name in NAMES]
+    return [f"gcloud run services update-traffic ecshop-{name} {to}" for name in SERVICE_NAMES]
 
 
 def _changes(calls: list[str]) -> list[str]:
@@ -38,7 +38,7 @@ REMEMBERED: Final = _traffic("--update-tags=previous=ecshop-{}-00007-abc")
 DEPLOYED: Final = [
     "gcloud run jobs replace -",
     "gcloud run jobs execute ecshop-migrate --wait",
-    *["gcloud run services replace -"] * len(NAMES),
+    *["gcloud run services replace -"] * len(SERVICE_NAMES),
 ]
 WALK: Final = "dev smoke https://shop.example --staff smoke"
 BACK: Final = [
@@ -50,15 +50,15 @@ BACK: Final = [
 def test_canaries_are_deployed_beside_what_serves_and_after_the_schema(release: Book) -> None:
     done = release("canary")
     assert (done.returncode, done.stderr) == (0, "")
-    remembered = [call.format(name) for call, name in zip(REMEMBERED, NAMES, strict=True)]
+    remembered = [call.format(name) for call, name in zip(REMEMBERED, SERVICE_NAMES, strict=True)]
     assert _changes(release.asked) == [*remembered, *DEPLOYED]
 
 
 def test_a_canary_is_what_its_file_says_and_has_no_traffic(release: Book) -> None:
     release("canary")
     services = release.documents("gcloud run services replace -")
-    assert [service["metadata"]["name"] for service in services] == [f"ecshop-{name}" for name in NAMES]
-    for name, service in zip(NAMES, services, strict=True):
+    assert [service["metadata"]["name"] for service in services] == [f"ecshop-{name}" for name in SERVICE_NAMES]
+    for name, service in zip(SERVICE_NAMES, services, strict=True):
         assert service["spec"].pop("traffic") == [
             {"revisionName": f"ecshop-{name}-00007-abc", "percent": 100, "tag": "previous"},
             {"latestRevision": True, "tag": "canary"},
@@ -84,8 +84,8 @@ def test_canaries_are_walked_through_inside_of_their_network_by_a_job(release: B
     assert {"--execute-now", "--wait"} <= set(call)
     environment = dict(one.split("=", 1) for one in told["--set-env-vars"].split(","))
     urls = read_settings({**environment, "CLOUD_RUN_JOB": "ecshop-smoke"}).urls
-    assert {name: urls[name] for name in NAMES} == {
-        name: f"https://canary---ecshop-{name}-4711.run.app" for name in NAMES
+    assert {name: urls[name] for name in SERVICE_NAMES} == {
+        name: f"https://canary---ecshop-{name}-4711.run.app" for name in SERVICE_NAMES
     }
     assert told["--command"] == "sh"
     _, delimiter, arguments = told["--args"].split("^")
@@ -170,7 +170,7 @@ def test_what_fails_when_all_is_served_leaves_it_there(release: Book) -> None:
     release("promote")
     expected = release.asked
     late = [number for number, call in enumerate(expected, 1) if _is_late(call)]
-    assert len(late) == len(NAMES) + 2
+    assert len(late) == len(SERVICE_NAMES) + 2
     for number in late:
         assert release("promote", FAILS_AT=str(number)).returncode == 1
         assert release.asked == expected[:number]
@@ -186,7 +186,8 @@ def test_who_ends_it_halfway_sees_all_traffic_go_back(step: str, release: Book) 
 
 
 def test_the_failure_stays_one_where_going_back_fails_too(release: Book) -> None:
-    done = release("smoke", FAILS_AT="5 6")
+    walk = len(SERVICE_NAMES) + 1  # after a look at each canary
+    done = release("smoke", FAILS_AT=f"{walk} {walk + 1}")
     assert done.returncode == 1
     assert "not gone back: ecshop-auth" in done.stderr
 
@@ -228,7 +229,7 @@ def test_a_tag_is_the_version_or_refused(release: Book) -> None:
 
 def test_it_releases_every_context() -> None:
     [services] = re.findall("^services='(.*)'$", SCRIPT.read_text(), re.M)
-    assert services.split() == list(NAMES)
+    assert services.split() == list(SERVICE_NAMES)
 
 
 def test_it_says_which_steps_there_are_and_shellcheck_has_nothing_against_it(release: Book) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from entrypoints.contexts import NAMES
+from entrypoints.contexts import SERVICE_NAMES
 from tests.deploy.gcloud import printed, traffic_after
 from tests.deploy.releasing import WORKER, Book
 
@@ -108,5 +108,5 @@ def test_the_worker_goes_back_to_its_last_revision_of_the_former_image(release: 
 def _documents(release: Book) -> list[Any]:
     release("canary")
     documents = release.documents("gcloud run services replace -")
-    assert len(documents) == len(NAMES)
+    assert len(documents) == len(SERVICE_NAMES)
     return documents

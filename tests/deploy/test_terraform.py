@@ -10,18 +10,18 @@ import subprocess
 import pytest
 
 from entrypoints.client_proofs import secrets_of
-from entrypoints.contexts import CONTEXTS, NAMES
+from entrypoints.contexts import CONTEXTS, NAMES, SERVICE_NAMES, SERVICES
 from entrypoints.databases import url_of
 from entrypoints.environment import read_settings, variables
 from entrypoints.grants import GRANTS
 from entrypoints.operations.docs import FILES
 from entrypoints.settings import Settings
 from tests.architecture.tools import ROOT
-from tests.deploy.cloudrun import RESERVED, connections_at_most
+from tests.deploy.cloudrun import RESERVED, connections_at_most, url_map_paths
 from tests.deploy.terraform import FOLDER, Block, Terraform
 
 NGINX = ROOT / "entrypoints" / "nginx.conf"
-OF_ALL_CONTEXTS = "${toset(local.contexts)}"
+OF_ALL_SERVICES = "${toset(local.services)}"
 DOCS = "${google_compute_backend_bucket.docs.id}"
 INTERVALS = (10, 30, 60, 120, 180, 240, 270, 300, 600, 900, 1200, 1800, 2700, 3600)
 """Seconds, of which Cloud Armor counts requests (cloud.google.com/armor/docs/rate-limiting-overview)."""
@@ -77,23 +77,23 @@ def test_the_readme_tells_of_each_variable(terraform: Terraform) -> None:
     assert {name: meaning for name, meaning, _ in told} == described
 
 
-def test_each_context_has_its_place_behind_the_gateway_and_its_account(terraform: Terraform) -> None:
+def test_each_service_has_its_place_behind_the_gateway_and_its_account(terraform: Terraform) -> None:
     assert terraform.locals["contexts"] == list(NAMES)
-    assert terraform.locals["runners"] == [*NAMES, "worker"]
-    assert terraform.locals["accounts"] == [*NAMES, "worker", "pusher", "deployer"]
+    assert terraform.locals["services"] == list(SERVICE_NAMES)
+    assert terraform.locals["runners"] == [*SERVICE_NAMES, "worker"]
+    assert terraform.locals["accounts"] == [*SERVICE_NAMES, "worker", "pusher", "deployer"]
     group = terraform.only("google_compute_region_network_endpoint_group")
-    assert (group["for_each"], group["network_endpoint_type"]) == (OF_ALL_CONTEXTS, "SERVERLESS")
+    assert (group["for_each"], group["network_endpoint_type"]) == (OF_ALL_SERVICES, "SERVERLESS")
     assert group["cloud_run"] == [{"service": "ecshop-${each.key}"}]
     backend = terraform.only("google_compute_backend_service")
-    assert backend["for_each"] == OF_ALL_CONTEXTS
+    assert backend["for_each"] == OF_ALL_SERVICES
     assert backend["backend"] == [{"group": "${google_compute_region_network_endpoint_group.of[each.key].id}"}]
     account = terraform.only("google_service_account")
     assert (account["for_each"], account["account_id"]) == ("${toset(local.accounts)}", "ecshop-${each.key}")
 
 
-def test_a_context_gets_what_is_under_its_paths(terraform: Terraform, path_matcher: Block) -> None:
-    paths = {one.name: [path for top in one.paths for path in (f"/{top}", f"/{top}/*")] for one in CONTEXTS}
-    assert terraform.locals["paths"] == paths
+def test_a_service_gets_what_is_under_its_paths(terraform: Terraform, path_matcher: Block) -> None:
+    assert terraform.locals["paths"] == {one.name: url_map_paths(one) for one in SERVICES}
     assert path_matcher["dynamic"] == [
         {
             "path_rule": {

@@ -1,7 +1,8 @@
 locals {
   contexts = ["auth", "product", "stock", "order"]
-  runners  = ["auth", "product", "stock", "order", "worker"]
-  accounts = ["auth", "product", "stock", "order", "worker", "pusher", "deployer"]
+  services = ["auth", "product", "stock", "order", "web"]
+  runners  = ["auth", "product", "stock", "order", "web", "worker"]
+  accounts = ["auth", "product", "stock", "order", "web", "worker", "pusher", "deployer"]
 }
 
 resource "google_service_account" "of" {

@@ -4,11 +4,12 @@ locals {
     product = ["/products", "/products/*", "/categories", "/categories/*", "/audit/product", "/audit/product/*", "/events/product", "/events/product/*"]
     stock   = ["/stock", "/stock/*", "/audit/stock", "/audit/stock/*", "/events/stock", "/events/stock/*"]
     order   = ["/orders", "/orders/*", "/order", "/order/*", "/audit/order", "/audit/order/*", "/events/order", "/events/order/*"]
+    web     = ["/", "/shop", "/shop/*", "/console", "/console/*", "/static", "/static/*"]
   }
 }
 
 resource "google_compute_region_network_endpoint_group" "of" {
-  for_each = toset(local.contexts)
+  for_each = toset(local.services)
 
   name                  = "ecshop-${each.key}"
   region                = var.region
@@ -22,7 +23,7 @@ resource "google_compute_region_network_endpoint_group" "of" {
 }
 
 resource "google_compute_backend_service" "of" {
-  for_each = toset(local.contexts)
+  for_each = toset(local.services)
 
   name                  = "ecshop-${each.key}"
   load_balancing_scheme = "EXTERNAL_MANAGED"
@@ -59,16 +60,6 @@ resource "google_compute_url_map" "gateway" {
     path_rule {
       paths   = ["/health/live", "/health/ready"]
       service = google_compute_backend_service.of["order"].id
-    }
-
-    path_rule {
-      paths = ["/"]
-
-      url_redirect {
-        path_redirect          = "/docs"
-        redirect_response_code = "TEMPORARY_REDIRECT"
-        strip_query            = true
-      }
     }
 
     path_rule {
