@@ -9,7 +9,9 @@ from ecshop.events.buses.base import EventBus
 from ecshop.events.buses.memory import MemoryBus
 from ecshop.events.buses.pubsub_names import Names
 from ecshop.events.catalog import source_of
+from ecshop.kernel.file_lock import owners
 from entrypoints.contexts import CONTEXTS, NAMES
+from entrypoints.local import REDIS, SUPERVISOR
 from entrypoints.settings import BadSetting, Settings
 
 if TYPE_CHECKING:
@@ -75,6 +77,13 @@ def pubsub_project(settings: Settings, shop_id: str) -> Project:
 
 def _broker_of(settings: Settings, shop_id: str) -> EventBus:
     return _over_pubsub(settings, shop_id) if settings.broker == "pubsub" else _over_redis(settings, shop_id)
+
+
+def own_broker(settings: Settings) -> int | None:
+    """The process of the Redis that the split mode has started on this data folder, and starts again when it dies."""
+    folder = settings.folder
+    ours = {*owners(folder / REDIS)} - {*owners(folder / SUPERVISOR)}
+    return next(iter(ours), None)
 
 
 def _over_redis(settings: Settings, shop_id: str) -> EventBus:

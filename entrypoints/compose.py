@@ -35,7 +35,7 @@ from ecshop.product.http import HttpProductClient
 from ecshop.stock import module as stock_module
 from ecshop.stock.contract import StaffStockClient
 from ecshop.stock.http import HttpStockClient
-from entrypoints.buses import bus_of, push_of
+from entrypoints.buses import bus_of, own_broker, push_of
 from entrypoints.client_proofs import Reread, public_keys_of, secrets_of
 from entrypoints.contexts import ALL, NAMES, WEB
 from entrypoints.databases import database_of
@@ -123,7 +123,8 @@ def compose(
         order = HttpOrderClient(neighbours.remote("order", auth))
 
     is_breakable, can_die = settings.profile == "development", not here.issuperset(NAMES)
-    faults = {context.name: Faults(can_die=can_die) for context in placed if is_breakable}
+    broker = partial(own_broker, settings)
+    faults = {one.name: Faults(can_die=can_die, broker=broker) for one in placed if is_breakable}
     overseen = _overseen(placed, neighbours, faults) if WEB.name in here else {}
     bus = bus or (bus_of(settings, here, identity.id) if contexts else MemoryBus())
     clients, stopping = Clients(auth, product, stock, order, overseen), asyncio.Event()

@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple
 from ecshop.events.envelope import AnyEnvelope
 from ecshop.kernel.clock import now
 
-FaultKind = Literal["pause", "resume", "fail", "duplicate", "kill"]
+FaultKind = Literal["pause", "resume", "fail", "duplicate", "kill", "stop_broker"]
 LONGEST_PAUSE: Final = timedelta(seconds=30)
 _REMEMBERED: Final = 20
 _ANSWER_FIRST: Final = 0.2  # seconds
@@ -34,10 +34,14 @@ class Happened(NamedTuple):
 
 
 class Faults:
-    """At the listener of one context, in this process; one that `can_die` is started again by somebody."""
+    """At the listener of one context, in this process; one that `can_die` is started again by somebody.
 
-    def __init__(self, *, can_die: bool) -> None:
-        self.can_die = can_die
+    `broker` gives the process of a broker that is started again, too, where there is one.
+    """
+
+    def __init__(self, *, can_die: bool, broker: Callable[[], int | None] = lambda: None) -> None:
+        self.can_die, self._broker = can_die, broker
+        self.can_stop_broker = broker() is not None
         self.failing = self.duplicating = 0
         """How many events are still to fail, and to come twice."""
         self._paused_until: datetime | None = None
@@ -61,6 +65,9 @@ class Faults:
             self.failing += 1
         elif kind == "duplicate":
             self.duplicating += 1
+        elif kind == "stop_broker":
+            if broker := self._broker():
+                os.kill(broker, signal.SIGKILL)
         elif self.can_die:
             asyncio.get_running_loop().call_later(_ANSWER_FIRST, os.kill, os.getpid(), signal.SIGKILL)
 

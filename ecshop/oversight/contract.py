@@ -138,7 +138,7 @@ class EntryFilter(Struct, frozen=True):
 
 class Fault(Struct, frozen=True, forbid_unknown_fields=True):
     """What is to go wrong: a pause of the listener (30 s at most) and its end, the next event failing or coming twice,
-    or the process being killed.
+    or the process being killed, or the broker.
     """
 
     kind: Annotated[FaultKind, Meta(examples=["fail"])]
@@ -154,12 +154,15 @@ class Happening(Struct, frozen=True):
 
 
 class FaultState(Struct, frozen=True):
-    """How many events are still to fail and to come twice; whether somebody would start the process again."""
+    """How many events are still to fail and to come twice; whether somebody would start the process again,
+    and the broker.
+    """
 
     paused_until: datetime | None
     failing: int
     duplicating: int
     can_die: bool
+    can_stop_broker: bool
     happened: tuple[Happening, ...]
 
 

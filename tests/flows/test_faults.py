@@ -12,9 +12,10 @@ import pytest
 from bench.server import ports_in_a_row, running
 from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.identity import Role
+from entrypoints.buses import own_broker
 from entrypoints.contexts import NAMES, SERVICE_NAMES
 from tests.actors import STAFF
-from tests.shops import RunningShop, need_redis
+from tests.shops import RunningShop, need_redis, shop_apart
 from tests.waiting import eventually
 
 
@@ -62,6 +63,19 @@ def test_a_service_that_is_killed_is_there_again(tmp_path: Path) -> None:
             assert http.post(faults, json={"kind": "kill"}).json()["can_die"] is True
             eventually(lambda: "stock was killed by SIGKILL" in (tmp_path / "output.log").read_text(), True)
             eventually(lambda: _answers(http, faults), 200, seconds=30)
+
+
+@pytest.mark.one_shape
+def test_a_broker_that_is_killed_is_there_again_and_no_event_is_lost(tmp_path: Path) -> None:
+    need_redis()
+    with shop_apart(tmp_path) as shop:
+        tea = shop.new_product(stock=5)
+        before = own_broker(shop.settings)
+        assert cause(shop, "stop_broker")["can_stop_broker"] is True
+        shop.order(tea, 5).raise_for_status()
+        eventually(lambda: shop.product(tea)["in_stock"], False, seconds=30)
+        assert shop.units(tea) == (0, 0)
+        assert own_broker(shop.settings) not in {before, None}
 
 
 @pytest.mark.one_shape
