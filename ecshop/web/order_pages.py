@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
@@ -15,7 +15,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.identity import Actor
 from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
+from ecshop.stock.contract import ReservationStatus
 from ecshop.web.live import Streams
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
@@ -137,26 +139,53 @@ async def _shown(site: Site, visitor: Visitor, order: Order, notice: str = "") -
 
 async def _moving(site: Site, visitor: Visitor, order: Order) -> dict[str, Any]:
     """What of the page changes while somebody looks at it."""
-    is_taken, gone = True, list[str]()
-    if not _is_over(order):
-        is_taken = (await site.stock.reservation(visitor.require_actor(), order.id)).state == _TAKEN
-        found = await site.products([line.product_id for line in order.lines])
-        gone = [product.name for product in found.values() if is_taken and product.in_stock is False]
-    steps = _steps(order, visitor.words, gone, is_taken=is_taken)
+    held = await _held(site, visitor.require_actor(), order)
+    is_taken = _is_over(order) or (held is not None and held.state == _TAKEN)
+    gone = await _gone(site, order, held) if is_taken and not _is_over(order) else []
+    steps = _steps(order, visitor.words, gone, held.committed_at if held else None, is_taken=is_taken)
     return {"order": order, "steps": steps, "is_taken": is_taken, "is_over": _is_over(order)}
+
+
+async def _held(site: Site, actor: Actor, order: Order) -> ReservationStatus | None:
+    """Of an order that is over, as far as stock still tells."""
+    if not _is_over(order):
+        return await site.stock.reservation(actor, order.id)
+    with suppress(EcshopError):
+        return await site.stock.reservation(actor, order.id)
+    return None
+
+
+async def _gone(site: Site, order: Order, held: ReservationStatus | None) -> list[tuple[str, datetime | None]]:
+    """The products that are sold out now, and since when where it was this order that took their last unit."""
+    found = await site.products([line.product_id for line in order.lines])
+    versions = {one.product_id: one.version for one in held.sold_out} if held else {}
+    gone: list[tuple[str, datetime | None]] = []
+    for product in found.values():
+        if product.in_stock is False:
+            version = versions.get(product.id)
+            changes = (await site.product.availability(product.id, version)).items if version is not None else ()
+            gone.append((product.name, changes[0].at if changes else None))
+    return gone
 
 
 def _is_over(order: Order) -> bool:
     return order.status != "confirmed"
 
 
-def _steps(order: Order, words: Words, gone: list[str], *, is_taken: bool) -> list[Step]:
+def _steps(
+    order: Order,
+    words: Words,
+    gone: Sequence[tuple[str, datetime | None]],
+    taken_at: datetime | None,
+    *,
+    is_taken: bool,
+) -> list[Step]:
     says = words("All of it is set aside for you. From here on nobody else can buy it.")
     confirmed = Step("confirmed", "ok", words("Confirmed"), order.placed_at, says)
     if order.status == "cancelled":
         return [confirmed, Step("cancelled", "off", words("Cancelled"), order.cancelled_at, order.reason or "")]
     if order.status == "fulfilled":
-        return [confirmed, _taken(words), Step("fulfilled", "ok", words("Fulfilled"), order.fulfilled_at)]
+        return [confirmed, _taken(words, taken_at), Step("fulfilled", "ok", words("Fulfilled"), order.fulfilled_at)]
     if not is_taken:
         rest = [("packing", words("Being packed")), ("fulfilled", words("Fulfilled"))]
         return [
@@ -167,13 +196,14 @@ def _steps(order: Order, words: Words, gone: list[str], *, is_taken: bool) -> li
     moves = words("This page changes by itself when the order is fulfilled. You may close it.")
     packing = Step("packing", "now", words("Being packed"), None, moves)
     sold_out = [
-        Step(f"gone-{place}", "ok", words("{name} is sold out now", name=name)) for place, name in enumerate(gone)
+        Step(f"gone-{place}", "ok", words("{name} is sold out now", name=name), at)
+        for place, (name, at) in enumerate(gone)
     ]
-    return [confirmed, _taken(words), *sold_out, packing, Step("fulfilled", "wait", words("Fulfilled"))]
+    return [confirmed, _taken(words, taken_at), *sold_out, packing, Step("fulfilled", "wait", words("Fulfilled"))]
 
 
-def _taken(words: Words) -> Step:
-    return Step("taken", "ok", words("Units taken"), None, words("They have left the stock."))
+def _taken(words: Words, at: datetime | None) -> Step:
+    return Step("taken", "ok", words("Units taken"), at, words("They have left the stock."))
 
 
 async def _pictures(site: Site, orders: Any) -> dict[int, str | None]:

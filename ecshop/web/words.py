@@ -37,8 +37,10 @@ class Words:
         self._said = {} if language == ENGLISH else _catalogue(language)
 
     def __call__(self, text: str, **values: object) -> str:
-        """`values` stand in the place of their names in braces."""
-        said = self._said.get(text, text)
+        """`values` stand in the place of their names in braces; what is before a | tells two meanings of a text apart,
+        and is not said (as in GLib's `Q_`).
+        """
+        said = self._said.get(text) or text.rpartition("|")[2]
         return said.format(**values) if values else said
 
     def amount(self, minor_units: int, currency: str) -> str:
