@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import product
 from tests.browser.staff import Open, staff
 from tests.shops import RunningShop
+from tests.waiting import eventually
 
 
 def test_stock_is_adjusted_with_a_reason_and_never_below_what_is_promised(shop: RunningShop, opened: Open) -> None:
@@ -25,6 +26,18 @@ def test_stock_is_adjusted_with_a_reason_and_never_below_what_is_promised(shop: 
     page.get_by_role("button", name="Adjust").click()
     expect(page.locator("tbody")).to_contain_text("counted")
     assert shop.call("GET", f"/stock/{product_id}", shop.staff).json()["stock"] == 3
+
+
+def test_the_ledger_says_why_in_the_language_of_the_page_and_in_peoples_own_words(
+    shop: RunningShop, opened: Open
+) -> None:
+    tea, _ = product(shop, 5)
+    shop.order(tea, 1).raise_for_status()
+    eventually(lambda: shop.units(tea), (4, 0))
+    shop.call("POST", f"/stock/{tea}/adjustments", shop.staff, json={"delta": 1, "reason": "found|behind"})
+    page = staff(shop, opened, locale="ja-JP").see(f"/console/stock/{tea}")
+    for says in ("注文", "登録", "found|behind"):
+        expect(page.locator("tbody th", has_text=says)).to_have_count(1)
 
 
 def test_a_count_is_imported_as_csv_all_lines_or_none(shop: RunningShop, opened: Open) -> None:

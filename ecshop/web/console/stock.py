@@ -31,8 +31,20 @@ from ecshop.web.console.numbers import whole
 from ecshop.web.refusals import said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
-from ecshop.web.words import Words
+from ecshop.web.words import Words, gettext_noop
 
+_OWN_REASONS: Final = frozenset(
+    {
+        gettext_noop("ordered"),
+        gettext_noop("order cancelled"),
+        gettext_noop("not restocked"),
+        gettext_noop("registered"),
+        gettext_noop("set"),
+        gettext_noop("removed"),
+        gettext_noop("deleted"),
+    }
+)
+"""What stock itself gives as the reason of a movement; others are people's words."""
 _PLACE: Final = "/console/stock"
 _ON_A_PAGE: Final = 50
 _TALL: Final = 136  # pixels
@@ -134,6 +146,7 @@ async def _shown(
         product=product,
         item=item,
         movements=ledger.items,
+        own_reasons=_OWN_REASONS,
         form=form,
         error=error,
         wrong_mark=wrong_mark,
