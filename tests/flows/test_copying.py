@@ -12,6 +12,7 @@ from ecshop.kernel.db.engine import open_engine
 from ecshop.kernel.db.migration import migrate
 from tests.databases import OnPostgres, PostgresServer, for_a_shop
 from tests.flows.test_commands import ecshop
+from tests.images import image, opened
 from tests.next_schema import next_versions
 from tests.shops import RunningShop, shop_together
 from tests.waiting import eventually
@@ -29,6 +30,8 @@ def _trade(shop: RunningShop) -> tuple[int, str]:
     """A product with a past, and an order of it; one product is gone, and its number with it."""
     category = shop.new_category()
     product = shop.new_product(stock=5, category_id=category)
+    headers = {"content-type": "image/png"}
+    shop.call("PUT", f"/products/{product}/picture", shop.staff, content=image(), headers=headers).raise_for_status()
     gone = shop.new_product()
     shop.call("DELETE", f"/products/{gone}", shop.staff).raise_for_status()
     order = shop.order(product, 2).json()["id"]
@@ -41,6 +44,7 @@ def _goes_on(shop: RunningShop, customer: str, product: int, order: str) -> None
     """With the tokens, orders and numbers that it had."""
     assert shop.call("GET", f"/orders/{order}", customer).json()["lines"][0]["quantity"] == 2
     assert shop.product(product)["category_id"]
+    assert opened(shop.call("GET", f"/products/pictures/{shop.product(product)['picture']}").content).size == (800, 600)
     assert shop.new_product() == product + 2
     assert shop.call("GET", "/products", params={"q": "tea"}).json()["items"]
     shop.order(product, 3, customer).raise_for_status()

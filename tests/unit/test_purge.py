@@ -79,7 +79,7 @@ async def test_others_get_their_turn_in_between(open_database: OpenDatabase) -> 
             await shop.write(add, f"note {number}")
             left.append((await shop.read(rows))[0])
         assert left[-1] > 0
-        await eventually_async(lambda: shop.read(rows), (0, 0), seconds=60)
+        await eventually_async(lambda: shop.read(rows), (0, 0), seconds=120)
 
 
 async def test_it_begins_anew_after_a_while(open_database: OpenDatabase) -> None:
