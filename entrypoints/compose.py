@@ -123,8 +123,11 @@ def compose(
         order = HttpOrderClient(neighbours.remote("order", auth))
 
     is_breakable, can_die = settings.profile == "development", not here.issuperset(NAMES)
-    broker = partial(own_broker, settings)
-    faults = {one.name: Faults(can_die=can_die, broker=broker) for one in placed if is_breakable}
+    faults = {
+        one.name: Faults(can_die=True, broker=partial(own_broker, settings)) if can_die else Faults(can_die=False)
+        for one in placed
+        if is_breakable
+    }
     overseen = _overseen(placed, neighbours, faults) if WEB.name in here else {}
     bus = bus or (bus_of(settings, here, identity.id) if contexts else MemoryBus())
     clients, stopping = Clients(auth, product, stock, order, overseen), asyncio.Event()
