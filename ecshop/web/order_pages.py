@@ -147,25 +147,22 @@ async def _moving(site: Site, visitor: Visitor, order: Order) -> dict[str, Any]:
 
 
 async def _held(site: Site, actor: Actor, order: Order) -> ReservationStatus | None:
-    """Of an order that is over, as far as stock still tells."""
-    if not _is_over(order):
+    """Of a fulfilled order as far as stock still tells, of a cancelled one nothing."""
+    if order.status == "cancelled":
+        return None
+    try:
         return await site.stock.reservation(actor, order.id)
-    with suppress(EcshopError):
-        return await site.stock.reservation(actor, order.id)
-    return None
+    except EcshopError:
+        if not _is_over(order):
+            raise
+        return None
 
 
 async def _gone(site: Site, order: Order, held: ReservationStatus | None) -> list[tuple[str, datetime | None]]:
     """The products that are sold out now, and since when where it was this order that took their last unit."""
     found = await site.products([line.product_id for line in order.lines])
-    versions = {one.product_id: one.version for one in held.sold_out} if held else {}
-    gone: list[tuple[str, datetime | None]] = []
-    for product in found.values():
-        if product.in_stock is False:
-            version = versions.get(product.id)
-            changes = (await site.product.availability(product.id, version)).items if version is not None else ()
-            gone.append((product.name, changes[0].at if changes else None))
-    return gone
+    since = await site.off_sale_since(held.sold_out if held else ())
+    return [(product.name, since.get(product.id)) for product in found.values() if product.in_stock is False]
 
 
 def _is_over(order: Order) -> bool:

@@ -75,7 +75,7 @@ _SAID: Final[Mapping[type[EcshopError], str]] = {
     CategoryInUse: gettext_noop("Products stand in it: move them first."),
     CategoryNotFound: gettext_noop("It is no longer there."),
     UnusablePicture: gettext_noop("Choose a JPEG, PNG or WebP image that is whole and has 25 million pixels at most."),
-    StockReserved: gettext_noop("{reserved} of the {on_hand} units are promised to orders: so many have to stay."),
+    StockReserved: gettext_noop("{reserved} of the {on_hand} units are promised to orders, so at most {most} can go."),
     StockLimit: gettext_noop("There would be more units than can be counted."),
     BodyTooLarge: gettext_noop("This is too large."),
 }
@@ -124,8 +124,10 @@ def read(fields: Mapping[str, Any], type_: type[T]) -> T:
 def said(refusal: EcshopError, _: Words) -> str:
     if isinstance(refusal, InvalidRequest):
         return " ".join(by_field(refusal, _).values()) or refusal.detail
-    says = _SAID.get(type(refusal))
-    return _(says, **refusal.fields) if says else refusal.detail
+    says, values = _SAID.get(type(refusal)), dict(refusal.fields)
+    if isinstance(refusal, StockReserved):
+        values["most"] = values["on_hand"] - values["reserved"]
+    return _(says, **values) if says else refusal.detail
 
 
 def by_field(refusal: InvalidRequest, _: Words) -> dict[str, str]:

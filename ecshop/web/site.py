@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from litestar import Request
@@ -15,7 +17,7 @@ from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
 from ecshop.oversight.contract import OversightClient
 from ecshop.product.contract import Product, ProductNotFound, StaffProductClient
-from ecshop.stock.contract import StaffStockClient, StockItem
+from ecshop.stock.contract import SoldOut, StaffStockClient, StockItem
 from ecshop.web.forms import Form, form_of, pairs_of
 from ecshop.web.pages import Pages
 from ecshop.web.visitor import Visitor
@@ -69,6 +71,15 @@ class Site:
         ids = [one if isinstance(one, int) else one.id for one in products]
         found = await self.stock.get_many(ids, visitor.actor) if ids else ()
         return {item.product_id: item for item in found}
+
+    async def off_sale_since(self, sold_out: Iterable[SoldOut]) -> Mapping[int, datetime]:
+        """By product, when the catalogue knew that its last unit was gone."""
+        found: dict[int, datetime] = {}
+        for one in sold_out:
+            with suppress(ProductNotFound):
+                for change in (await self.product.availability(one.product_id, one.version)).items:
+                    found[one.product_id] = change.at
+        return found
 
     async def products(self, ids: Sequence[int]) -> Mapping[int, Product]:
         """Those that there still are."""

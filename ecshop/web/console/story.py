@@ -15,7 +15,6 @@ from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor
 from ecshop.order.contract import OrderTimeline
 from ecshop.oversight.contract import Delivery, EventFilter, PublishedEvent
-from ecshop.product.contract import ProductNotFound
 from ecshop.stock.contract import ReservationNotFound, ReservationStatus
 from ecshop.web.site import Site
 
@@ -70,7 +69,7 @@ async def story_of(site: Site, actor: Actor, order_id: UUID) -> Story:
         _ask("stock", silent, _deliveries(site, actor, "stock", own), {}),
         _ask("product", silent, _deliveries(site, actor, "product", list(gone)), {}),
         _ask("auth", silent, names_of(site, actor, [told.order.user_id, told.ended_by]), {}),
-        _ask("product", silent, _off_sale(site, [(one.product_id, one.version) for one in gone.values()]), {}),
+        _ask("product", silent, site.off_sale_since(gone.values()), {}),
     )
     asked = tuple(dict.fromkeys(silent))
     return Story(told, reservation, of_order | of_stock, at_stock | at_product, off_sale, people, asked)
@@ -112,12 +111,3 @@ async def _deliveries(site: Site, actor: Actor, name: str, ids: Sequence[UUID]) 
         return {}
     found = await site.oversight[name].deliveries(actor, list(map(str, ids)))
     return {(name, UUID(one.event_id)): one for one in found}
-
-
-async def _off_sale(site: Site, products: Sequence[tuple[int, int]]) -> dict[int, datetime]:
-    found: dict[int, datetime] = {}
-    for product_id, version in products:
-        with suppress(ProductNotFound):
-            for change in (await site.product.availability(product_id, version)).items:
-                found[product_id] = change.at
-    return found
