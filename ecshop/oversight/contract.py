@@ -20,6 +20,8 @@ AUDIT: Final = "audit.read"
 MOST_EVENTS: Final = 100
 """That are asked for at once by their ids."""
 MOST_MINUTES: Final = 60
+MOST_AT_ONCE: Final = 200
+"""Dead letters that one call replays: what one transaction can hold without others waiting for it."""
 
 FAULTS: Final = frozenset(get_args(FaultKind))
 
@@ -85,6 +87,20 @@ class Letter(Struct, frozen=True):
     envelope: Envelope
 
 
+class LetterFilter(Struct, frozen=True):
+    """`q` is a part of the error in whatever case, or of the event as it was sent, as given or in small letters."""
+
+    type: str | None = None
+    q: str | None = None
+
+
+class Replayed(Struct, frozen=True):
+    """How many were put back; `is_all` where no more of them are left that could be tried again."""
+
+    replayed: int
+    is_all: bool
+
+
 class Replay(Struct, frozen=True, forbid_unknown_fields=True):
     """With `data` the event says that instead of what it said; it is checked as the data of its type."""
 
@@ -92,6 +108,7 @@ class Replay(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 AS_IT_IS: Final = Replay()
+ALL_LETTERS: Final = LetterFilter()
 
 
 class Discard(Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,8 +207,12 @@ class OversightClient(Protocol):
         """What became of these events here, in their order."""
         ...
 
-    async def dead_letters(self, actor: Actor, cursor: str | None, limit: int) -> Page[Letter]:
+    async def dead_letters(self, actor: Actor, wanted: LetterFilter, cursor: str | None, limit: int) -> Page[Letter]:
         """Newest first. Raises `InvalidCursor`."""
+        ...
+
+    async def dead_letter(self, actor: Actor, event_id: str) -> Letter:
+        """Raises `DeadLetterNotFound`."""
         ...
 
     async def replay(self, actor: Actor, event_id: str, replay: Replay = AS_IT_IS) -> None:
@@ -199,6 +220,10 @@ class OversightClient(Protocol):
 
         Raises `DeadLetterNotFound`, `DeadLetterUndecodable`, or `InvalidRequest` for data that is not of its type.
         """
+        ...
+
+    async def replay_all(self, actor: Actor, wanted: LetterFilter) -> Replayed:
+        """Try the oldest `MOST_AT_ONCE` of these once more; those that are no events stay as they are."""
         ...
 
     async def discard(self, actor: Actor, event_id: str, discard: Discard) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, LargeBinary, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import CATALOG
@@ -16,7 +17,7 @@ from ecshop.kernel.clock import now
 from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import Page
-from ecshop.oversight.contract import DeadLetterNotFound, DeadLetterUndecodable, Letter
+from ecshop.oversight.contract import DeadLetterNotFound, DeadLetterUndecodable, Letter, LetterFilter
 
 _NEWEST_FIRST = Keyset("-failed_at", DeadLetter.failed_at, DeadLetter.event_id)
 
@@ -26,9 +27,22 @@ def all_letters(session: Session) -> list[DeadLetter]:
     return list(session.scalars(select(DeadLetter).order_by(DeadLetter.failed_at)))
 
 
-def list_letters(session: Session, cursor: str | None, limit: int) -> Page[Letter]:
+def list_letters(session: Session, wanted: LetterFilter, cursor: str | None, limit: int) -> Page[Letter]:
     """Newest first. Raises `InvalidCursor`."""
-    return _NEWEST_FIRST.fetch(session, select(DeadLetter), cursor, limit, _letter)
+    return _NEWEST_FIRST.fetch(session, select(DeadLetter).where(*_those(session, wanted)), cursor, limit, _letter)
+
+
+def get_letter(session: Session, event_id: str) -> Letter:
+    """Raises `DeadLetterNotFound`."""
+    return _letter(_find(session, event_id))
+
+
+def replayable(session: Session, wanted: LetterFilter, limit: int) -> Sequence[str]:
+    """The ids of those that are events, oldest first."""
+    those = DeadLetter.type.in_(list(CATALOG)), *_those(session, wanted)
+    return session.scalars(
+        select(DeadLetter.event_id).where(*those).order_by(DeadLetter.failed_at, DeadLetter.event_id).limit(limit)
+    ).all()
 
 
 def replay(session: Session, event_id: str, data: Any = msgspec.UNSET) -> None:
@@ -56,6 +70,21 @@ def read_body(body: bytes) -> Any:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body.decode(errors="replace")
+
+
+def _those(session: Session, wanted: LetterFilter) -> list[ColumnElement[bool]]:
+    those = [] if wanted.type is None else [DeadLetter.type == wanted.type]
+    if wanted.q:
+        parts = {wanted.q.encode(), wanted.q.lower().encode()}
+        in_body = [_has_bytes(session, part) for part in parts]
+        those.append(or_(DeadLetter.error.icontains(wanted.q, autoescape=True), *in_body))
+    return those
+
+
+def _has_bytes(session: Session, part: bytes) -> ColumnElement[bool]:
+    if session.get_bind().dialect.name == "sqlite":
+        return func.instr(DeadLetter.body, part) > 0
+    return func.position(literal(part, LargeBinary).op("IN")(DeadLetter.body)) > 0
 
 
 def _edited(letter: DeadLetter, data: Any) -> bytes:

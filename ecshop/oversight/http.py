@@ -34,14 +34,20 @@ from ecshop.oversight.contract import (
     Fault,
     FaultState,
     Letter,
+    LetterFilter,
     PublishedEvent,
     Replay,
+    Replayed,
 )
 from ecshop.oversight.service import OversightService
 
 AnyRequest = Request[Actor, Any, Any]
 EventId = Annotated[str, PathParameter(max_length=80)]
 EventIds = Annotated[tuple[str, ...], QueryParameter(min_items=1, max_items=MOST_EVENTS)]
+EventType = Annotated[str | None, QueryParameter(name="type", max_length=80)]
+PartOfLetter = Annotated[
+    str | None, QueryParameter(max_length=80, description="A part of the error, or of the event as it was sent.")
+]
 Since = Annotated[datetime | None, QueryParameter(description="Not earlier than this.")]
 After = Annotated[datetime | None, QueryParameter(description="Recorded later than this.")]
 Before = Annotated[datetime | None, QueryParameter(description="Recorded earlier than this.")]
@@ -60,7 +66,7 @@ def routes_of(oversight: OversightService) -> Sequence[ControllerRouterHandler]:
     )
     async def list_events(
         request: AnyRequest,
-        type_: Annotated[str | None, QueryParameter(name="type", max_length=80)] = None,
+        type_: EventType = None,
         recorded_after: After = None,
         recorded_before: Before = None,
         event_id: Annotated[tuple[str, ...], QueryParameter(max_items=MOST_EVENTS)] = (),
@@ -85,11 +91,38 @@ def routes_of(oversight: OversightService) -> Sequence[ControllerRouterHandler]:
         f"/events/{name}/dead-letters",
         operation_id=f"DeadLetters{title}",
         tags=tags,
-        **operation(f"The events that {name} gave up on", InvalidCursor, role=Role.STAFF),
+        **operation(f"The events that {name} gave up on", InvalidCursor, TookTooLong, role=Role.STAFF),
     )
-    async def list_dead_letters(request: AnyRequest, cursor: Cursor = None, limit: Limit = LIMIT) -> Page[Letter]:
+    async def list_dead_letters(
+        request: AnyRequest,
+        type_: EventType = None,
+        q: PartOfLetter = None,
+        cursor: Cursor = None,
+        limit: Limit = LIMIT,
+    ) -> Page[Letter]:
         """Newest first. Nothing of them is lost: replay them when their cause is mended."""
-        return await oversight.dead_letters(request.user, cursor, limit)
+        return await oversight.dead_letters(request.user, LetterFilter(type_, q), cursor, limit)
+
+    @get(
+        f"/events/{name}/dead-letters/{{event_id:str}}",
+        operation_id=f"DeadLetter{title}",
+        tags=tags,
+        **operation("A dead letter", DeadLetterNotFound, role=Role.STAFF),
+    )
+    async def get_dead_letter(request: AnyRequest, event_id: EventId) -> Letter:
+        """With its error, and with the event as it came."""
+        return await oversight.dead_letter(request.user, event_id)
+
+    @post(
+        f"/events/{name}/dead-letters/replay",
+        operation_id=f"ReplayAll{title}",
+        tags=tags,
+        status_code=200,
+        **operation("Replay dead letters", role=Role.STAFF),
+    )
+    async def replay_all(request: AnyRequest, type_: EventType = None, q: PartOfLetter = None) -> Replayed:
+        """Have all of these tried once more, the oldest first, some hundred at a time: repeat it until `is_all`."""
+        return await oversight.replay_all(request.user, LetterFilter(type_, q))
 
     @post(
         f"/events/{name}/dead-letters/{{event_id:str}}/replay",
@@ -176,7 +209,8 @@ def routes_of(oversight: OversightService) -> Sequence[ControllerRouterHandler]:
         """In development only: to see how the shop heals."""
         return await oversight.cause(request.user, data)
 
-    routes = [list_events, list_deliveries, list_dead_letters, replay, discard, get_backlog, get_lags, list_entries]
+    letters = [list_dead_letters, get_dead_letter, replay_all, replay, discard]
+    routes = [list_events, list_deliveries, *letters, get_backlog, get_lags, list_entries]
     return routes + ([get_faults, cause] if oversight.is_breakable else [])
 
 
@@ -194,9 +228,16 @@ class HttpOversightClient:
         path, params = f"{self._events}/deliveries", {"event_id": list(event_ids)}
         return await self._call("GET", path, tuple[Delivery, ...], params=params, token=actor.token)
 
-    async def dead_letters(self, actor: Actor, cursor: str | None, limit: int) -> Page[Letter]:
-        path, params = f"{self._events}/dead-letters", as_parameters(None, cursor, limit)
+    async def dead_letters(self, actor: Actor, wanted: LetterFilter, cursor: str | None, limit: int) -> Page[Letter]:
+        path, params = f"{self._events}/dead-letters", as_parameters(wanted, cursor, limit)
         return await self._call("GET", path, Page[Letter], params=params, token=actor.token)
+
+    async def dead_letter(self, actor: Actor, event_id: str) -> Letter:
+        return await self._call("GET", f"{self._events}/dead-letters/{event_id}", Letter, token=actor.token)
+
+    async def replay_all(self, actor: Actor, wanted: LetterFilter) -> Replayed:
+        path, params = f"{self._events}/dead-letters/replay", as_parameters(wanted)
+        return await self._call("POST", path, Replayed, params=params, token=actor.token)
 
     async def replay(self, actor: Actor, event_id: str, replay: Replay = AS_IT_IS) -> None:
         path = f"{self._events}/dead-letters/{event_id}/replay"

@@ -16,6 +16,7 @@ from ecshop.kernel.values import Page, Spread
 from ecshop.oversight import dead_letters, readings
 from ecshop.oversight.contract import (
     AS_IT_IS,
+    MOST_AT_ONCE,
     Backlog,
     Delivery,
     Discard,
@@ -26,9 +27,11 @@ from ecshop.oversight.contract import (
     FaultState,
     Happening,
     Letter,
+    LetterFilter,
     NotBreakable,
     PublishedEvent,
     Replay,
+    Replayed,
 )
 
 
@@ -51,13 +54,21 @@ class OversightService:
         require_role(actor, Role.STAFF)
         return await self._db.read(readings.deliveries_of, self.name, event_ids)
 
-    async def dead_letters(self, actor: Actor, cursor: str | None, limit: int) -> Page[Letter]:
+    async def dead_letters(self, actor: Actor, wanted: LetterFilter, cursor: str | None, limit: int) -> Page[Letter]:
         require_role(actor, Role.STAFF)
-        return await self._db.read(dead_letters.list_letters, cursor, limit)
+        return await self._db.read_apart(dead_letters.list_letters, wanted, cursor, limit)
+
+    async def dead_letter(self, actor: Actor, event_id: str) -> Letter:
+        require_role(actor, Role.STAFF)
+        return await self._db.read(dead_letters.get_letter, event_id)
 
     async def replay(self, actor: Actor, event_id: str, replay: Replay = AS_IT_IS) -> None:
         require_role(actor, Role.STAFF)
         await self._db.write(_replay, actor, event_id, replay)
+
+    async def replay_all(self, actor: Actor, wanted: LetterFilter) -> Replayed:
+        require_role(actor, Role.STAFF)
+        return await self._db.write(_replay_all, actor, wanted)
 
     async def discard(self, actor: Actor, event_id: str, discard: Discard) -> None:
         require_role(actor, Role.STAFF)
@@ -92,6 +103,13 @@ class OversightService:
 def _replay(session: Session, actor: Actor, event_id: str, replay: Replay) -> None:
     dead_letters.replay(session, event_id, replay.data)
     note(session, actor, "dead_letter.replayed", f"event {event_id}", after={"edited": replay != AS_IT_IS})
+
+
+def _replay_all(session: Session, actor: Actor, wanted: LetterFilter) -> Replayed:
+    found = dead_letters.replayable(session, wanted, MOST_AT_ONCE + 1)
+    for event_id in found[:MOST_AT_ONCE]:
+        _replay(session, actor, event_id, AS_IT_IS)
+    return Replayed(min(len(found), MOST_AT_ONCE), len(found) <= MOST_AT_ONCE)
 
 
 def _discard(session: Session, actor: Actor, event_id: str, discard: Discard) -> None:

@@ -27,7 +27,7 @@ from ecshop.web.console.categories import ConsoleCategories
 from ecshop.web.console.dead_letters import ConsoleDeadLetters
 from ecshop.web.console.events import ConsoleEvents
 from ecshop.web.console.faults import ConsoleFaults
-from ecshop.web.console.history import LastHour
+from ecshop.web.console.history import LastHour, Observed
 from ecshop.web.console.keys import ConsoleKeys
 from ecshop.web.console.moving import Board
 from ecshop.web.console.orders import ConsoleOrders
@@ -77,7 +77,7 @@ def build(
     Where the shop `is_breakable`, a page lets things go wrong on purpose.
     """
     static, streams, board = Static(), Streams(), Board(stopping)
-    hour = LastHour(order, oversight)
+    hour, observed = LastHour(order, oversight), Observed()
     watch = Watch(order, stock, verifier, stopping)
     site = Site(auth, product, stock, order, oversight, verifier, Pages(static, is_breakable=is_breakable), all_words())
 
@@ -106,6 +106,7 @@ def build(
                 "streams": Provide(lambda: streams, sync_to_thread=False),
                 "watch": Provide(lambda: watch, sync_to_thread=False),
                 "hour": Provide(lambda: hour, sync_to_thread=False),
+                "observed": Provide(lambda: observed, sync_to_thread=False),
                 "board": Provide(lambda: board, sync_to_thread=False),
             },
             exception_handlers={EcshopError: failed, SignInNeeded: sign_in_first},

@@ -133,6 +133,22 @@ def test_dead_letters_are_replayed_and_discarded_with_a_reason(shop: RunningShop
     expect(page.locator("tbody")).to_contain_text("dead_letter.discarded")
 
 
+def test_all_dead_letters_that_the_filter_finds_are_replayed(shop: RunningShop, opened: Open) -> None:
+    kept, replayed = given_up(shop, ordered(shop)), given_up(shop, ordered(shop))
+    page = staff(shop, opened).page
+    page.goto("/console/dead-letters")
+    page.get_by_label("Listener").select_option("stock")
+    page.get_by_label("Error or content").fill(replayed)
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_label(f"Choose event {kept}")).to_have_count(0)
+    page.get_by_role("button", name="Replay all 1").click()
+    page.wait_for_url("**/console/dead-letters")
+    expect(page.get_by_label(f"Choose event {kept}")).to_be_visible()
+    expect(page.get_by_label(f"Choose event {replayed}")).to_have_count(0)
+    page.get_by_role("button", name="Replay all").click()
+    expect(page.get_by_text("Every listener has applied all that it heard.")).to_be_visible()
+
+
 def test_a_dead_letter_is_mended_before_it_is_replayed(shop: RunningShop, opened: Open) -> None:
     event_id = given_up(shop, ordered(shop))
     page = staff(shop, opened).page

@@ -18,12 +18,15 @@ from ecshop.kernel.errors import Forbidden, InvalidRequest
 from ecshop.kernel.identity import Role
 from ecshop.order.contract import NewOrder, WantedLine
 from ecshop.oversight.contract import (
+    ALL_LETTERS,
+    MOST_AT_ONCE,
     DeadLetterNotFound,
     DeadLetterUndecodable,
     Discard,
     EntryFilter,
     EventFilter,
     Fault,
+    LetterFilter,
     OversightClient,
     Replay,
 )
@@ -116,16 +119,45 @@ async def test_failed_tries_take_bounded_room(doors: Doors) -> None:
     assert len(delivery.failed) == 20
 
 
-async def test_a_dead_letter_is_listed_with_its_error_and_replayed_once(doors: Doors) -> None:
+async def test_a_dead_letter_is_found_with_its_error_and_replayed_once(doors: Doors) -> None:
     staff, stock = doors.actor(Role.STAFF), doors.oversight["stock"]
     event_id = await dead_letter(doors)
-    letter = next(one for one in (await stock.dead_letters(staff, None, 100)).items if one.event_id == event_id)
+    letter = await stock.dead_letter(staff, event_id)
     assert (letter.type, letter.error) == (OrderConfirmed.type, "RuntimeError: the shelf is on fire")
     assert (letter.envelope["id"], letter.attempts, letter.times) == (event_id, 1, 1)
     await stock.replay(staff, event_id)
     assert await doors.databases["stock"].read(count_rows, Outbox, Outbox.event_id == event_id) == 1
     with pytest.raises(DeadLetterNotFound):
         await stock.replay(staff, event_id)
+    with pytest.raises(DeadLetterNotFound):
+        await stock.dead_letter(staff, event_id)
+
+
+async def test_dead_letters_are_listed_by_type_and_by_a_part_of_their_error_or_their_text(doors: Doors) -> None:
+    staff, stock = doors.actor(Role.STAFF), doors.oversight["stock"]
+    event_id, other = await dead_letter(doors), await dead_letter(doors)
+    subject = (await stock.dead_letter(staff, event_id)).envelope["subject"]
+
+    async def found(wanted: LetterFilter) -> set[str]:
+        return {letter.event_id for letter in (await stock.dead_letters(staff, wanted, None, 100)).items}
+
+    for both in (ALL_LETTERS, LetterFilter(type=OrderConfirmed.type), LetterFilter(q="THE SHELF")):
+        assert await found(both) >= {event_id, other}
+    for one in (event_id, subject, str(subject).upper()):
+        assert await found(LetterFilter(q=one)) == {event_id}
+    for none in (LetterFilter(type=OrderCancelled.type, q=event_id), LetterFilter(q="50 % off_"), LetterFilter(q="棚")):
+        assert await found(none) == set()
+
+
+async def test_all_dead_letters_that_a_filter_finds_are_replayed_some_at_a_time(doors: Doors) -> None:
+    staff, stock = doors.actor(Role.STAFF), doors.oversight["stock"]
+    kept, filtered = await dead_letter(doors), LetterFilter(type=OrderCancelled.type)
+    many = [Delivery(seal(OrderCancelled(uuid4(), 1)), 0) for _ in range(MOST_AT_ONCE + 1)]
+    await listener(doors, failing).handle(many)
+    first, rest = await stock.replay_all(staff, filtered), await stock.replay_all(staff, filtered)
+    assert ((first.replayed, first.is_all), (rest.replayed, rest.is_all)) == ((MOST_AT_ONCE, False), (1, True))
+    assert (await stock.replay_all(staff, filtered)).replayed == 0
+    assert (await stock.dead_letter(staff, kept)).event_id == kept
 
 
 async def test_a_dead_letter_is_replayed_with_other_data_of_its_type_alone(doors: Doors) -> None:
@@ -160,10 +192,12 @@ async def test_a_dead_letter_is_discarded_with_a_reason_that_the_audit_trail_kee
 async def test_what_is_no_event_cannot_be_replayed(doors: Doors) -> None:
     staff, stock = doors.actor(Role.STAFF), doors.oversight["stock"]
     await listener(doors, applying).handle([Delivery(b"no event", 0)])
-    letter = next(one for one in (await stock.dead_letters(staff, None, 100)).items if not one.type)
+    letter = next(one for one in (await stock.dead_letters(staff, ALL_LETTERS, None, 100)).items if not one.type)
     assert letter.envelope == "no event"
     with pytest.raises(DeadLetterUndecodable):
         await stock.replay(staff, letter.event_id)
+    await stock.replay_all(staff, LetterFilter(q="no event"))
+    assert await stock.dead_letter(staff, letter.event_id) == letter
 
 
 async def test_the_backlog_counts_what_waits(doors: Doors) -> None:
@@ -200,7 +234,9 @@ async def test_it_is_for_staff_and_the_audit_trail_for_admins(doors: Doors) -> N
     for call in (
         stock.events(customer, EventFilter(), None, 1),
         stock.deliveries(customer, ["id"]),
-        stock.dead_letters(customer, None, 1),
+        stock.dead_letters(customer, ALL_LETTERS, None, 1),
+        stock.dead_letter(customer, "id"),
+        stock.replay_all(customer, ALL_LETTERS),
         stock.replay(customer, "id"),
         stock.discard(customer, "id", Discard("none")),
         stock.backlog(customer),

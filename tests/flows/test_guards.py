@@ -76,6 +76,8 @@ FOR_STAFF: Final = {
     "GET /users/{user_id}",
     *(f"GET /events/{name}" for name in NAMES),
     *(f"GET /events/{name}/{what}" for name in NAMES for what in ("deliveries", "dead-letters", "backlog", "lags")),
+    *(f"GET /events/{name}/dead-letters/{{event_id}}" for name in NAMES),
+    *(f"POST /events/{name}/dead-letters/replay" for name in NAMES),
     *(f"POST /events/{name}/dead-letters/{{event_id}}/{what}" for name in NAMES for what in ("replay", "discard")),
 }
 FOR_ADMINS: Final = {

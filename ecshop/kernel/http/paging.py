@@ -22,7 +22,7 @@ UpdatedAfter = Annotated[
 ]
 
 
-def as_parameters(wanted: Struct | None, cursor: str | None, limit: int) -> dict[str, Any]:
+def as_parameters(wanted: Struct | None, cursor: str | None = None, limit: int | None = None) -> dict[str, Any]:
     """How a list is asked for: the fields of its filter that were given, under their names."""
     asked = {**(to_builtins(wanted) if wanted is not None else {}), "cursor": cursor, "limit": limit}
     return {name: value for name, value in asked.items() if value not in (None, [], ())}

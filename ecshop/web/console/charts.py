@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Final, NamedTuple
 
 WIDE, HIGH = 600, 100
@@ -67,19 +68,36 @@ class Chart(NamedTuple):
 
     def curve(self, values: Sequence[float | None]) -> str:
         """A path through all of them; it is interrupted where there is none."""
-        step, path, is_drawn = WIDE / max(1, len(values) - 1), "", False
-        for n, value in enumerate(values):
-            if value is not None:
-                path += f"{'L' if is_drawn else 'M'}{round(n * step, 2)} {self.place(value)}"
-                path += "" if is_drawn else "h.1"
-            is_drawn = value is not None
-        return path
+        return "".join(self._paths(values))
+
+    def area(self, values: Sequence[float | None]) -> str:
+        """What is below the curve."""
+        return "".join(filled(path) for path in self._paths(values))
+
+    def _paths(self, values: Sequence[float | None]) -> list[str]:
+        step = WIDE / max(1, len(values) - 1)
+        places = [
+            "" if value is None else f"{round(n * step, 2)} {self.place(value)}" for n, value in enumerate(values)
+        ]
+        return [f"M{'L'.join(run)}h.1" for is_known, run in groupby(places, bool) if is_known]
 
     def stairs(self, steps: Sequence[tuple[float, int]]) -> str:
         """A path that keeps each number until the next one; places are from 0 to 1, in their order."""
         first, *rest = steps
         path = f"M{round(first[0] * WIDE, 2)} {self.place(first[1])}"
         return path + "".join(f"H{round(at * WIDE, 2)}V{self.place(value)}" for at, value in rest) + f"H{WIDE}"
+
+
+class Spark(NamedTuple):
+    """A curve without a frame, and what is below it."""
+
+    curve: str
+    area: str
+
+    @classmethod
+    def of(cls, values: Sequence[float | None]) -> Spark:
+        chart = Chart.of(max((value for value in values if value), default=0), HIGH)
+        return cls(chart.curve(values), chart.area(values))
 
 
 def filled(path: str) -> str:

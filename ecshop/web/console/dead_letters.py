@@ -12,22 +12,29 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from ecshop.kernel.clock import now
 from ecshop.kernel.errors import InvalidRequest, NoSuchPath, Unavailable
 from ecshop.kernel.identity import Actor
+from ecshop.kernel.values import Page
 from ecshop.oversight.contract import (
     AS_IT_IS,
     DeadLetterNotFound,
     DeadLetterUndecodable,
     Discard,
     Letter,
+    LetterFilter,
     OversightClient,
     Replay,
 )
+from ecshop.web.console.charts import HIGH, Bar, Chart
+from ecshop.web.console.events import LISTENERS
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
 
 _PLACE: Final = "/console/dead-letters"
 _MOST: Final = 100
+"""Of each context, that are shown."""
+_BARS: Final = 30
 
 
 class Group(NamedTuple):
@@ -37,6 +44,14 @@ class Group(NamedTuple):
     type: str
     error: str
     letters: Sequence[Letter]
+
+    def bars(self) -> Sequence[Bar]:
+        """How many were given up on, from the first one until now."""
+        first = self.letters[-1].failed_at
+        span, counts = now() - first, [0] * _BARS
+        for letter in self.letters:
+            counts[min(_BARS - 1, int(_BARS * ((letter.failed_at - first) / span)))] += 1
+        return Chart.of(max(counts), HIGH).bars(counts)
 
 
 class ConsoleDeadLetters(Controller):
@@ -63,12 +78,24 @@ class ConsoleDeadLetters(Controller):
             await _settle(_overseen(site, context), actor, event_id, why)
         return site.pages.lead(visitor, _PLACE)
 
+    @post(f"{_PLACE}/replay")
+    async def replay_all(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
+        """All that the filter finds, of which the page may have shown the newest alone."""
+        visitor, actor = await site.staff(request)
+        form = await site.sent(request, visitor)
+        wanted, context = _wanted(form), form.get("context")
+        for overseen in [_overseen(site, context)] if context else site.oversight.values():
+            with suppress(Unavailable):
+                while not (await overseen.replay_all(actor, wanted)).is_all:
+                    pass
+        return site.pages.lead(visitor, _PLACE)
+
     @get(f"{_PLACE}/{{context:str}}/{{event_id:str}}")
     async def edit(
         self, site: NamedDependency[Site], request: AnyRequest, context: FromPath[str], event_id: FromPath[str]
     ) -> Response[bytes]:
         visitor, actor = await site.staff(request)
-        letter = await _letter(_overseen(site, context), actor, event_id)
+        letter = await _overseen(site, context).dead_letter(actor, event_id)
         data = letter.envelope.get("data") if isinstance(letter.envelope, dict) else letter.envelope
         written = msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
         return _editor(site, visitor, context, letter, written)
@@ -79,7 +106,7 @@ class ConsoleDeadLetters(Controller):
     ) -> Response[Any]:
         visitor, actor = await site.staff(request)
         form, overseen = await site.sent(request, visitor), _overseen(site, context)
-        letter, written = await _letter(overseen, actor, event_id), form.get("data", "")
+        letter, written = await overseen.dead_letter(actor, event_id), form.get("data", "")
         try:
             await overseen.replay(actor, event_id, Replay(msgspec.json.decode(written)))
         except (msgspec.DecodeError, RecursionError) as cause:
@@ -101,26 +128,31 @@ async def _settle(overseen: OversightClient, actor: Actor, event_id: str, why: D
 async def _shown(
     site: Site, visitor: Visitor, actor: Actor, asked: Mapping[str, str], refused: str = ""
 ) -> Response[bytes]:
-    names = list(site.oversight)
-    pages = await asyncio.gather(*(_letters(site.oversight[name], actor) for name in names))
-    found = {name: page for name, page in zip(names, pages, strict=True) if page is not None}
-    looked_for = asked.get("q", "").lower()
+    names, wanted, one = list(site.oversight), _wanted(asked), asked.get("context")
+    looked_at = [name for name in names if one in (None, "", name)]
+    answers = await asyncio.gather(*(_newest(site.oversight[name], actor, wanted) for name in looked_at))
+    pages = {name: page for name, page in zip(looked_at, answers, strict=True) if page is not None}
     groups: dict[tuple[str, str, str], list[Letter]] = {}
-    for name, letters in found.items():
-        for letter in letters:
-            if asked.get("context") in (None, "", name) and looked_for in f"{letter.error} {letter.envelope}".lower():
-                groups.setdefault((name, letter.type, letter.error), []).append(letter)
+    for name, page in pages.items():
+        for letter in page.items:
+            groups.setdefault((name, letter.type, letter.error), []).append(letter)
     return site.pages.answer(
         visitor,
         "console/dead_letters.html",
         status=422 if refused else 200,
         here="dead-letters",
-        asked=asked,
+        asked={name: asked.get(name, "") for name in ("context", "type", "q")},
         contexts=names,
+        types=list(LISTENERS),
         refused=refused,
-        silent=[name for name in names if name not in found],
+        silent=[name for name in looked_at if name not in pages],
+        has_more=any(page.next_cursor for page in pages.values()),
         groups=[Group(*key, letters) for key, letters in groups.items()],
     )
+
+
+def _wanted(asked: Mapping[str, str]) -> LetterFilter:
+    return LetterFilter(asked.get("type") or None, asked.get("q", "").strip() or None)
 
 
 def _editor(
@@ -144,16 +176,7 @@ def _overseen(site: Site, context: str) -> OversightClient:
     return site.oversight[context]
 
 
-async def _letters(overseen: OversightClient, actor: Actor) -> Sequence[Letter] | None:
-    try:
-        return (await overseen.dead_letters(actor, None, _MOST)).items
-    except Unavailable:
-        return None
-
-
-async def _letter(overseen: OversightClient, actor: Actor, event_id: str) -> Letter:
-    letters = (await overseen.dead_letters(actor, None, _MOST)).items
-    for letter in letters:
-        if letter.event_id == event_id:
-            return letter
-    raise DeadLetterNotFound(f"there is no dead letter {event_id}")
+async def _newest(overseen: OversightClient, actor: Actor, wanted: LetterFilter) -> Page[Letter] | None:
+    with suppress(Unavailable):
+        return await overseen.dead_letters(actor, wanted, None, _MOST)
+    return None

@@ -73,6 +73,25 @@ class LastHour:
         )
 
 
+class Observed:
+    """What no context remembers: the highest number of each minute in which somebody looked, of the last hour."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[datetime, Mapping[str, int]] = {}
+
+    def add(self, numbers: Mapping[str, int]) -> None:
+        minute = now().replace(second=0, microsecond=0)
+        known = self._minutes.get(minute, {})
+        highest = {name: max(number, known.get(name, number)) for name, number in numbers.items()}
+        self._minutes[minute] = {**known, **highest}
+        self._minutes = {at: seen for at, seen in self._minutes.items() if at > minute - MINUTES * _A_MINUTE}
+
+    def hour(self, name: str) -> list[int | None]:
+        """The oldest minute first; None where nobody looked."""
+        minute = now().replace(second=0, microsecond=0)
+        return [self._minutes.get(minute - n * _A_MINUTE, {}).get(name) for n in range(MINUTES - 1, -1, -1)]
+
+
 async def answer(asked: Awaitable[T]) -> T | None:
     """None where the context does not answer."""
     try:

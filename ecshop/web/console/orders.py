@@ -19,7 +19,7 @@ from ecshop.kernel.clock import now
 from ecshop.kernel.errors import NoSuchPath
 from ecshop.kernel.identity import Actor
 from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
-from ecshop.oversight.contract import DeadLetterNotFound
+from ecshop.oversight.contract import ALL_LETTERS, DeadLetterNotFound
 from ecshop.stock.contract import ReservationNotFound
 from ecshop.web.console.findings import lead_of, notices_of, state_of, tiles_of
 from ecshop.web.console.lookup import orders_like
@@ -189,7 +189,7 @@ def _day(written: str) -> tuple[datetime | None, datetime | None]:
 async def _where(site: Site, actor: Actor, orders: Sequence[Order]) -> dict[UUID, tuple[str, str]]:
     """Of those that are confirmed: how it looks, and what it says."""
     waiting = [order.id for order in orders if order.status == "confirmed"]
-    letters = (await site.oversight["stock"].dead_letters(actor, None, _AT_ONCE)).items if waiting else ()
+    letters = (await site.oversight["stock"].dead_letters(actor, ALL_LETTERS, None, _AT_ONCE)).items if waiting else ()
     stuck = {str(letter.envelope.get("subject")) for letter in letters if isinstance(letter.envelope, dict)}
     states = await asyncio.gather(*(_state(site, actor, order_id) for order_id in waiting))
     return {

@@ -14,8 +14,8 @@ from ecshop.kernel.clock import now
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Spread
 from ecshop.stock.contract import StockFilter
-from ecshop.web.console.charts import Chart
-from ecshop.web.console.history import MINUTES, Hour, LastHour, answer
+from ecshop.web.console.charts import Chart, Spark
+from ecshop.web.console.history import MINUTES, Hour, LastHour, Observed, answer
 from ecshop.web.console.moving import Board
 from ecshop.web.console.stations import Standing, stations_of
 from ecshop.web.live import Streams
@@ -45,10 +45,14 @@ class ConsoleOverview(Controller):
 
     @get("/console")
     async def overview(
-        self, site: NamedDependency[Site], hour: NamedDependency[LastHour], request: AnyRequest
+        self,
+        site: NamedDependency[Site],
+        hour: NamedDependency[LastHour],
+        observed: NamedDependency[Observed],
+        request: AnyRequest,
     ) -> Response[bytes]:
         visitor, actor = await site.staff(request)
-        shown = await _shown(site, hour, actor, visitor.words)
+        shown = await _shown(site, hour, observed, actor, visitor.words)
         return site.pages.answer(visitor, "console/overview.html", here="overview", **shown)
 
     @get("/console/live")
@@ -58,18 +62,19 @@ class ConsoleOverview(Controller):
         streams: NamedDependency[Streams],
         board: NamedDependency[Board],
         hour: NamedDependency[LastHour],
+        observed: NamedDependency[Observed],
         request: AnyRequest,
     ) -> Response[Any]:
         visitor, actor = await site.staff(request)
 
         async def write() -> str:
-            shown = await _shown(site, hour, actor, visitor.words)
+            shown = await _shown(site, hour, observed, actor, visitor.words)
             return site.pages.written(visitor, "console/overview_live.html", **shown)
 
         return streams.answer(visitor, board.moving(site, actor, f"overview {visitor.words.language}", write))
 
 
-async def _shown(site: Site, last_hour: LastHour, actor: Actor, _: Words) -> Mapping[str, Any]:
+async def _shown(site: Site, last_hour: LastHour, observed: Observed, actor: Actor, _: Words) -> Mapping[str, Any]:
     moment, names = now(), list(site.oversight)
     backlogs, hour, low = await asyncio.gather(
         asyncio.gather(*(answer(site.oversight[name].backlog(actor)) for name in names)),
@@ -78,18 +83,22 @@ async def _shown(site: Site, last_hour: LastHour, actor: Actor, _: Words) -> Map
     )
     standings = {name: Standing(name, backlog) for name, backlog in zip(names, backlogs, strict=True)}
     oldest = min((one.since for one in standings.values() if one.since), default=None)
+    waiting = sum(one.waiting for one in standings.values())
+    letters = sum(one.backlog.dead_letters for one in standings.values() if one.backlog)
     listed = low.items[:_LISTED] if low else ()
+    observed.add({"waiting": waiting, "letters": letters, **({"low": len(low.items)} if low else {})})
     return {
         "standings": standings.values(),
         "stations": stations_of(standings, hour, _),
         "hour": hour,
-        "waiting": sum(one.waiting for one in standings.values()),
+        "waiting": waiting,
         "oldest": oldest,
         "is_late": oldest is not None and moment - oldest > _LATE,
-        "letters": sum(one.backlog.dead_letters for one in standings.values() if one.backlog),
+        "letters": letters,
         "low": low,
         "listed": listed,
         "products": await answer(site.products([item.product_id for item in listed])) or {},
+        "sparks": {name: Spark.of(observed.hour(name)) for name in ("waiting", "letters", "low")},
         **(_charts(hour, _) if hour else {}),
     }
 
@@ -99,6 +108,8 @@ def _charts(hour: Hour, _: Words) -> Mapping[str, Any]:
     placed = Chart.of(max(hour.placed), _TALL)
     taken = Chart.of(max(filter(None, p99), default=0), _TALL)
     return {
+        "placed_spark": Spark.of(hour.placed),
+        "taken_spark": Spark.of(p50),
         "placed": placed,
         "bars": placed.bars(hour.placed),
         "taken": taken,
