@@ -43,7 +43,7 @@ class CataloguePages(Controller):
         visitor, asked = await site.visitor(request), site.asked(request)
         wanted, cursor = _wanted(asked), dict(asked).get("cursor")
         page = await site.product.list(wanted, cursor, _ON_A_PAGE)
-        categories = (await site.product.list_categories(None, 100)).items
+        categories = await site.categories()
         chosen = [one.name for one in categories if one.id in wanted.category_id]
         kept = [(name, value) for name, value in asked if name in _CARRIED and value]
         following = urlencode([*kept, ("cursor", page.next_cursor)]) if page.next_cursor else ""
@@ -73,7 +73,7 @@ class CataloguePages(Controller):
         self, site: NamedDependency[Site], request: AnyRequest, product_id: FromPath[int]
     ) -> Response[bytes]:
         visitor, product = await site.visitor(request), await site.product.get(max(0, min(product_id, MAX_INT64)))
-        categories = (await site.product.list_categories(None, 100)).items
+        categories = await site.categories()
         category = next((one for one in categories if one.id == product.category_id), None)
         near = ProductFilter(category_id=(category.id,) if category else (), status=True)
         found = await site.product.list(near, None, _OTHERS + 1)

@@ -27,12 +27,14 @@ from ecshop.web.console.categories import ConsoleCategories
 from ecshop.web.console.dead_letters import ConsoleDeadLetters
 from ecshop.web.console.events import ConsoleEvents
 from ecshop.web.console.faults import ConsoleFaults
+from ecshop.web.console.find import ConsoleFind
 from ecshop.web.console.history import LastHour, Observed
 from ecshop.web.console.keys import ConsoleKeys
 from ecshop.web.console.moving import Board
 from ecshop.web.console.orders import ConsoleOrders
 from ecshop.web.console.overview import ConsoleOverview
 from ecshop.web.console.people import ConsolePeople
+from ecshop.web.console.product_list import ConsoleProductList
 from ecshop.web.console.products import ConsoleProducts
 from ecshop.web.console.stock import ConsoleStock
 from ecshop.web.console.stock_files import ConsoleStockFiles
@@ -48,11 +50,13 @@ from ecshop.web.words import all_words
 
 CONSOLE = (
     ConsoleOverview,
+    ConsoleFind,
     ConsoleOrders,
     ConsoleEvents,
     ConsoleDeadLetters,
     ConsoleStock,
     ConsoleStockFiles,
+    ConsoleProductList,
     ConsoleProducts,
     ConsoleCategories,
     ConsolePeople,

@@ -16,7 +16,7 @@ from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
 from ecshop.oversight.contract import OversightClient
-from ecshop.product.contract import Product, ProductNotFound, StaffProductClient
+from ecshop.product.contract import Category, Product, ProductNotFound, StaffProductClient
 from ecshop.stock.contract import SoldOut, StaffStockClient, StockItem
 from ecshop.web.forms import Form, form_of, pairs_of
 from ecshop.web.pages import Pages
@@ -26,6 +26,7 @@ from ecshop.web.words import Words
 AnyRequest = Request[Any, Any, Any]
 
 _VISITOR: Final = "visitor"
+_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,15 @@ class Site:
             with suppress(ProductNotFound):
                 for change in (await self.product.availability(one.product_id, one.version)).items:
                     found[one.product_id] = change.at
+        return found
+
+    async def categories(self) -> Sequence[Category]:
+        """All of them, in the order of their names."""
+        page = await self.product.list_categories(None, _AT_ONCE)
+        found = [*page.items]
+        while page.next_cursor:
+            page = await self.product.list_categories(page.next_cursor, _AT_ONCE)
+            found += page.items
         return found
 
     async def products(self, ids: Sequence[int]) -> Mapping[int, Product]:

@@ -23,6 +23,7 @@ PAGES = [
     "/console/dead-letters",
     "/console/stock",
     "/console/stock/import",
+    "/console/products",
     "/console/products/new",
     "/console/categories",
     "/console/users",

@@ -28,6 +28,7 @@ from ecshop.oversight.contract import (
 )
 from ecshop.web.console.charts import HIGH, Bar, Chart
 from ecshop.web.console.events import LISTENERS
+from ecshop.web.console.history import answer
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
 
@@ -61,6 +62,14 @@ class ConsoleDeadLetters(Controller):
     async def dead_letters(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
         visitor, actor = await site.staff(request)
         return await _shown(site, visitor, actor, dict(site.asked(request)))
+
+    @get(f"{_PLACE}/count")
+    async def count(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
+        """A part of every page, apart from it: none waits for a context that does not answer."""
+        visitor, actor = await site.staff(request)
+        backlogs = await asyncio.gather(*(answer(one.backlog(actor)) for one in site.oversight.values()))
+        letters = sum(backlog.dead_letters for backlog in backlogs if backlog)
+        return site.pages.answer(visitor, "console/letter_count.html", letters=letters)
 
     @post(_PLACE)
     async def settle(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:

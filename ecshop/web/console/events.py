@@ -15,7 +15,7 @@ from litestar.di import NamedDependency
 from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor
 from ecshop.oversight.contract import Delivery, EventFilter, PublishedEvent
-from ecshop.web.console.lookup import events_about
+from ecshop.web.console.lookup import Lookup
 from ecshop.web.console.moving import Board
 from ecshop.web.live import Streams
 from ecshop.web.site import AnyRequest, Site
@@ -66,8 +66,9 @@ class ConsoleEvents(Controller):
         asked = dict(site.asked(request))
         kind, about = asked.get("type", ""), asked.get("about", "").strip()
         if about:
-            found, silent = await events_about(site, actor, about), list[str]()
-            found = [event for event in found if not kind or event.type == kind]
+            lookup = Lookup(site, actor)
+            found = [event for event in await lookup.events(about) if not kind or event.type == kind]
+            silent = [*dict.fromkeys(lookup.silent)]
         else:
             found, silent = await _newest(site, actor, kind, _moment(asked.get("before", "")))
         shown = found[: _ON_A_PAGE if not about else None]

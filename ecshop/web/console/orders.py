@@ -22,7 +22,7 @@ from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
 from ecshop.oversight.contract import ALL_LETTERS, DeadLetterNotFound
 from ecshop.stock.contract import ReservationNotFound
 from ecshop.web.console.findings import lead_of, notices_of, state_of, tiles_of
-from ecshop.web.console.lookup import orders_like
+from ecshop.web.console.lookup import Lookup
 from ecshop.web.console.moving import moving
 from ecshop.web.console.steps import moments_of, rows_of
 from ecshop.web.console.story import names_of, story_of
@@ -54,7 +54,7 @@ class ConsoleOrders(Controller):
         visitor, actor = await site.staff(request)
         asked = dict(site.asked(request))
         looked_for = asked.get("q", "").strip()
-        found = await orders_like(site, actor, looked_for) if looked_for else None
+        found = await Lookup(site, actor).orders(looked_for) if looked_for else None
         if found and len(found) == 1:
             return site.pages.lead(visitor, f"/console/orders/{found[0].id}")
         page = await site.order.list(actor, _wanted(asked), asked.get("cursor"), _ON_A_PAGE)

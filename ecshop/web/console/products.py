@@ -11,6 +11,7 @@ from babel.numbers import get_currency_precision
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from msgspec import UnsetType
 
 from ecshop.kernel.errors import BodyTooLarge, EcshopError, InvalidRequest
 from ecshop.kernel.identity import Actor
@@ -74,6 +75,7 @@ class ConsoleProducts(Controller):
         form, product = await site.sent(request, visitor), await site.product.get(product_id)
         try:
             wanted = read(_fields(form, product.currency) | _picture(form), ProductChange)
+            await _must_be_known(site, wanted.category_id)
             await _illustrate(site, actor, product_id, form)
             await site.product.change(actor, product_id, wanted)
         except _REFUSED as refusal:
@@ -89,7 +91,7 @@ class ConsoleProducts(Controller):
         await site.sent(request, visitor)
         with suppress(ProductNotFound):
             await site.product.delete(actor, product_id)
-        return site.pages.lead(visitor, "/console/stock")
+        return site.pages.lead(visitor, _PLACE)
 
 
 async def _shown(
@@ -104,13 +106,19 @@ async def _shown(
         visitor,
         "console/product.html",
         status=422 if errors else 200,
-        here="stock",
+        here="products",
         product=product,
         item=items.get(product.id) if product else None,
         form=form,
         errors=errors or {},
-        categories=(await site.product.list_categories(None, 100)).items,
+        categories=await site.categories(),
     )
+
+
+async def _must_be_known(site: Site, category_id: int | UnsetType | None) -> None:
+    """Before anything is changed. Raises `CategoryNotFound`: somebody has deleted it since the page was opened."""
+    if category_id and category_id not in {category.id for category in await site.categories()}:
+        raise CategoryNotFound(f"there is no category {category_id}")
 
 
 async def _illustrate(site: Site, actor: Actor, product_id: int, form: Form) -> None:

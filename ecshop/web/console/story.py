@@ -61,15 +61,15 @@ async def story_of(site: Site, actor: Actor, order_id: UUID) -> Story:
     silent: list[str] = []
     told = await site.order.timeline(actor, order_id)
     own = [event for event in (told.confirmed_event, told.ended_event) if event]
-    reservation = await _ask("stock", silent, _reservation(site, actor, order_id), None)
+    reservation = await ask("stock", silent, _reservation(site, actor, order_id), None)
     gone = {one.event_id: one for one in reservation.sold_out} if reservation else {}
     of_order, of_stock, at_stock, at_product, people, off_sale = await asyncio.gather(
-        _ask("order", silent, _events(site, actor, "order", own), {}),
-        _ask("stock", silent, _events(site, actor, "stock", list(gone)), {}),
-        _ask("stock", silent, _deliveries(site, actor, "stock", own), {}),
-        _ask("product", silent, _deliveries(site, actor, "product", list(gone)), {}),
-        _ask("auth", silent, names_of(site, actor, [told.order.user_id, told.ended_by]), {}),
-        _ask("product", silent, site.off_sale_since(gone.values()), {}),
+        ask("order", silent, _events(site, actor, "order", own), {}),
+        ask("stock", silent, _events(site, actor, "stock", list(gone)), {}),
+        ask("stock", silent, _deliveries(site, actor, "stock", own), {}),
+        ask("product", silent, _deliveries(site, actor, "product", list(gone)), {}),
+        ask("auth", silent, names_of(site, actor, [told.order.user_id, told.ended_by]), {}),
+        ask("product", silent, site.off_sale_since(gone.values()), {}),
     )
     asked = tuple(dict.fromkeys(silent))
     return Story(told, reservation, of_order | of_stock, at_stock | at_product, off_sale, people, asked)
@@ -84,7 +84,8 @@ async def names_of(site: Site, actor: Actor, user_ids: Iterable[UUID | None]) ->
     return {user.id: user.user_name for user in found.items}
 
 
-async def _ask(name: str, silent: list[str], answer: Awaitable[T], nothing: T) -> T:
+async def ask(name: str, silent: list[str], answer: Awaitable[T], nothing: T) -> T:
+    """What the context of this name answers; where it does not, nothing, and it is added to the silent ones."""
     try:
         return await answer
     except Unavailable:
