@@ -18,6 +18,7 @@ from ecshop.kernel.values import MAX_INT64
 from ecshop.product.contract import LONGEST_NAME, ProductFilter, Sort
 from ecshop.web.live import Streams
 from ecshop.web.pages import PICTURES, availability
+from ecshop.web.patience import otherwise
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
 from ecshop.web.watch import Onlooker, Watch
@@ -56,7 +57,7 @@ class CataloguePages(Controller):
             wanted=wanted,
             categories=categories,
             products=page.items,
-            items=await site.items(page.items, visitor),
+            items=await otherwise(site.items(page.items, visitor), {}),
             is_whole=not page.next_cursor and not cursor,
             sorts=_SORTS,
             carried=[(name, value) for name, value in kept if name != "sort"],
@@ -78,7 +79,7 @@ class CataloguePages(Controller):
         near = ProductFilter(category_id=(category.id,) if category else (), status=True)
         found = await site.product.list(near, None, _OTHERS + 1)
         others = [one for one in found.items if one.id != product.id][:_OTHERS]
-        items = await site.items([product, *others], visitor)
+        items = await otherwise(site.items([product, *others], visitor), {})
         return site.pages.answer(
             visitor,
             "product.html",

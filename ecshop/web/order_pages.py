@@ -14,11 +14,12 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from ecshop.kernel.errors import EcshopError
+from ecshop.kernel.errors import EcshopError, Unavailable
 from ecshop.kernel.identity import Actor
 from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
 from ecshop.stock.contract import ReservationStatus
 from ecshop.web.live import Streams
+from ecshop.web.patience import otherwise, soon
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
 from ecshop.web.watch import Onlooker, Watch
@@ -126,6 +127,10 @@ async def _told(site: Site, visitor: Visitor, order_id: UUID, watch: Watch) -> A
 
 
 async def _shown(site: Site, visitor: Visitor, order: Order, notice: str = "") -> Response[bytes]:
+    try:
+        moving = await soon(_moving(site, visitor, order))
+    except Unavailable:
+        moving = _standing(order, visitor.words)
     return site.pages.answer(
         visitor,
         "order.html",
@@ -133,7 +138,7 @@ async def _shown(site: Site, visitor: Visitor, order: Order, notice: str = "") -
         here="orders",
         notice=notice,
         pictures=await _pictures(site, [order]),
-        **await _moving(site, visitor, order),
+        **moving,
     )
 
 
@@ -143,7 +148,14 @@ async def _moving(site: Site, visitor: Visitor, order: Order) -> dict[str, Any]:
     is_taken = _is_over(order) or (held is not None and held.state == _TAKEN)
     gone = await _gone(site, order, held) if is_taken and not _is_over(order) else []
     steps = _steps(order, visitor.words, gone, held.committed_at if held else None, is_taken=is_taken)
-    return {"order": order, "steps": steps, "is_taken": is_taken, "is_over": _is_over(order)}
+    return {"order": order, "steps": steps, "is_taken": is_taken, "is_over": _is_over(order), "is_known": True}
+
+
+def _standing(order: Order, words: Words) -> dict[str, Any]:
+    """As far as order itself knows."""
+    is_over = _is_over(order)
+    steps = _steps(order, words, [], None, is_taken=is_over)
+    return {"order": order, "steps": steps, "is_taken": is_over, "is_over": is_over, "is_known": False}
 
 
 async def _held(site: Site, actor: Actor, order: Order) -> ReservationStatus | None:
@@ -205,4 +217,4 @@ def _taken(words: Words, at: datetime | None) -> Step:
 
 async def _pictures(site: Site, orders: Any) -> dict[int, str | None]:
     ids = list(dict.fromkeys(line.product_id for order in orders for line in order.lines))
-    return {id_: product.picture for id_, product in (await site.products(ids)).items()}
+    return {id_: product.picture for id_, product in (await otherwise(site.products(ids), {})).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -93,10 +94,10 @@ class Site:
 
     async def products(self, ids: Sequence[int]) -> Mapping[int, Product]:
         """Those that there still are."""
-        found: dict[int, Product] = {}
-        for id_ in ids:
-            try:
-                found[id_] = await self.product.get(id_)
-            except ProductNotFound:
-                continue
-        return found
+        found = await asyncio.gather(*map(self._product, ids))
+        return {product.id: product for product in found if product}
+
+    async def _product(self, id_: int) -> Product | None:
+        with suppress(ProductNotFound):
+            return await self.product.get(id_)
+        return None

@@ -115,56 +115,17 @@ def test_many_orders_are_fulfilled_at_once(shop: RunningShop, opened: Open) -> N
     assert {shop.call("GET", f"/orders/{order}", shop.staff).json()["status"] for order in orders} == {"fulfilled"}
 
 
-def test_dead_letters_are_replayed_and_discarded_with_a_reason(shop: RunningShop, opened: Open) -> None:
-    replayed, discarded = given_up(shop, ordered(shop)), given_up(shop, ordered(shop))
+def test_many_orders_are_cancelled_after_a_question(shop: RunningShop, opened: Open) -> None:
+    orders = [ordered(shop) for _ in range(2)]
     page = staff(shop, opened).page
-    page.goto("/console/dead-letters")
-    page.get_by_label(f"Choose event {discarded}").uncheck()
-    page.get_by_role("button", name="Replay the chosen").click()
-    expect(page.get_by_label(f"Choose event {replayed}")).to_have_count(0)
-    for none in ("", "  ", "sold\u202eby hand"):
-        page.get_by_label("Reason").fill(none)
-        page.get_by_role("button", name="Discard the chosen").click()
-        expect(page.get_by_role("alert")).to_contain_text("Say why they are not needed.")
-        page.goto("/console/dead-letters")
-    page.get_by_label("Reason").fill("sold by hand")
-    page.get_by_role("button", name="Discard the chosen").click()
-    expect(page.get_by_label(f"Choose event {discarded}")).to_have_count(0)
-    page.goto(f"/console/audit?subject=event+{discarded}")
-    expect(page.locator("tbody")).to_contain_text("dead_letter.discarded")
-
-
-def test_all_dead_letters_that_the_filter_finds_are_replayed(shop: RunningShop, opened: Open) -> None:
-    kept, replayed = given_up(shop, ordered(shop)), given_up(shop, ordered(shop))
-    page = staff(shop, opened).page
-    page.goto("/console/dead-letters")
-    page.get_by_label("Listener").select_option("stock")
-    page.get_by_label("Error or content").fill(replayed)
-    page.get_by_role("button", name="Filter").click()
-    expect(page.get_by_label(f"Choose event {kept}")).to_have_count(0)
-    page.get_by_role("button", name="Replay all 1").click()
-    page.wait_for_url("**/console/dead-letters")
-    expect(page.get_by_label(f"Choose event {kept}")).to_be_visible()
-    expect(page.get_by_label(f"Choose event {replayed}")).to_have_count(0)
-    page.get_by_role("button", name="Replay all").click()
-    expect(page.get_by_text("Every listener has applied all that it heard.")).to_be_visible()
-
-
-def test_a_dead_letter_is_mended_before_it_is_replayed(shop: RunningShop, opened: Open) -> None:
-    event_id = given_up(shop, ordered(shop))
-    page = staff(shop, opened).page
-    page.goto(f"/console/dead-letters/stock/{event_id}")
-    box = page.get_by_label("Data of the event")
-    written = box.input_value()
-    for wrong, says in (('{"version": 1', "This is no JSON"), ('{"version": 1}', "missing required field")):
-        box.fill(wrong)
-        page.get_by_role("button", name="Save and replay").click()
-        expect(page.locator("#data-error")).to_contain_text(says)
-        expect(box).to_have_value(wrong)
-    box.fill(written)
-    page.get_by_role("button", name="Save and replay").click()
-    page.wait_for_url("**/console/dead-letters")
-    expect(page.get_by_label(f"Choose event {event_id}")).to_have_count(0)
+    page.goto("/console/orders")
+    for order in orders:
+        page.get_by_label(f"Choose order {short(order)}").check()
+    for answer, status in (("Keep them", "confirmed"), ("Cancel them", "cancelled")):
+        page.get_by_role("button", name="Cancel the chosen").click()
+        page.get_by_role("button", name=answer).click()
+        expect(page.get_by_role("button", name=answer)).not_to_be_visible()
+        assert {shop.call("GET", f"/orders/{order}", shop.staff).json()["status"] for order in orders} == {status}
 
 
 def test_events_come_by_themselves_with_what_each_listener_did(shop: RunningShop, opened: Open) -> None:

@@ -106,7 +106,7 @@ def test_a_product_is_deleted_after_a_question(shop: RunningShop, opened: Open) 
     assert shop.product(cup)["id"] == cup
     page.once("dialog", lambda asked: asked.accept())
     page.get_by_role("button", name="Delete the product").click()
-    page.wait_for_url("**/console/stock")
+    page.wait_for_url("**/console/products")
     assert shop.call("GET", f"/products/{cup}").status_code == 404
     assert person.complaints == []
 
@@ -114,3 +114,20 @@ def test_a_product_is_deleted_after_a_question(shop: RunningShop, opened: Open) 
 def test_nobody_sees_a_picture_that_there_is_not(browser: Browser) -> None:
     browser.see("/shop/pictures/1-00000000000000000000000000000000.webp")
     assert browser.page.status_code == 404
+
+
+def test_products_are_listed_with_what_the_shop_does_not_sell_now(shop: RunningShop, opened: Open) -> None:
+    _, there = product(shop, 30, detail="listed")
+    withdrawn, hidden = product(shop, 3, detail="listed")
+    _, gone = product(shop, 0, detail="listed")
+    shop.call("PUT", f"/products/{withdrawn}", shop.staff, json={"on_sale": False}).raise_for_status()
+    page = staff(shop, opened).see("/console/products")
+    page.get_by_label("Name or words").fill("listed")
+    for state, name in (("In stock", there), ("Off sale", hidden), ("Sold out", gone)):
+        page.get_by_label("State").select_option(state)
+        page.get_by_role("button", name="Filter").click()
+        expect(page.locator("#rows tr")).to_have_count(1)
+        expect(page.locator("#rows tr")).to_contain_text(name)
+        expect(page.locator("#rows tr")).to_contain_text(state)
+    page.goto("/console/products?q=listed&category=none&state=none&sort=none")
+    expect(page.locator("#rows tr")).to_have_count(3)

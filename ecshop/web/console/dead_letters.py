@@ -15,7 +15,6 @@ from litestar.params import FromPath
 from ecshop.kernel.clock import now
 from ecshop.kernel.errors import InvalidRequest, NoSuchPath, Unavailable
 from ecshop.kernel.identity import Actor
-from ecshop.kernel.values import Page
 from ecshop.oversight.contract import (
     AS_IT_IS,
     DeadLetterNotFound,
@@ -28,7 +27,7 @@ from ecshop.oversight.contract import (
 )
 from ecshop.web.console.charts import HIGH, Bar, Chart
 from ecshop.web.console.events import LISTENERS
-from ecshop.web.console.history import answer
+from ecshop.web.patience import otherwise
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
 
@@ -67,7 +66,7 @@ class ConsoleDeadLetters(Controller):
     async def count(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
         """A part of every page, apart from it: none waits for a context that does not answer."""
         visitor, actor = await site.staff(request)
-        backlogs = await asyncio.gather(*(answer(one.backlog(actor)) for one in site.oversight.values()))
+        backlogs = await asyncio.gather(*(otherwise(one.backlog(actor), None) for one in site.oversight.values()))
         letters = sum(backlog.dead_letters for backlog in backlogs if backlog)
         return site.pages.answer(visitor, "console/letter_count.html", letters=letters)
 
@@ -139,7 +138,9 @@ async def _shown(
 ) -> Response[bytes]:
     names, wanted, one = list(site.oversight), _wanted(asked), asked.get("context")
     looked_at = [name for name in names if one in (None, "", name)]
-    answers = await asyncio.gather(*(_newest(site.oversight[name], actor, wanted) for name in looked_at))
+    answers = await asyncio.gather(
+        *(otherwise(site.oversight[name].dead_letters(actor, wanted, None, _MOST), None) for name in looked_at)
+    )
     pages = {name: page for name, page in zip(looked_at, answers, strict=True) if page is not None}
     groups: dict[tuple[str, str, str], list[Letter]] = {}
     for name, page in pages.items():
@@ -183,9 +184,3 @@ def _overseen(site: Site, context: str) -> OversightClient:
     if context not in site.oversight:
         raise NoSuchPath(f"there is no context {context}")
     return site.oversight[context]
-
-
-async def _newest(overseen: OversightClient, actor: Actor, wanted: LetterFilter) -> Page[Letter] | None:
-    with suppress(Unavailable):
-        return await overseen.dead_letters(actor, wanted, None, _MOST)
-    return None

@@ -12,12 +12,12 @@ from urllib.parse import urlencode
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
-from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor
 from ecshop.oversight.contract import Delivery, EventFilter, PublishedEvent
 from ecshop.web.console.lookup import Lookup
 from ecshop.web.console.moving import Board
 from ecshop.web.live import Streams
+from ecshop.web.patience import otherwise
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.words import Words
 
@@ -110,7 +110,9 @@ async def rows_of(site: Site, actor: Actor, events: Sequence[PublishedEvent], _:
     for event in events:
         for name in LISTENERS.get(event.type, ()):
             ids.setdefault(name, []).append(event.event_id)
-    answers = await asyncio.gather(*(_deliveries(site, actor, name, wanted) for name, wanted in ids.items()))
+    answers = await asyncio.gather(
+        *(otherwise(site.oversight[name].deliveries(actor, wanted), ()) for name, wanted in ids.items())
+    )
     known = {(name, one.event_id): one for name, answer in zip(ids, answers, strict=True) for one in answer}
     return [
         EventRow(
@@ -139,24 +141,11 @@ async def _newest(
     """One more than a page has, and who did not answer."""
     wanted = EventFilter(type=kind or None, recorded_before=before)
     names = [kind.split(".")[1]] if kind in LISTENERS else list(site.oversight)
-    answers = await asyncio.gather(*(_events(site, actor, name, wanted) for name in names))
+    asked = [site.oversight[name].events(actor, wanted, None, _ON_A_PAGE + 1) for name in names]
+    answers = await asyncio.gather(*(otherwise(one, None) for one in asked))
     silent = [name for name, answer in zip(names, answers, strict=True) if answer is None]
-    events = [event for answer in answers for event in answer or ()]
+    events = [event for answer in answers if answer for event in answer.items]
     return sorted(events, key=lambda event: event.recorded_at, reverse=True)[: _ON_A_PAGE + 1], silent
-
-
-async def _events(site: Site, actor: Actor, name: str, wanted: EventFilter) -> Sequence[PublishedEvent] | None:
-    try:
-        return (await site.oversight[name].events(actor, wanted, None, _ON_A_PAGE + 1)).items
-    except Unavailable:
-        return None
-
-
-async def _deliveries(site: Site, actor: Actor, name: str, ids: Sequence[str]) -> Sequence[Delivery]:
-    try:
-        return await site.oversight[name].deliveries(actor, ids)
-    except Unavailable:
-        return ()
 
 
 def _moment(written: str) -> datetime | None:

@@ -17,6 +17,7 @@ from ecshop.oversight.contract import FAULTS, Backlog, Fault, FaultState
 from ecshop.web.console.events import LISTENERS
 from ecshop.web.console.moving import Board, moving
 from ecshop.web.live import Streams
+from ecshop.web.patience import soon
 from ecshop.web.site import AnyRequest, Site
 
 _PLACE: Final = "/console/break"
@@ -77,6 +78,7 @@ async def _shown(site: Site, actor: Actor) -> Mapping[str, Any]:
 async def _breakable(site: Site, actor: Actor, name: str) -> Breakable:
     listens = any(name in listening for listening in LISTENERS.values())
     with suppress(EcshopError):
-        state, backlog = await asyncio.gather(site.oversight[name].faults(actor), site.oversight[name].backlog(actor))
+        overseen = site.oversight[name]
+        state, backlog = await soon(asyncio.gather(overseen.faults(actor), overseen.backlog(actor)))
         return Breakable(name, listens, state, backlog)
     return Breakable(name, listens, None, None)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from ecshop.kernel.clock import now
-from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Spread
 from ecshop.order.contract import OrderClient, Pace
 from ecshop.oversight.contract import OversightClient
-
-T = TypeVar("T")
+from ecshop.web.patience import otherwise
 
 MINUTES: Final = 60
 _A_MINUTE: Final = timedelta(minutes=1)
@@ -58,8 +56,8 @@ class LastHour:
         missing = [minute for minute in minutes if minute not in self._over]
         since, many = missing[0], round((ends - missing[0]) / _A_MINUTE)
         pace = await self._order.pace(actor, since, many)
-        taken = await answer(self._oversight["stock"].lags(actor, since, many))
-        sold_out = await answer(self._oversight["product"].lags(actor, since, many))
+        taken = await otherwise(self._oversight["stock"].lags(actor, since, many), None)
+        sold_out = await otherwise(self._oversight["product"].lags(actor, since, many), None)
         nothing = [None] * many
         found = self._over | {
             since + n * _A_MINUTE: _Minute(*told)
@@ -90,11 +88,3 @@ class Observed:
         """The oldest minute first; None where nobody looked."""
         minute = now().replace(second=0, microsecond=0)
         return [self._minutes.get(minute - n * _A_MINUTE, {}).get(name) for n in range(MINUTES - 1, -1, -1)]
-
-
-async def answer(asked: Awaitable[T]) -> T | None:
-    """None where the context does not answer."""
-    try:
-        return await asked
-    except EcshopError:
-        return None

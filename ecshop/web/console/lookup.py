@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from ecshop.auth.contract import User, UserFilter
 from ecshop.events.catalog import StockDepleted, StockReplenished
 from ecshop.kernel.identity import Actor
@@ -62,9 +64,9 @@ class Lookup:
         products, customers = await asyncio.gather(self._products(looked_for, _FEW), self._customers(looked_for))
         return Found((), (), products, customers)
 
-    async def orders(self, looked_for: str) -> Sequence[Order]:
-        """By the whole id, by its end as people tell it, among the newest, or by a customer's name."""
-        return await self._orders_by_id(looked_for) or await self._orders_of_customer(looked_for)
+    async def orders(self, looked_for: str, wanted: OrderFilter) -> Sequence[Order]:
+        """By the whole id, by its end as people tell it, among the newest, or those that are wanted of a customer."""
+        return await self._orders_by_id(looked_for) or await self._orders_of_customer(looked_for, wanted)
 
     async def events(self, looked_for: str) -> list[PublishedEvent]:
         """Newest first: by its own id, of an order by its id or the end of it, of a product by its number or a part of
@@ -122,17 +124,10 @@ class Lookup:
                 break
         return []
 
-    async def _orders_of_customer(self, name: str) -> Sequence[Order]:
-        pages = await asyncio.gather(
-            *(
-                self._ask(
-                    "order",
-                    self._site.order.list(self._actor, OrderFilter(user_id=user.id), None, _ON_A_PAGE),
-                    _NO_PAGE,
-                )
-                for user in await self._customers(name)
-            )
-        )
+    async def _orders_of_customer(self, name: str, wanted: OrderFilter) -> Sequence[Order]:
+        own = [replace(wanted, user_id=user.id) for user in await self._customers(name)]
+        listed = [self._site.order.list(self._actor, each, None, _ON_A_PAGE) for each in own]
+        pages = await asyncio.gather(*(self._ask("order", one, _NO_PAGE) for one in listed))
         return sorted((order for page in pages for order in page.items), key=lambda one: one.placed_at, reverse=True)
 
     async def _customers(self, name: str) -> Sequence[User]:

@@ -25,7 +25,7 @@ from ecshop.web.console.findings import lead_of, notices_of, state_of, tiles_of
 from ecshop.web.console.lookup import Lookup
 from ecshop.web.console.moving import moving
 from ecshop.web.console.steps import moments_of, rows_of
-from ecshop.web.console.story import names_of, story_of
+from ecshop.web.console.story import ask, names_of, story_of
 from ecshop.web.console.waterfall import axis_of
 from ecshop.web.live import Streams
 from ecshop.web.order_pages import LABELS
@@ -54,13 +54,15 @@ class ConsoleOrders(Controller):
         visitor, actor = await site.staff(request)
         asked = dict(site.asked(request))
         looked_for = asked.get("q", "").strip()
-        found = await Lookup(site, actor).orders(looked_for) if looked_for else None
+        found = await Lookup(site, actor).orders(looked_for, _wanted(asked)) if looked_for else None
         if found and len(found) == 1:
             return site.pages.lead(visitor, f"/console/orders/{found[0].id}")
         page = await site.order.list(actor, _wanted(asked), asked.get("cursor"), _ON_A_PAGE)
         orders = page.items if found is None else found
         kept = [(name, asked[name]) for name in _CARRIED if asked.get(name)]
         following = urlencode([*kept, ("cursor", page.next_cursor or "")]) if found is None and page.next_cursor else ""
+        silent: list[str] = []
+        buyers = names_of(site, actor, (order.user_id for order in orders))
         return site.pages.answer(
             visitor,
             "console/orders.html",
@@ -68,8 +70,9 @@ class ConsoleOrders(Controller):
             asked=asked if _day(asked.get("day", ""))[0] else asked | {"day": ""},
             orders=orders,
             labels=LABELS,
-            people=await names_of(site, actor, (order.user_id for order in orders)),
-            where=await _where(site, actor, orders),
+            people=await ask("auth", silent, buyers, {}),
+            where=await ask("stock", silent, _where(site, actor, orders), {}),
+            silent=silent,
             next_page=following and f"/console/orders?{following}",
         )
 

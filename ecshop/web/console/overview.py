@@ -15,10 +15,11 @@ from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Spread
 from ecshop.stock.contract import StockFilter
 from ecshop.web.console.charts import Chart, Spark
-from ecshop.web.console.history import MINUTES, Hour, LastHour, Observed, answer
+from ecshop.web.console.history import MINUTES, Hour, LastHour, Observed
 from ecshop.web.console.moving import Board
 from ecshop.web.console.stations import Standing, stations_of
 from ecshop.web.live import Streams
+from ecshop.web.patience import otherwise
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.words import Words
 
@@ -77,9 +78,9 @@ class ConsoleOverview(Controller):
 async def _shown(site: Site, last_hour: LastHour, observed: Observed, actor: Actor, _: Words) -> Mapping[str, Any]:
     moment, names = now(), list(site.oversight)
     backlogs, hour, low = await asyncio.gather(
-        asyncio.gather(*(answer(site.oversight[name].backlog(actor)) for name in names)),
-        answer(last_hour.read(actor)),
-        answer(site.stock.list(actor, StockFilter(low=True), None, _COUNTED)),
+        asyncio.gather(*(otherwise(site.oversight[name].backlog(actor), None) for name in names)),
+        otherwise(last_hour.read(actor), None),
+        otherwise(site.stock.list(actor, StockFilter(low=True), None, _COUNTED), None),
     )
     standings = {name: Standing(name, backlog) for name, backlog in zip(names, backlogs, strict=True)}
     oldest = min((one.since for one in standings.values() if one.since), default=None)
@@ -97,7 +98,7 @@ async def _shown(site: Site, last_hour: LastHour, observed: Observed, actor: Act
         "letters": letters,
         "low": low,
         "listed": listed,
-        "products": await answer(site.products([item.product_id for item in listed])) or {},
+        "products": await otherwise(site.products([item.product_id for item in listed]), {}),
         "sparks": {name: Spark.of(observed.hour(name)) for name in ("waiting", "letters", "low")},
         **(_charts(hour, _) if hour else {}),
     }

@@ -14,11 +14,10 @@ from litestar.params import FromPath
 from msgspec import UNSET
 
 from ecshop.auth.contract import SessionNotFound, UserChange, UserFilter
-from ecshop.kernel.errors import Unavailable
-from ecshop.kernel.identity import Actor, Role, require_role
-from ecshop.kernel.values import Page
-from ecshop.oversight.contract import Entry, EntryFilter
+from ecshop.kernel.identity import Role, require_role
+from ecshop.oversight.contract import EntryFilter
 from ecshop.web.console.story import names_of
+from ecshop.web.patience import otherwise
 from ecshop.web.site import AnyRequest, Site
 
 _ON_A_PAGE: Final = 50
@@ -89,14 +88,14 @@ class ConsolePeople(Controller):
         names = [chosen] if chosen in site.oversight else list(site.oversight)
         wanted = EntryFilter(subject=asked.get("subject", "")[:80] or None)
         cursor = asked.get("cursor") if len(names) == 1 else None
-        pages = await asyncio.gather(*(_entries(site, actor, name, wanted, cursor) for name in names))
-        found = [(name, entry) for name, page in zip(names, pages, strict=True) for entry in page.items]
+        asked_for = [site.oversight[name].audit(actor, wanted, cursor, _ON_A_PAGE) for name in names]
+        answers = await asyncio.gather(*(otherwise(one, None) for one in asked_for))
+        pages = {name: page for name, page in zip(names, answers, strict=True) if page}
+        found = [(name, entry) for name, page in pages.items() for entry in page.items]
         found = sorted(found, key=lambda one: one[1].at, reverse=True)[:_ON_A_PAGE]
-        people: dict[UUID, str] = {}
-        with suppress(Unavailable):
-            people = await names_of(site, actor, (entry.actor for _, entry in found))
-        following = {"context": chosen, "subject": asked.get("subject", ""), "cursor": pages[0].next_cursor or ""}
-        has_more = len(names) == 1 and pages[0].next_cursor
+        people = await otherwise(names_of(site, actor, (entry.actor for _, entry in found)), {})
+        more = pages[chosen].next_cursor if chosen in pages else None
+        following = {"context": chosen, "subject": asked.get("subject", ""), "cursor": more or ""}
         return site.pages.answer(
             visitor,
             "console/audit.html",
@@ -105,12 +104,6 @@ class ConsolePeople(Controller):
             contexts=list(site.oversight),
             entries=found,
             people=people,
-            next_page=has_more and f"/console/audit?{urlencode(following)}",
+            silent=[name for name in names if name not in pages],
+            next_page=more and f"/console/audit?{urlencode(following)}",
         )
-
-
-async def _entries(site: Site, actor: Actor, name: str, wanted: EntryFilter, cursor: str | None) -> Page[Entry]:
-    try:
-        return await site.oversight[name].audit(actor, wanted, cursor, _ON_A_PAGE)
-    except Unavailable:
-        return Page((), None)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ecshop.product.contract import LONGEST_NAME, ProductFilter, Sort
 from ecshop.web.console.numbers import whole
+from ecshop.web.patience import otherwise
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.words import gettext_noop
 
@@ -52,7 +53,7 @@ class ConsoleProductList(Controller):
             categories=categories,
             names={category.id: category.name for category in categories},
             products=page.items,
-            items=await site.items(page.items, visitor),
+            items=await otherwise(site.items(page.items, visitor), {}),
             next_page=page.next_cursor and f"{_PLACE}?{urlencode(kept | {'cursor': page.next_cursor})}",
         )
 

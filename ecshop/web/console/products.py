@@ -25,6 +25,7 @@ from ecshop.product.contract import (
     UnusablePicture,
 )
 from ecshop.web.forms import Form
+from ecshop.web.patience import otherwise
 from ecshop.web.refusals import by_field, read, said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
@@ -101,7 +102,7 @@ async def _shown(
     form: Mapping[str, str],
     errors: Mapping[str, str] | None = None,
 ) -> Response[bytes]:
-    items = await site.items([product], visitor) if product else {}
+    items = await otherwise(site.items([product], visitor), {}) if product else {}
     return site.pages.answer(
         visitor,
         "console/product.html",

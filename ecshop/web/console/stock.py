@@ -28,6 +28,7 @@ from ecshop.stock.contract import (
 )
 from ecshop.web.console.charts import Chart, filled
 from ecshop.web.console.numbers import whole
+from ecshop.web.patience import otherwise
 from ecshop.web.refusals import said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
@@ -70,7 +71,8 @@ class ConsoleStock(Controller):
             q=asked.get("q", ""),
             show=asked.get("show", ""),
             products=page.items,
-            items=items,
+            items=items or {},
+            silent=["stock"] if items is None else [],
             imported=asked.get("imported", ""),
             next_page=page.next_cursor and f"{_PLACE}?{following}",
         )
@@ -110,12 +112,13 @@ class ConsoleStock(Controller):
         return site.pages.lead(visitor, f"{_PLACE}/{product_id}")
 
 
-Found = tuple[Page[Product], Mapping[int, StockItem]]
+Found = tuple[Page[Product], Mapping[int, StockItem] | None]
+"""None where stock does not answer."""
 
 
 async def _all(site: Site, visitor: Visitor, _: Actor, asked: Mapping[str, str]) -> Found:
     page = await site.product.list(ProductFilter(q=asked.get("q") or None), asked.get("cursor"), _ON_A_PAGE)
-    return page, await site.items(page.items, visitor)
+    return page, await otherwise(site.items(page.items, visitor), None)
 
 
 async def _low(site: Site, _: Visitor, actor: Actor, asked: Mapping[str, str]) -> Found:

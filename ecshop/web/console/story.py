@@ -16,6 +16,7 @@ from ecshop.kernel.identity import Actor
 from ecshop.order.contract import OrderTimeline
 from ecshop.oversight.contract import Delivery, EventFilter, PublishedEvent
 from ecshop.stock.contract import ReservationNotFound, ReservationStatus
+from ecshop.web.patience import soon
 from ecshop.web.site import Site
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ async def names_of(site: Site, actor: Actor, user_ids: Iterable[UUID | None]) ->
 async def ask(name: str, silent: list[str], answer: Awaitable[T], nothing: T) -> T:
     """What the context of this name answers; where it does not, nothing, and it is added to the silent ones."""
     try:
-        return await answer
+        return await soon(answer)
     except Unavailable:
         silent.append(name)
         return nothing
