@@ -20,7 +20,7 @@ AUDIT: Final = "audit.read"
 MOST_EVENTS: Final = 100
 """That are asked for at once by their ids."""
 MOST_MINUTES: Final = 60
-MOST_AT_ONCE: Final = 200
+MOST_AT_ONCE: Final = 50
 """Dead letters that one call replays: what one transaction can hold without others waiting for it."""
 
 FAULTS: Final = frozenset(get_args(FaultKind))
@@ -92,6 +92,7 @@ class LetterFilter(Struct, frozen=True):
 
     type: str | None = None
     q: str | None = None
+    failed_before: datetime | None = None
 
 
 class Replayed(Struct, frozen=True):

@@ -74,6 +74,8 @@ def read_body(body: bytes) -> Any:
 
 def _those(session: Session, wanted: LetterFilter) -> list[ColumnElement[bool]]:
     those = [] if wanted.type is None else [DeadLetter.type == wanted.type]
+    if wanted.failed_before is not None:
+        those.append(DeadLetter.failed_at < wanted.failed_before)
     if wanted.q:
         parts = {wanted.q.encode(), wanted.q.lower().encode()}
         in_body = [_has_bytes(session, part) for part in parts]

@@ -48,6 +48,7 @@ EventType = Annotated[str | None, QueryParameter(name="type", max_length=80)]
 PartOfLetter = Annotated[
     str | None, QueryParameter(max_length=80, description="A part of the error, or of the event as it was sent.")
 ]
+FailedBefore = Annotated[datetime | None, QueryParameter(description="Given up on earlier than this.")]
 Since = Annotated[datetime | None, QueryParameter(description="Not earlier than this.")]
 After = Annotated[datetime | None, QueryParameter(description="Recorded later than this.")]
 Before = Annotated[datetime | None, QueryParameter(description="Recorded earlier than this.")]
@@ -97,11 +98,12 @@ def routes_of(oversight: OversightService) -> Sequence[ControllerRouterHandler]:
         request: AnyRequest,
         type_: EventType = None,
         q: PartOfLetter = None,
+        failed_before: FailedBefore = None,
         cursor: Cursor = None,
         limit: Limit = LIMIT,
     ) -> Page[Letter]:
         """Newest first. Nothing of them is lost: replay them when their cause is mended."""
-        return await oversight.dead_letters(request.user, LetterFilter(type_, q), cursor, limit)
+        return await oversight.dead_letters(request.user, LetterFilter(type_, q, failed_before), cursor, limit)
 
     @get(
         f"/events/{name}/dead-letters/{{event_id:str}}",
@@ -120,9 +122,17 @@ def routes_of(oversight: OversightService) -> Sequence[ControllerRouterHandler]:
         status_code=200,
         **operation("Replay dead letters", role=Role.STAFF),
     )
-    async def replay_all(request: AnyRequest, type_: EventType = None, q: PartOfLetter = None) -> Replayed:
-        """Have all of these tried once more, the oldest first, some hundred at a time: repeat it until `is_all`."""
-        return await oversight.replay_all(request.user, LetterFilter(type_, q))
+    async def replay_all(
+        request: AnyRequest,
+        type_: EventType = None,
+        q: PartOfLetter = None,
+        failed_before: FailedBefore = None,
+    ) -> Replayed:
+        """Have all of these tried once more, the oldest first, some at a time: repeat it until `is_all`.
+
+        Those that fail once more are among them again; `failed_before` leaves them out.
+        """
+        return await oversight.replay_all(request.user, LetterFilter(type_, q, failed_before))
 
     @post(
         f"/events/{name}/dead-letters/{{event_id:str}}/replay",

@@ -135,7 +135,7 @@ async def test_a_dead_letter_is_found_with_its_error_and_replayed_once(doors: Do
 
 async def test_dead_letters_are_listed_by_type_and_by_a_part_of_their_error_or_their_text(doors: Doors) -> None:
     staff, stock = doors.actor(Role.STAFF), doors.oversight["stock"]
-    event_id, other = await dead_letter(doors), await dead_letter(doors)
+    before, event_id, other = now(), await dead_letter(doors), await dead_letter(doors)
     subject = (await stock.dead_letter(staff, event_id)).envelope["subject"]
 
     async def found(wanted: LetterFilter) -> set[str]:
@@ -145,7 +145,12 @@ async def test_dead_letters_are_listed_by_type_and_by_a_part_of_their_error_or_t
         assert await found(both) >= {event_id, other}
     for one in (event_id, subject, str(subject).upper()):
         assert await found(LetterFilter(q=one)) == {event_id}
-    for none in (LetterFilter(type=OrderCancelled.type, q=event_id), LetterFilter(q="50 % off_"), LetterFilter(q="棚")):
+    for none in (
+        LetterFilter(type=OrderCancelled.type, q=event_id),
+        LetterFilter(q="50 % off_"),
+        LetterFilter(q="棚"),
+        LetterFilter(failed_before=before),
+    ):
         assert await found(none) == set()
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from msgspec.structs import replace
 
 from ecshop.kernel.clock import now
 from ecshop.kernel.errors import InvalidRequest, NoSuchPath, Unavailable
@@ -35,6 +37,9 @@ _PLACE: Final = "/console/dead-letters"
 _MOST: Final = 100
 """Of each context, that are shown."""
 _BARS: Final = 30
+_MOST_CALLS: Final = 100
+_LONGEST_TEXT: Final = 80
+_MOMENT: Final = timedelta(seconds=1)
 
 
 class Group(NamedTuple):
@@ -48,7 +53,7 @@ class Group(NamedTuple):
     def bars(self) -> Sequence[Bar]:
         """How many were given up on, from the first one until now."""
         first = self.letters[-1].failed_at
-        span, counts = now() - first, [0] * _BARS
+        span, counts = max(now() - first, _MOMENT), [0] * _BARS
         for letter in self.letters:
             counts[min(_BARS - 1, int(_BARS * ((letter.failed_at - first) / span)))] += 1
         return Chart.of(max(counts), HIGH).bars(counts)
@@ -88,14 +93,15 @@ class ConsoleDeadLetters(Controller):
 
     @post(f"{_PLACE}/replay")
     async def replay_all(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
-        """All that the filter finds, of which the page may have shown the newest alone."""
+        """What the filter finds and the page may not have shown, a few thousand at once: the button is there again."""
         visitor, actor = await site.staff(request)
         form = await site.sent(request, visitor)
-        wanted, context = _wanted(form), form.get("context")
+        wanted, context = replace(_wanted(form), failed_before=now()), form.get("context")
         for overseen in [_overseen(site, context)] if context else site.oversight.values():
             with suppress(Unavailable):
-                while not (await overseen.replay_all(actor, wanted)).is_all:
-                    pass
+                for _ in range(_MOST_CALLS):
+                    if (await overseen.replay_all(actor, wanted)).is_all:
+                        break
         return site.pages.lead(visitor, _PLACE)
 
     @get(f"{_PLACE}/{{context:str}}/{{event_id:str}}")
@@ -162,7 +168,8 @@ async def _shown(
 
 
 def _wanted(asked: Mapping[str, str]) -> LetterFilter:
-    return LetterFilter(asked.get("type") or None, asked.get("q", "").strip() or None)
+    kind, text = asked.get("type", "")[:_LONGEST_TEXT], asked.get("q", "").strip()[:_LONGEST_TEXT]
+    return LetterFilter(kind or None, text or None)
 
 
 def _editor(
