@@ -51,17 +51,24 @@ def replay(session: Session, event_id: str, data: Any = msgspec.UNSET) -> None:
     Other consumers that hear it again have it in their inbox. Raises `DeadLetterNotFound`, `DeadLetterUndecodable`, or
     `InvalidRequest` for `data` that is not of its type.
     """
-    letter = _find(session, event_id)
+    letter = _find(session, event_id, to_end=True)
     if letter.type not in CATALOG:
         raise DeadLetterUndecodable(f"{event_id} is no event that could be tried again; discard it")
-    body = letter.body if data is msgspec.UNSET else _edited(letter, data)
-    session.add(Outbox(event_id=event_id, type=letter.type, body=body, recorded_at=now(), attempts=0))
-    session.delete(letter)
+    _put_back(session, letter, letter.body if data is msgspec.UNSET else _edited(letter, data))
+
+
+def replay_those(session: Session, consumer: str, event_ids: Sequence[str]) -> Sequence[str]:
+    """As `replay`, those of them that are still there and that nobody else ends right now; their ids."""
+    those = DeadLetter.consumer == consumer, DeadLetter.event_id.in_(event_ids)
+    letters = session.scalars(select(DeadLetter).where(*those).with_for_update(skip_locked=True)).all()
+    for letter in letters:
+        _put_back(session, letter, letter.body)
+    return [letter.event_id for letter in letters]
 
 
 def discard(session: Session, event_id: str) -> None:
     """Raises `DeadLetterNotFound`."""
-    session.delete(_find(session, event_id))
+    session.delete(_find(session, event_id, to_end=True))
 
 
 def read_body(body: bytes) -> Any:
@@ -103,8 +110,15 @@ def _letter(row: DeadLetter) -> Letter:
     return Letter(row.event_id, row.type, row.error, row.attempts, row.times, row.failed_at, envelope)
 
 
-def _find(session: Session, event_id: str) -> DeadLetter:
-    letter = session.scalar(select(DeadLetter).where(DeadLetter.event_id == event_id))
+def _put_back(session: Session, letter: DeadLetter, body: bytes) -> None:
+    session.add(Outbox(event_id=letter.event_id, type=letter.type, body=body, recorded_at=now(), attempts=0))
+    session.delete(letter)
+
+
+def _find(session: Session, event_id: str, *, to_end: bool = False) -> DeadLetter:
+    """To end it: nobody else does meanwhile."""
+    query = select(DeadLetter).where(DeadLetter.event_id == event_id)
+    letter = session.scalar(query.with_for_update() if to_end else query)
     if letter is None:
         raise DeadLetterNotFound(f"there is no dead letter {event_id}")
     return letter

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from types import NoneType
 from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Request, get, post
@@ -120,7 +121,7 @@ def routes_of(oversight: OversightService) -> Sequence[ControllerRouterHandler]:
         operation_id=f"ReplayAll{title}",
         tags=tags,
         status_code=200,
-        **operation("Replay dead letters", role=Role.STAFF),
+        **operation("Replay dead letters", TookTooLong, role=Role.STAFF),
     )
     async def replay_all(
         request: AnyRequest,
@@ -243,19 +244,20 @@ class HttpOversightClient:
         return await self._call("GET", path, Page[Letter], params=params, token=actor.token)
 
     async def dead_letter(self, actor: Actor, event_id: str) -> Letter:
-        return await self._call("GET", f"{self._events}/dead-letters/{event_id}", Letter, token=actor.token)
+        return await self._call("GET", self._letter(event_id), Letter, token=actor.token)
 
     async def replay_all(self, actor: Actor, wanted: LetterFilter) -> Replayed:
         path, params = f"{self._events}/dead-letters/replay", as_parameters(wanted)
         return await self._call("POST", path, Replayed, params=params, token=actor.token)
 
     async def replay(self, actor: Actor, event_id: str, replay: Replay = AS_IT_IS) -> None:
-        path = f"{self._events}/dead-letters/{event_id}/replay"
-        await self._call("POST", path, NoneType, replay, token=actor.token)
+        await self._call("POST", f"{self._letter(event_id)}/replay", NoneType, replay, token=actor.token)
 
     async def discard(self, actor: Actor, event_id: str, discard: Discard) -> None:
-        path = f"{self._events}/dead-letters/{event_id}/discard"
-        await self._call("POST", path, NoneType, discard, token=actor.token)
+        await self._call("POST", f"{self._letter(event_id)}/discard", NoneType, discard, token=actor.token)
+
+    def _letter(self, event_id: str) -> str:
+        return f"{self._events}/dead-letters/{quote(event_id, safe='')}"
 
     async def backlog(self, actor: Actor) -> Backlog:
         return await self._call("GET", f"{self._events}/backlog", Backlog, token=actor.token)

@@ -68,7 +68,9 @@ class OversightService:
 
     async def replay_all(self, actor: Actor, wanted: LetterFilter) -> Replayed:
         require_role(actor, Role.STAFF)
-        return await self._db.write(_replay_all, actor, wanted)
+        found = await self._db.read_apart(dead_letters.replayable, wanted, MOST_AT_ONCE + 1)
+        replayed = await self._db.write(_replay_those, actor, self.name, found[:MOST_AT_ONCE])
+        return Replayed(replayed, len(found) <= MOST_AT_ONCE)
 
     async def discard(self, actor: Actor, event_id: str, discard: Discard) -> None:
         require_role(actor, Role.STAFF)
@@ -105,11 +107,11 @@ def _replay(session: Session, actor: Actor, event_id: str, replay: Replay) -> No
     note(session, actor, "dead_letter.replayed", f"event {event_id}", after={"edited": replay != AS_IT_IS})
 
 
-def _replay_all(session: Session, actor: Actor, wanted: LetterFilter) -> Replayed:
-    found = dead_letters.replayable(session, wanted, MOST_AT_ONCE + 1)
-    for event_id in found[:MOST_AT_ONCE]:
-        _replay(session, actor, event_id, AS_IT_IS)
-    return Replayed(min(len(found), MOST_AT_ONCE), len(found) <= MOST_AT_ONCE)
+def _replay_those(session: Session, actor: Actor, consumer: str, event_ids: Sequence[str]) -> int:
+    replayed = dead_letters.replay_those(session, consumer, event_ids)
+    for event_id in replayed:
+        note(session, actor, "dead_letter.replayed", f"event {event_id}", after={"edited": False})
+    return len(replayed)
 
 
 def _discard(session: Session, actor: Actor, event_id: str, discard: Discard) -> None:

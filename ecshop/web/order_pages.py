@@ -17,7 +17,7 @@ from litestar.params import FromPath
 from ecshop.kernel.errors import EcshopError, Unavailable
 from ecshop.kernel.identity import Actor
 from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
-from ecshop.stock.contract import ReservationStatus
+from ecshop.stock.contract import ReservationNotFound, ReservationStatus
 from ecshop.web.live import Streams
 from ecshop.web.patience import otherwise, soon
 from ecshop.web.site import AnyRequest, Site
@@ -116,6 +116,8 @@ async def _told(site: Site, visitor: Visitor, order_id: UUID, watch: Watch) -> A
             await site.verifier.actor(visitor.actor.token)
             order = await site.order.get(visitor.actor, order_id)
             moving = await _moving(site, visitor, order)
+            if not moving["is_known"]:
+                continue
             onlooker.products = [line.product_id for line in order.lines]
             onlooker.is_restless = not moving["is_taken"]
             if moving != seen:
@@ -127,10 +129,6 @@ async def _told(site: Site, visitor: Visitor, order_id: UUID, watch: Watch) -> A
 
 
 async def _shown(site: Site, visitor: Visitor, order: Order, notice: str = "") -> Response[bytes]:
-    try:
-        moving = await soon(_moving(site, visitor, order))
-    except Unavailable:
-        moving = _standing(order, visitor.words)
     return site.pages.answer(
         visitor,
         "order.html",
@@ -138,33 +136,29 @@ async def _shown(site: Site, visitor: Visitor, order: Order, notice: str = "") -
         here="orders",
         notice=notice,
         pictures=await _pictures(site, [order]),
-        **moving,
+        **await _moving(site, visitor, order),
     )
 
 
 async def _moving(site: Site, visitor: Visitor, order: Order) -> dict[str, Any]:
-    """What of the page changes while somebody looks at it."""
-    held = await _held(site, visitor.require_actor(), order)
-    is_taken = _is_over(order) or (held is not None and held.state == _TAKEN)
-    gone = await _gone(site, order, held) if is_taken and not _is_over(order) else []
+    """What of the page changes while somebody looks at it; where stock does not answer, what order itself knows."""
+    is_over, is_known, held = _is_over(order), True, None
+    if order.status != "cancelled":
+        try:
+            held = await soon(_held(site, visitor.require_actor(), order))
+        except Unavailable:
+            is_known = is_over
+    is_taken = is_over or (held is not None and held.state == _TAKEN)
+    gone = await otherwise(_gone(site, order, held), []) if is_taken and not is_over else []
     steps = _steps(order, visitor.words, gone, held.committed_at if held else None, is_taken=is_taken)
-    return {"order": order, "steps": steps, "is_taken": is_taken, "is_over": _is_over(order), "is_known": True}
-
-
-def _standing(order: Order, words: Words) -> dict[str, Any]:
-    """As far as order itself knows."""
-    is_over = _is_over(order)
-    steps = _steps(order, words, [], None, is_taken=is_over)
-    return {"order": order, "steps": steps, "is_taken": is_over, "is_over": is_over, "is_known": False}
+    return {"order": order, "steps": steps, "is_taken": is_taken, "is_over": is_over, "is_known": is_known}
 
 
 async def _held(site: Site, actor: Actor, order: Order) -> ReservationStatus | None:
-    """Of a fulfilled order as far as stock still tells, of a cancelled one nothing."""
-    if order.status == "cancelled":
-        return None
+    """Of an order that is over as far as stock still tells."""
     try:
         return await site.stock.reservation(actor, order.id)
-    except EcshopError:
+    except ReservationNotFound:
         if not _is_over(order):
             raise
         return None

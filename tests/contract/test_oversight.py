@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,7 @@ from ecshop.events.envelope import id_of
 from ecshop.events.outbox import record
 from ecshop.events.tables import Inbox, Outbox
 from ecshop.kernel.clock import now
-from ecshop.kernel.errors import Forbidden, InvalidRequest
+from ecshop.kernel.errors import Forbidden, InvalidRequest, NoSuchPath
 from ecshop.kernel.identity import Role
 from ecshop.order.contract import NewOrder, WantedLine
 from ecshop.oversight.contract import (
@@ -163,6 +164,20 @@ async def test_all_dead_letters_that_a_filter_finds_are_replayed_some_at_a_time(
     assert ((first.replayed, first.is_all), (rest.replayed, rest.is_all)) == ((MOST_AT_ONCE, False), (1, True))
     assert (await stock.replay_all(staff, filtered)).replayed == 0
     assert (await stock.dead_letter(staff, kept)).event_id == kept
+
+
+async def test_two_who_replay_the_same_put_each_event_back_once(doors: Doors) -> None:
+    staff, stock = doors.actor(Role.STAFF), doors.oversight["stock"]
+    event_ids = [await dead_letter(doors) for _ in range(20)]
+    await asyncio.gather(*(stock.replay_all(staff, ALL_LETTERS) for _ in range(4)))
+    for event_id in event_ids:
+        assert await doors.databases["stock"].read(count_rows, Outbox, Outbox.event_id == event_id) == 1
+
+
+@pytest.mark.parametrize("event_id", ["\n", "a?b", "a/b", "../stock", "50 %"])
+async def test_an_odd_id_is_that_of_no_dead_letter(doors: Doors, event_id: str) -> None:
+    with pytest.raises((DeadLetterNotFound, NoSuchPath)):
+        await doors.oversight["stock"].dead_letter(doors.actor(Role.STAFF), event_id)
 
 
 async def test_a_dead_letter_is_replayed_with_other_data_of_its_type_alone(doors: Doors) -> None:

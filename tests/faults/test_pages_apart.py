@@ -32,12 +32,29 @@ def person(shop: RunningShop) -> Iterator[Browser]:
     browser.close()
 
 
+def test_while_stock_does_not_answer_the_overview_goes_on_with_what_order_knows(
+    shop: RunningShop, person: Browser
+) -> None:
+    shop.server.signal("stock", signal.SIGSTOP)
+    try:
+        text = person.see("/console")
+        assert f"stock {SILENT}" in text
+        assert "Orders a minute" in text
+        assert "as far as known" in text
+    finally:
+        shop.server.signal("stock", signal.SIGCONT)
+
+
 @pytest.mark.parametrize(
     ("away", "shown", "not_shown"),
     [
         ("auth", ["/console/orders", "/console/audit", "{order}"], ["/console/users"]),
         ("product", ["{shop order}", "/shop/orders", "/console/find?q=tea", "/console/events"], ["/"]),
-        ("stock", ["/", "{shop order}", "/console/orders", "/console/stock", "/console/products"], ["{stock}"]),
+        (
+            "stock",
+            ["/", "{shop order}", "{order}", "{events}", "/console/orders", "/console/stock", "/console/products"],
+            ["{stock}"],
+        ),
         ("order", ["/", "/console", "/console/find?q={id}", "/console/dead-letters"], ["/shop/orders"]),
     ],
 )
@@ -48,6 +65,7 @@ def test_a_page_is_shown_as_far_as_the_others_know_it(
     order = _newest_order(person)
     places = {
         "{order}": f"/console/orders/{order}",
+        "{events}": f"/console/events?about={order}",
         "{shop order}": f"/shop/orders/{order}",
         "{stock}": "/console/stock/1",
     }
@@ -56,8 +74,7 @@ def test_a_page_is_shown_as_far_as_the_others_know_it(
         for path in shown:
             text = person.see(places.get(path, path).replace("{id}", order))
             assert (path, person.page.status_code) == (path, 200)
-            if path.startswith("/console/") and path != "/console/products":
-                assert f"{away} {SILENT}" in text, path
+            assert not path.startswith("/console") or f"{away} {SILENT}" in text, path
         for path in not_shown:
             assert "The shop does not answer right now" in person.see(places.get(path, path))
             assert person.page.status_code == 503

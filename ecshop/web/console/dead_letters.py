@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Controller, Response, get, post
@@ -15,7 +16,7 @@ from litestar.params import FromPath
 from msgspec.structs import replace
 
 from ecshop.kernel.clock import now
-from ecshop.kernel.errors import InvalidRequest, NoSuchPath, Unavailable
+from ecshop.kernel.errors import InvalidRequest, NoSuchPath, TookTooLong, Unavailable
 from ecshop.kernel.identity import Actor
 from ecshop.oversight.contract import (
     AS_IT_IS,
@@ -29,6 +30,7 @@ from ecshop.oversight.contract import (
 )
 from ecshop.web.console.charts import HIGH, Bar, Chart
 from ecshop.web.console.events import LISTENERS
+from ecshop.web.console.numbers import whole
 from ecshop.web.patience import otherwise
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
@@ -36,6 +38,7 @@ from ecshop.web.visitor import Visitor
 _PLACE: Final = "/console/dead-letters"
 _MOST: Final = 100
 """Of each context, that are shown."""
+_FILTERS: Final = ("context", "type", "q")
 _BARS: Final = 30
 _MOST_CALLS: Final = 100
 _LONGEST_TEXT: Final = 80
@@ -97,19 +100,17 @@ class ConsoleDeadLetters(Controller):
         visitor, actor = await site.staff(request)
         form = await site.sent(request, visitor)
         wanted, context = replace(_wanted(form), failed_before=now()), form.get("context")
-        for overseen in [_overseen(site, context)] if context else site.oversight.values():
-            with suppress(Unavailable):
-                for _ in range(_MOST_CALLS):
-                    if (await overseen.replay_all(actor, wanted)).is_all:
-                        break
-        return site.pages.lead(visitor, _PLACE)
+        asked = [_overseen(site, context)] if context else site.oversight.values()
+        replayed = [await _replay_all(overseen, actor, wanted) for overseen in asked]
+        kept = {name: form[name] for name in _FILTERS if form.get(name)}
+        return site.pages.lead(visitor, f"{_PLACE}?{urlencode(kept | {'replayed': sum(replayed)})}")
 
     @get(f"{_PLACE}/{{context:str}}/{{event_id:str}}")
     async def edit(
         self, site: NamedDependency[Site], request: AnyRequest, context: FromPath[str], event_id: FromPath[str]
     ) -> Response[bytes]:
         visitor, actor = await site.staff(request)
-        letter = await _overseen(site, context).dead_letter(actor, event_id)
+        letter = await _letter(_overseen(site, context), actor, event_id)
         data = letter.envelope.get("data") if isinstance(letter.envelope, dict) else letter.envelope
         written = msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
         return _editor(site, visitor, context, letter, written)
@@ -120,7 +121,7 @@ class ConsoleDeadLetters(Controller):
     ) -> Response[Any]:
         visitor, actor = await site.staff(request)
         form, overseen = await site.sent(request, visitor), _overseen(site, context)
-        letter, written = await overseen.dead_letter(actor, event_id), form.get("data", "")
+        letter, written = await _letter(overseen, actor, event_id), form.get("data", "")
         try:
             await overseen.replay(actor, event_id, Replay(msgspec.json.decode(written)))
         except (msgspec.DecodeError, RecursionError) as cause:
@@ -139,11 +140,23 @@ async def _settle(overseen: OversightClient, actor: Actor, event_id: str, why: D
             await overseen.discard(actor, event_id, why)
 
 
+async def _replay_all(overseen: OversightClient, actor: Actor, wanted: LetterFilter) -> int:
+    """How many; a context that stops answering is told by the page that follows."""
+    replayed = 0
+    with suppress(Unavailable, TookTooLong):
+        for _ in range(_MOST_CALLS):
+            some = await overseen.replay_all(actor, wanted)
+            replayed += some.replayed
+            if some.is_all:
+                break
+    return replayed
+
+
 async def _shown(
     site: Site, visitor: Visitor, actor: Actor, asked: Mapping[str, str], refused: str = ""
 ) -> Response[bytes]:
     names, wanted, one = list(site.oversight), _wanted(asked), asked.get("context")
-    looked_at = [name for name in names if one in (None, "", name)]
+    looked_at = [one] if one in names else names
     answers = await asyncio.gather(
         *(otherwise(site.oversight[name].dead_letters(actor, wanted, None, _MOST), None) for name in looked_at)
     )
@@ -157,7 +170,10 @@ async def _shown(
         "console/dead_letters.html",
         status=422 if refused else 200,
         here="dead-letters",
-        asked={name: asked.get(name, "") for name in ("context", "type", "q")},
+        asked={name: asked.get(name, "") for name in _FILTERS},
+        is_filtered=any(asked.get(name) for name in _FILTERS),
+        replayed=whole(asked.get("replayed", "")),
+        replayable=sum(len(letters) for (_, kind, _), letters in groups.items() if kind),
         contexts=names,
         types=list(LISTENERS),
         refused=refused,
@@ -185,6 +201,12 @@ def _editor(
         written=written,
         error=error,
     )
+
+
+async def _letter(overseen: OversightClient, actor: Actor, event_id: str) -> Letter:
+    if not event_id.isprintable() or not event_id.strip("."):
+        raise NoSuchPath(f"there is no event {event_id!r}")
+    return await overseen.dead_letter(actor, event_id[:_LONGEST_TEXT])
 
 
 def _overseen(site: Site, context: str) -> OversightClient:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
@@ -46,5 +45,5 @@ def _places(found: Found) -> list[str]:
         *(f"/console/orders/{order.id}" for order in found.orders),
         *(f"/console/events?about={event.event_id}" for event in found.events),
         *(f"/console/products/{product.id}" for product in found.products),
-        *(f"/console/orders?{urlencode({'q': user.user_name})}" for user in found.customers),
+        *(f"/console/orders?user={user.id}" for user in found.customers),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -49,15 +50,19 @@ class LastHour:
         self._order, self._oversight = order, oversight
         self._over: dict[datetime, _Minute] = {}
 
-    async def read(self, actor: Actor) -> Hour:
-        """Without the lags of those that do not answer. Raises as order's `pace`."""
+    async def read(self, actor: Actor) -> Hour | None:
+        """Without the lags of those that do not answer; None where order does not."""
         ends = now().replace(second=0, microsecond=0) + _A_MINUTE
         minutes = [ends - n * _A_MINUTE for n in range(MINUTES, 0, -1)]
         missing = [minute for minute in minutes if minute not in self._over]
         since, many = missing[0], round((ends - missing[0]) / _A_MINUTE)
-        pace = await self._order.pace(actor, since, many)
-        taken = await otherwise(self._oversight["stock"].lags(actor, since, many), None)
-        sold_out = await otherwise(self._oversight["product"].lags(actor, since, many), None)
+        pace, taken, sold_out = await asyncio.gather(
+            otherwise(self._order.pace(actor, since, many), None),
+            otherwise(self._oversight["stock"].lags(actor, since, many), None),
+            otherwise(self._oversight["product"].lags(actor, since, many), None),
+        )
+        if pace is None:
+            return None
         nothing = [None] * many
         found = self._over | {
             since + n * _A_MINUTE: _Minute(*told)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from ecshop.auth.contract import User, UserFilter
 from ecshop.events.catalog import StockDepleted, StockReplenished
+from ecshop.kernel.errors import Unavailable
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.values import Page
 from ecshop.order.contract import Order, OrderFilter, OrderNotFound
@@ -59,7 +60,7 @@ class Lookup:
         orders = await self._orders_by_id(looked_for)
         if orders:
             return Found(orders)
-        if (id_ := _id(looked_for)) is not None:
+        if (id_ := id_of(looked_for)) is not None:
             return Found(await self._orders_of_trace(id_.hex), await self._events_by_id(id_))
         products, customers = await asyncio.gather(self._products(looked_for, _FEW), self._customers(looked_for))
         return Found((), (), products, customers)
@@ -76,7 +77,7 @@ class Lookup:
         """
         number = whole(looked_for)
         orders = [] if number else [order.id for order in await self._orders_by_id(looked_for)]
-        if not orders and (id_ := _id(looked_for)) is not None:
+        if not orders and (id_ := id_of(looked_for)) is not None:
             return await self._events_by_id(id_)
         products = [number] if number else [] if orders else await self._numbers(looked_for)
         for product_id in products:
@@ -89,7 +90,7 @@ class Lookup:
         return sorted(by_id.values(), key=lambda event: event.recorded_at, reverse=True)
 
     async def _orders_by_id(self, looked_for: str) -> Sequence[Order]:
-        if (id_ := _id(looked_for)) is not None:
+        if (id_ := id_of(looked_for)) is not None:
             with suppress(OrderNotFound):
                 order = await self._ask("order", self._site.order.get(self._actor, id_), None)
                 return [order] if order else []
@@ -135,10 +136,12 @@ class Lookup:
         return (await self._ask("auth", listed, _NO_PAGE)).items
 
     async def _products(self, looked_for: str, most: int) -> Sequence[Product]:
-        if number := whole(looked_for):
-            return [*(await self._ask("product", self._site.products([number]), {})).values()]
+        """Also by the number, the first of them all."""
+        number = whole(looked_for)
         listed = self._site.product.list(ProductFilter(q=looked_for[:LONGEST_NAME]), None, most)
-        return (await self._ask("product", listed, _NO_PAGE)).items
+        named = (await self._ask("product", listed, _NO_PAGE)).items
+        numbered = await self._ask("product", self._site.products([number]), {}) if number else {}
+        return [*numbered.values(), *(product for product in named if product.id not in numbered)]
 
     async def _numbers(self, looked_for: str) -> list[int]:
         return [product.id for product in await self._products(looked_for, _MOST_PRODUCTS)]
@@ -154,9 +157,13 @@ class Lookup:
         return [event for page in pages for event in page.items]
 
     async def _events_of_order(self, order_id: UUID) -> Sequence[PublishedEvent]:
-        story = await self._ask("order", story_of(self._site, self._actor, order_id), None)
-        self.silent += story.silent if story else ()
-        return [*story.events.values()] if story else []
+        try:
+            story = await story_of(self._site, self._actor, order_id)
+        except Unavailable:
+            self.silent.append("order")
+            return []
+        self.silent += story.silent
+        return [*story.events.values()]
 
     async def _turns(self, product_id: int) -> list[PublishedEvent]:
         """What stock said of it: looked for around the times at which product heard it."""
@@ -178,7 +185,7 @@ class Lookup:
         return await ask(name, self.silent, answer, nothing)
 
 
-def _id(written: str) -> UUID | None:
+def id_of(written: str) -> UUID | None:
     with suppress(ValueError):
         return UUID(written)
     return None

@@ -22,7 +22,7 @@ from ecshop.order.contract import Order, OrderFilter, OrderNotConfirmed
 from ecshop.oversight.contract import ALL_LETTERS, DeadLetterNotFound
 from ecshop.stock.contract import ReservationNotFound
 from ecshop.web.console.findings import lead_of, notices_of, state_of, tiles_of
-from ecshop.web.console.lookup import Lookup
+from ecshop.web.console.lookup import Lookup, id_of
 from ecshop.web.console.moving import moving
 from ecshop.web.console.steps import moments_of, rows_of
 from ecshop.web.console.story import ask, names_of, story_of
@@ -38,7 +38,7 @@ from ecshop.web.words import gettext_noop
 _ON_A_PAGE: Final = 25
 _AT_ONCE: Final = 100
 _LONGEST_NUMBER: Final = 18
-_CARRIED: Final = ("status", "day", "product")
+_CARRIED: Final = ("status", "day", "product", "user")
 _WHERE: Final = {
     "held": ("now", gettext_noop("Waits for its units")),
     "committed": ("ok", gettext_noop("Ready to pack")),
@@ -54,15 +54,16 @@ class ConsoleOrders(Controller):
         visitor, actor = await site.staff(request)
         asked = dict(site.asked(request))
         looked_for = asked.get("q", "").strip()
-        found = await Lookup(site, actor).orders(looked_for, _wanted(asked)) if looked_for else None
-        if found and len(found) == 1:
+        lookup, wanted = Lookup(site, actor), _wanted(asked)
+        found = await lookup.orders(looked_for, wanted) if looked_for else None
+        if found and len(found) == 1 and not lookup.silent:
             return site.pages.lead(visitor, f"/console/orders/{found[0].id}")
-        page = await site.order.list(actor, _wanted(asked), asked.get("cursor"), _ON_A_PAGE)
+        page = await site.order.list(actor, wanted, asked.get("cursor"), _ON_A_PAGE)
         orders = page.items if found is None else found
         kept = [(name, asked[name]) for name in _CARRIED if asked.get(name)]
         following = urlencode([*kept, ("cursor", page.next_cursor or "")]) if found is None and page.next_cursor else ""
-        silent: list[str] = []
-        buyers = names_of(site, actor, (order.user_id for order in orders))
+        silent, buyers = lookup.silent, [wanted.user_id, *(order.user_id for order in orders)]
+        people = await ask("auth", silent, names_of(site, actor, buyers), {})
         return site.pages.answer(
             visitor,
             "console/orders.html",
@@ -70,9 +71,10 @@ class ConsoleOrders(Controller):
             asked=asked if _day(asked.get("day", ""))[0] else asked | {"day": ""},
             orders=orders,
             labels=LABELS,
-            people=await ask("auth", silent, buyers, {}),
+            people=people,
+            customer=people.get(wanted.user_id, str(wanted.user_id)) if wanted.user_id else "",
             where=await ask("stock", silent, _where(site, actor, orders), {}),
-            silent=silent,
+            silent=[*dict.fromkeys(silent)],
             next_page=following and f"/console/orders?{following}",
         )
 
@@ -170,6 +172,7 @@ def _wanted(asked: Mapping[str, str]) -> OrderFilter:
     return OrderFilter(
         status=cast(Any, asked.get("status")) if asked.get("status") in LABELS else None,
         product_id=_number(asked.get("product", "")),
+        user_id=id_of(asked.get("user", "")),
         placed_after=first,
         placed_before=last,
     )

@@ -79,7 +79,7 @@ async def _shown(site: Site, last_hour: LastHour, observed: Observed, actor: Act
     moment, names = now(), list(site.oversight)
     backlogs, hour, low = await asyncio.gather(
         asyncio.gather(*(otherwise(site.oversight[name].backlog(actor), None) for name in names)),
-        otherwise(last_hour.read(actor), None),
+        last_hour.read(actor),
         otherwise(site.stock.list(actor, StockFilter(low=True), None, _COUNTED), None),
     )
     standings = {name: Standing(name, backlog) for name, backlog in zip(names, backlogs, strict=True)}
@@ -87,7 +87,10 @@ async def _shown(site: Site, last_hour: LastHour, observed: Observed, actor: Act
     waiting = sum(one.waiting for one in standings.values())
     letters = sum(one.backlog.dead_letters for one in standings.values() if one.backlog)
     listed = low.items[:_LISTED] if low else ()
-    observed.add({"waiting": waiting, "letters": letters, **({"low": len(low.items)} if low else {})})
+    is_whole = all(one.backlog for one in standings.values())
+    observed.add(
+        ({"waiting": waiting, "letters": letters} if is_whole else {}) | ({"low": len(low.items)} if low else {})
+    )
     return {
         "standings": standings.values(),
         "stations": stations_of(standings, hour, _),
@@ -96,6 +99,7 @@ async def _shown(site: Site, last_hour: LastHour, observed: Observed, actor: Act
         "oldest": oldest,
         "is_late": oldest is not None and moment - oldest > _LATE,
         "letters": letters,
+        "is_whole": is_whole,
         "low": low,
         "listed": listed,
         "products": await otherwise(site.products([item.product_id for item in listed]), {}),

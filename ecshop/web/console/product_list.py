@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from ecshop.product.contract import LONGEST_NAME, ProductFilter, Sort
 from ecshop.web.console.numbers import whole
-from ecshop.web.patience import otherwise
+from ecshop.web.console.story import ask
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.words import gettext_noop
 
@@ -42,7 +42,7 @@ class ConsoleProductList(Controller):
         asked = dict(site.asked(request))
         page = await site.product.list(_wanted(asked), asked.get("cursor"), _ON_A_PAGE)
         kept = {name: asked[name] for name in _KEPT if asked.get(name)}
-        categories = await site.categories()
+        categories, silent = await site.categories(), list[str]()
         return site.pages.answer(
             visitor,
             "console/products.html",
@@ -53,7 +53,8 @@ class ConsoleProductList(Controller):
             categories=categories,
             names={category.id: category.name for category in categories},
             products=page.items,
-            items=await otherwise(site.items(page.items, visitor), {}),
+            items=await ask("stock", silent, site.items(page.items, visitor), {}),
+            silent=silent,
             next_page=page.next_cursor and f"{_PLACE}?{urlencode(kept | {'cursor': page.next_cursor})}",
         )
 

@@ -58,9 +58,9 @@ class Story:
 
 
 async def story_of(site: Site, actor: Actor, order_id: UUID) -> Story:
-    """Raises `OrderNotFound`."""
+    """Raises `OrderNotFound`, and `Unavailable` where order does not answer."""
     silent: list[str] = []
-    told = await site.order.timeline(actor, order_id)
+    told = await soon(site.order.timeline(actor, order_id))
     own = [event for event in (told.confirmed_event, told.ended_event) if event]
     reservation = await ask("stock", silent, _reservation(site, actor, order_id), None)
     gone = {one.event_id: one for one in reservation.sold_out} if reservation else {}
