@@ -113,9 +113,18 @@ def _way_out(story: Story, _: Words, event: PublishedEvent, begin: float, now: d
     if event.published_at:
         return [Bar("work", begin, max(begin, story.milliseconds(event.published_at)))], _("published")
     if event.heard_at:
-        return [Bar("work", begin, max(begin, story.milliseconds(event.heard_at)))], _("heard")
+        heard = max(begin, story.milliseconds(event.heard_at))
+        handed = min(heard, max(begin, story.milliseconds(_first_try(story, event))))
+        waits = [Bar("idle", handed, heard)] if handed < heard else []
+        return [Bar("work", begin, handed), *waits], _("heard")
     waits = [Bar("idle", begin, story.milliseconds(now))]
     return waits, _("waits; {n} tries to hand it on failed", n=event.attempts) if event.attempts else _("waits")
+
+
+def _first_try(story: Story, event: PublishedEvent) -> datetime:
+    """Inside one process an event is handed to its listeners: when the first of them had it."""
+    tries = [delivery.failed for (_, id_), delivery in story.deliveries.items() if str(id_) == event.event_id]
+    return min((failed[0].at for failed in tries if failed), default=event.heard_at or event.recorded_at)
 
 
 def _listener(
@@ -143,7 +152,11 @@ def _listener(
     if done is not None:
         bars += [Bar("idle", last, ms(done)), Bar("work", ms(done), ms(done))]
         facts.append((_("Applied"), _.instant(done)))
-        outcome = _("applied") if not delivery.failed else _("failed {n} times, then applied", n=len(facts) - 1)
+        failed_tries = len(facts) - 1
+        again = (
+            _("failed once, then applied") if failed_tries == 1 else _("failed {n} times, then applied", n=failed_tries)
+        )
+        outcome = again if delivery.failed else _("applied")
     elif delivery.given_up_at:
         bars += [Bar("missing", last, ms(now))]
         facts.append((_("Given up"), _.instant(delivery.given_up_at)))

@@ -107,7 +107,7 @@ class Axis:
         return 100.0
 
     def near_fold(self, place: float) -> bool:
-        return any(abs(fold.place + fold.width / 2 - place) < _BETWEEN_LABELS / 2 for fold in self.folds)
+        return any(abs(fold.place + fold.width / 2 - place) < _BETWEEN_LABELS * 2 / 3 for fold in self.folds)
 
     def line(self, bar: Bar) -> tuple[float, float]:
         """From where to where; what takes no time can be seen, too."""
