@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Final
 
+from litestar import Response
 from litestar.response import Stream
 
 from ecshop.kernel.deadline import deadline
@@ -18,6 +20,7 @@ MOST: Final = 500
 _MOST_OF_ONE: Final = 10
 _MOST_OF_STRANGERS: Final = 100
 """At one address, which many may share."""
+_MEDIA_TYPE: Final = "text/event-stream"
 _HEARTBEAT_EVERY: Final = 5.0  # seconds, which is less than a gateway waits
 _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -25,12 +28,14 @@ _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 class Streams:
     """Those that are open in this process, by whose they are."""
 
-    def __init__(self) -> None:
-        self._open = Counter[object]()
+    def __init__(self, write: Callable[..., str]) -> None:
+        """`write` makes HTML for a visitor, of a template and what it shows."""
+        self._open, self._write = Counter[object](), write
 
     def answer(self, visitor: Visitor, told: AsyncIterator[tuple[str, str]]) -> Stream:
-        """`told` are events and their data; one without a name is for the page itself.
+        """`told` are events and their data; one without a name is for the page itself, with all that moves of it.
 
+        A page that comes back and has missed nothing hears nothing twice (HTML, section 9.2.4, Last-Event-ID).
         Raises `Aborted` where too many are open, of all or of this one.
         """
         actor = visitor.actor
@@ -38,24 +43,48 @@ class Streams:
         if self._open.total() >= MOST or self._open[of] >= most:
             raise Aborted("too many pages are open; this one does not move for now")
         deadline.get().lift()
-        written = self._written(of, told)
-        return Stream(written, media_type="text/event-stream", headers=_HEADERS, cookies=visitor.cookies)
+        written = self._written(of, visitor, told)
+        return Stream(written, media_type=_MEDIA_TYPE, headers=_HEADERS, cookies=visitor.cookies)
 
-    async def _written(self, of: object, told: AsyncIterator[tuple[str, str]]) -> AsyncIterator[bytes]:
+    def refuse(self, visitor: Visitor, status: int, says: str, link: str, label: str) -> Response[bytes]:
+        """A page stays as it is, and says that it does not move, and what to do."""
+        told = self._state(visitor, "warn", says, link, label) + _framed("done", "")
+        return Response(told, status_code=status, media_type=_MEDIA_TYPE, headers=_HEADERS, cookies=visitor.cookies)
+
+    async def _written(
+        self, of: object, visitor: Visitor, told: AsyncIterator[tuple[str, str]]
+    ) -> AsyncIterator[bytes]:
         self._open[of] += 1
+        event, seen = "", visitor.last_event_id
         try:
             async for event, data in _with_heartbeats(told):
-                yield _framed(event, data)
+                id_ = _id_of(data) if data and not event else ""
+                if id_ and id_ == seen:
+                    yield self._state(visitor, "ok", visitor.words("Live"))
+                else:
+                    yield _framed(event, data, id_)
+                seen = "" if data else seen
+            if event != "done":
+                yield self._state(visitor, "warn", visitor.words("Connecting again"))
         finally:
             self._open[of] -= 1
             self._open += Counter()  # which leaves out those that have none
 
+    def _state(self, visitor: Visitor, state: str, says: str, link: str = "", label: str = "") -> bytes:
+        shown = {"state": state, "says": says, "link": link, "label": label}
+        return _framed("", self._write(visitor, "live_state.html", **shown))
+
+
+def _id_of(data: str) -> str:
+    return blake2b(data.encode(), digest_size=9).hexdigest()
+
 
 @lru_cache(maxsize=16)
-def _framed(event: str, data: str) -> bytes:
+def _framed(event: str, data: str, id_: str = "") -> bytes:
     """Remembered, since what many pages show alike is written for all of them."""
     lines = [f"event: {event}"] if event else []
     lines += [f"data: {line}" for line in data.splitlines() if line] or (["data:"] if event else [": alive"])
+    lines += [f"id: {id_}"] if id_ else []
     return ("\n".join(lines) + "\n\n").encode()
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from litestar import Request, Response, Router, get
 from litestar.di import Provide
@@ -14,6 +15,7 @@ from litestar.types import ControllerRouterHandler
 
 from ecshop.auth.contract import AuthClient
 from ecshop.kernel.errors import Aborted, EcshopError, NoSuchPath, Unavailable
+from ecshop.kernel.http.headers import header
 from ecshop.kernel.telemetry.logs import annotate, request_id
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import OrderClient
@@ -80,10 +82,11 @@ def build(
 
     Where the shop `is_breakable`, a page lets things go wrong on purpose.
     """
-    static, streams, board = Static(), Streams(), Board(stopping)
+    static, board = Static(), Board(stopping)
     hour, observed = LastHour(order, oversight), Observed()
     watch = Watch(order, stock, verifier, stopping)
     site = Site(auth, product, stock, order, oversight, verifier, Pages(static, is_breakable=is_breakable), all_words())
+    streams = Streams(site.pages.written)
 
     console = (*CONSOLE, ConsoleFaults) if is_breakable else CONSOLE
 
@@ -96,10 +99,10 @@ def build(
         raise NoSuchPath(f"nothing is at /shop{rest}")
 
     def failed(request: AnyRequest, error: EcshopError) -> Response[bytes]:
-        return _failed(site, request, error)
+        return _stands_still(site, streams, request, error) if _moves(request) else _failed(site, request, error)
 
     def sign_in_first(request: AnyRequest, _: SignInNeeded) -> Response[Any]:
-        return _sign_in_first(site, request)
+        return _sign_in_first(site, streams, request)
 
     return [
         Router(
@@ -136,7 +139,32 @@ def _failed(site: Site, request: AnyRequest, error: EcshopError) -> Response[byt
     )
 
 
-def _sign_in_first(site: Site, request: AnyRequest) -> Response[Any]:
-    """And come back: to the page itself, or from a form to the basket, where its button is."""
-    place = request.scope["path"] if request.method == "GET" else "/shop/basket"
-    return site.pages.lead(site.anybody(request), f"/shop/sign-in?next={place}")
+def _moves(request: AnyRequest) -> bool:
+    return bool(request.scope["path"].endswith("/live"))
+
+
+def _stands_still(site: Site, streams: Streams, request: AnyRequest, error: EcshopError) -> Response[bytes]:
+    """What the page shows stays."""
+    annotate(code=error.code)
+    visitor = site.anybody(request)
+    _, place = visitor.words, request.scope["path"].removesuffix("/live")
+    return streams.refuse(visitor, error.status, _("This page does not move right now."), place, _("Load again"))
+
+
+def _sign_in_first(site: Site, streams: Streams, request: AnyRequest) -> Response[Any]:
+    """And come back: to the page itself, or to the one that has the form."""
+    visitor = site.anybody(request)
+    if _moves(request):
+        _, place = visitor.words, request.scope["path"].removesuffix("/live")
+        link = f"/shop/sign-in?{urlencode({'next': place})}"
+        return streams.refuse(visitor, HTTPStatus.OK, _("You were signed out."), link, _("Sign in"))
+    place = visitor.place if request.method == "GET" else _sent_from(request)
+    return site.pages.lead(visitor, f"/shop/sign-in?{urlencode({'next': place})}")
+
+
+def _sent_from(request: AnyRequest) -> str:
+    """The page that a form was on, else the basket."""
+    sent = urlsplit(header(request.scope, b"referer") or "")
+    if sent.netloc != header(request.scope, b"host") or not sent.path.startswith(("/shop/", "/console")):
+        return "/shop/basket"
+    return f"{sent.path}?{sent.query}" if sent.query else sent.path

@@ -89,7 +89,7 @@ class OrderPages(Controller):
     ) -> Response[Any]:
         """How it stands now, and again whenever that has changed, until it is over."""
         visitor = await site.visitor(request)
-        return streams.answer(visitor, _told(site, visitor, order_id, watch))
+        return streams.answer(visitor, _told(site, visitor, visitor.require_actor(), order_id, watch))
 
     @post("/shop/orders/{order_id:uuid}/cancel")
     async def cancel(self, site: NamedDependency[Site], request: AnyRequest, order_id: FromPath[UUID]) -> Response[Any]:
@@ -105,16 +105,15 @@ class OrderPages(Controller):
         return site.pages.lead(visitor, f"/shop/orders/{order_id}")
 
 
-async def _told(site: Site, visitor: Visitor, order_id: UUID, watch: Watch) -> AsyncIterator[tuple[str, str]]:
-    """Whoever is signed out meanwhile hears no more; the page asks again, and is told that it is over."""
+async def _told(
+    site: Site, visitor: Visitor, actor: Actor, order_id: UUID, watch: Watch
+) -> AsyncIterator[tuple[str, str]]:
+    """Whoever is signed out meanwhile hears no more; the page asks again, and is told so."""
     seen: dict[str, Any] = {}
-    if visitor.actor is None:
-        yield "done", ""
-        return
     with suppress(EcshopError):
-        async for onlooker in watch.looks(Onlooker(visitor.actor, orders=[order_id])):
-            await site.verifier.actor(visitor.actor.token)
-            order = await site.order.get(visitor.actor, order_id)
+        async for onlooker in watch.looks(Onlooker(actor, orders=[order_id])):
+            await site.verifier.actor(actor.token)
+            order = await site.order.get(actor, order_id)
             moving = await _moving(site, visitor, order)
             if not moving["is_known"]:
                 continue

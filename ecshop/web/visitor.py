@@ -82,6 +82,11 @@ class Visitor:
         )
 
     @property
+    def last_event_id(self) -> str:
+        """Of a page that moves and comes back: the last that it has heard (HTML, section 9.2.4)."""
+        return header(self._request.scope, b"last-event-id") or ""
+
+    @property
     def cookies(self) -> list[Cookie]:
         """What the answer has to tell the browser."""
         return list(self._cookies.values())

@@ -75,8 +75,8 @@ class Browser:
             self._http.build_request("POST", path, content=body, headers=[*cookies.items(), *headers.items()])
         )
 
-    def stream(self, path: str) -> AbstractContextManager[httpx.Response]:
-        return self._http.stream("GET", path, headers=self._cookies())
+    def stream(self, path: str, **headers: str) -> AbstractContextManager[httpx.Response]:
+        return self._http.stream("GET", path, headers=self._cookies() | headers)
 
     @property
     def path(self) -> str:

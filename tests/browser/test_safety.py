@@ -132,7 +132,9 @@ def test_a_stream_ends_with_its_session_and_tells_strangers_that_it_is_over(
         assert time.monotonic() - began < 5
     browser._jar.clear()
     with browser.stream(live) as stream:
-        assert next(stream.iter_lines()) == "event: done"
+        told = "\n".join(stream.iter_lines())
+        assert "You were signed out." in told
+        assert "event: done" in told
 
 
 def test_one_account_has_so_many_pages_that_move(shop: RunningShop, browser: Browser) -> None:
@@ -143,7 +145,9 @@ def test_one_account_has_so_many_pages_that_move(shop: RunningShop, browser: Bro
     with ExitStack() as stack:
         opened = [stack.enter_context(browser.stream(live)).iter_lines() for _ in range(10)]
         assert all("hx-partial" in next(lines) for lines in opened)
-        assert stack.enter_context(browser.stream(live)).status_code == 503
+        refused = stack.enter_context(browser.stream(live))
+        assert refused.status_code == 503
+        assert "This page does not move right now." in "\n".join(refused.iter_lines())
 
 
 def test_strangers_at_one_address_have_more_of_them(shop: RunningShop, browser: Browser) -> None:

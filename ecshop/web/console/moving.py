@@ -22,7 +22,7 @@ async def moving(
 ) -> AsyncIterator[tuple[str, str]]:
     """`write` gives what the page shows now, and whether that was the last of it.
 
-    Whoever is signed out meanwhile hears no more; the page asks again, and is led to the sign-in.
+    Whoever is signed out meanwhile hears no more; the page asks again, and is told so.
     """
     seen = ""
     with suppress(EcshopError):

@@ -79,14 +79,22 @@ class ConsoleStockFiles(Controller):
                     raise
                 errors.append(visitor.words("Line {n}: {why}", n=number, why=_why(refusal, visitor.words)))
         if errors:
-            return _importer(site, visitor, written, errors)
+            says = visitor.words("{n} lines were carried out; these were not:", n=len(counted) - len(errors))
+            return _importer(site, visitor, written, errors, says)
         return site.pages.lead(visitor, f"{_PLACE}?imported={len(counted)}")
 
 
-def _importer(site: Site, visitor: Visitor, written: str = "", errors: Sequence[str] = ()) -> Response[bytes]:
-    status = 422 if errors else 200
+def _importer(
+    site: Site, visitor: Visitor, written: str = "", errors: Sequence[str] = (), says: str = ""
+) -> Response[bytes]:
     return site.pages.answer(
-        visitor, "console/stock_import.html", status=status, here="stock", written=written, errors=errors[:20]
+        visitor,
+        "console/stock_import.html",
+        status=422 if errors else 200,
+        here="stock",
+        written=written,
+        errors=errors[:20],
+        says=says or visitor.words("Nothing was changed."),
     )
 
 
@@ -121,7 +129,10 @@ def _read(written: str, _: Words) -> tuple[dict[int, Counted], list[str]]:
             continue
         named = dict(zip(names, fields, strict=False))
         line = _line(named)
-        if line is None or len(counted) >= _ROWS_AT_ONCE:
+        if len(counted) >= _ROWS_AT_ONCE:
+            errors.append(_("{n} lines at most are taken at once; send the rest in another file.", n=_ROWS_AT_ONCE))
+            break
+        if line is None:
             errors.append(_("Line {n} is not like this: product_id,on_hand", n=number))
         else:
             counted[number] = line
