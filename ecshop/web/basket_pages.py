@@ -14,7 +14,6 @@ from litestar.params import FromPath
 from msgspec import UNSET
 
 from ecshop.kernel.conditions import IdempotencyKeyReused
-from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.validation import wrong
 from ecshop.kernel.values import MAX_INT64
 from ecshop.order.contract import (
@@ -71,7 +70,8 @@ class BasketPages(Controller):
 
     @get(_PLACE)
     async def basket(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
-        return await _shown(site, await site.visitor(request))
+        visitor, added = await site.visitor(request), dict(site.asked(request)).get("added", "")
+        return await _shown(site, visitor, added=_whole({"added": added}, "added") if added else 0)
 
     @post(f"{_PLACE}/lines")
     async def add(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
@@ -79,8 +79,12 @@ class BasketPages(Controller):
         form = await site.sent(request, visitor)
         product = await site.product.get(_whole(form, "product_id"))
         more = visitor.basket.with_more(product.id, _quantity(form))
+        if product.id not in more.product_ids:
+            return await _shown(
+                site, visitor, visitor.words("Your basket is full. Order what is in it, or take something out.")
+            )
         visitor.keep(BASKET, more.written)
-        return site.pages.lead(visitor, _PLACE)
+        return site.pages.lead(visitor, f"{_PLACE}?added={product.id}")
 
     @post(f"{_PLACE}/lines/{{product_id:int}}")
     async def change(
@@ -107,7 +111,7 @@ class BasketPages(Controller):
             order = await site.order.place(visitor.actor, NewOrder((line,)), _key(form))
         except _REFUSED as refusal:
             visitor.keep(BASKET, in_basket.written)
-            return await _shown(site, visitor, refusal)
+            return await _shown(site, visitor, said(refusal, visitor.words))
         return site.pages.lead(visitor, f"/shop/orders/{order.id}")
 
     @post(f"{_PLACE}/order")
@@ -127,22 +131,23 @@ class BasketPages(Controller):
             order = await site.order.place(actor, new, _key(form))
         except _REFUSED as refusal:
             visitor.forget(ORDER_KEY)
-            return await _shown(site, visitor, refusal)
+            return await _shown(site, visitor, said(refusal, visitor.words))
         visitor.keep(BASKET, _without(basket, wanted).written)
         visitor.forget(ORDER_KEY)
         return site.pages.lead(visitor, f"/shop/orders/{order.id}")
 
 
-async def _shown(site: Site, visitor: Visitor, refusal: EcshopError | None = None) -> Response[bytes]:
+async def _shown(site: Site, visitor: Visitor, notice: str = "", added: int = 0) -> Response[bytes]:
     lines = await _lines(site, visitor)
     there = [(line.product, line.possible) for line in lines if line.product is not None and line.possible]
     currencies = {product.currency for product, _ in there}
     return site.pages.answer(
         visitor,
         "basket.html",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if refusal else HTTPStatus.OK,
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if notice else HTTPStatus.OK,
         here="basket",
-        notice=said(refusal, visitor.words) if refusal else "",
+        notice=notice,
+        added=next((line.product.name for line in lines if line.product and line.product_id == added), ""),
         lines=lines,
         is_less=any(line.possible < line.quantity for line in lines),
         total=sum(product.price * number for product, number in there) if len(currencies) == 1 else None,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from uuid import UUID
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Browser, order_now, product
@@ -67,6 +69,12 @@ def test_a_page_of_the_console_says_that_its_session_has_ended(shop: RunningShop
     expect(page.locator("#live").get_by_role("link", name="Sign in")).to_have_attribute(
         "href", "/shop/sign-in?next=%2Fconsole%2Fevents"
     )
+
+
+@pytest.mark.parametrize("page", ["/console", "/console/events", "/console/break", f"/console/orders/{UUID(int=7)}"])
+def test_a_stream_of_the_console_tells_strangers_to_sign_in_and_nothing_else(browser: Browser, page: str) -> None:
+    told = browser.see(f"{page}/live")
+    assert (told.count("hx-partial hx-target"), "You were signed out." in told) == (1, True)
 
 
 def test_the_shelf_stays_sorted_when_it_is_filtered(shop: RunningShop, opened: Open) -> None:

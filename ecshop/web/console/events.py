@@ -79,7 +79,7 @@ class ConsoleEvents(Controller):
             "console/events.html",
             here="events",
             types=list(LISTENERS),
-            is_moving=not asked,
+            is_moving=not {name for name, value in asked.items() if value} - {"type"},
             kind=kind,
             about=about,
             silent=silent,
@@ -96,13 +96,15 @@ class ConsoleEvents(Controller):
         request: AnyRequest,
     ) -> Response[Any]:
         visitor, actor = await site.staff(request)
+        asked = dict(site.asked(request)).get("type", "")
+        kind = asked if asked in LISTENERS else ""
 
         async def write() -> str:
-            newest, _ = await _newest(site, actor, "", None)
+            newest, _ = await _newest(site, actor, kind, None)
             rows = await rows_of(site, actor, newest[:_ON_A_PAGE], visitor.words)
             return site.pages.written(visitor, "console/events_live.html", rows=rows)
 
-        return streams.answer(visitor, board.moving(site, actor, f"events {visitor.words.language}", write))
+        return streams.answer(visitor, board.moving(site, actor, f"events {visitor.words.language} {kind}", write))
 
 
 async def rows_of(site: Site, actor: Actor, events: Sequence[PublishedEvent], _: Words) -> list[EventRow]:

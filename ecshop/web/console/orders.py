@@ -75,6 +75,8 @@ class ConsoleOrders(Controller):
             customer=people.get(wanted.user_id, str(wanted.user_id)) if wanted.user_id else "",
             where=await ask("stock", silent, _where(site, actor, orders), {}),
             silent=[*dict.fromkeys(silent)],
+            done=_number(asked.get("done", "")),
+            query=urlencode([(name, asked[name]) for name in ("q", *_CARRIED) if asked.get(name)]),
             next_page=following and f"/console/orders?{following}",
         )
 
@@ -83,10 +85,13 @@ class ConsoleOrders(Controller):
         """Those that are chosen; one that has ended meanwhile stays as it is."""
         visitor, actor = await site.staff(request)
         form = await site.sent(request, visitor)
+        done = 0
         for order_id in _chosen(form):
             with suppress(OrderNotConfirmed):
                 await (site.order.fulfil if form.get("do") == "fulfil" else site.order.cancel)(actor, order_id)
-        return site.pages.lead(visitor, "/console/orders")
+                done += 1
+        kept = {name: value for name, value in site.asked(request) if value}
+        return site.pages.lead(visitor, f"/console/orders?{urlencode(kept | {'done': done})}")
 
     @get("/console/orders/{order_id:uuid}")
     async def timeline(
