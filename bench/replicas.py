@@ -27,7 +27,7 @@ from entrypoints.environment import read_settings
 from entrypoints.gateway import Gateway
 from entrypoints.grants import GRANTS
 from entrypoints.local.nginx import nginx_command
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 from entrypoints.settings import Settings
 
 _START: Final = 60.0  # seconds

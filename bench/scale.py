@@ -23,8 +23,9 @@ from bench.server import UNBOUNDED, ports_in_a_row, running
 from bench.shapes import shop
 from ecshop.order.models import OrderRow
 from entrypoints.contexts import NAMES
+from entrypoints.local.ports import free_port
 from entrypoints.local.pubsub_emulator import pubsub_emulator
-from entrypoints.local.redis_server import free_port, redis_server
+from entrypoints.local.redis_server import redis_server
 from entrypoints.operations.shop_data import beside_the_shop
 from entrypoints.settings import Settings
 

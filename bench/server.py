@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import re
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +24,7 @@ from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.identity import Role
 from entrypoints.contexts import SERVICE_NAMES
 from entrypoints.listening import READY
+from entrypoints.local.ports import free_port
 from entrypoints.settings import Settings
 
 _READY: Final = READY.format(contexts=r"(\w+)", address=r"http://127\.0\.0\.1:(\d+)")
@@ -142,21 +141,8 @@ def running(folder: Path, *command: str, contexts: Sequence[str], **environment:
 
 
 def ports_in_a_row() -> int:
-    """The first of as many as the split mode needs, below those that the kernel hands out by itself."""
-    many = len(SERVICE_NAMES)
-    while True:
-        first = random.randrange(10_000, 32_000, many)
-        if all(_is_free(first + place) for place in range(many)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+    """The first of as many as the split mode needs."""
+    return free_port(in_a_row=len(SERVICE_NAMES))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from entrypoints.contexts import NAMES
 from entrypoints.gateway import Gateway
 from entrypoints.local.nginx import nginx_command
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 from entrypoints.operations.docs import write_docs
 from tests.shops import is_up
 from tests.waiting import eventually

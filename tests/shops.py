@@ -19,7 +19,8 @@ from bench.server import Server, ports_in_a_row, running
 from ecshop.kernel.identity import Role
 from entrypoints.contexts import NAMES
 from entrypoints.local.nginx import NoNginx, nginx_executable
-from entrypoints.local.redis_server import NoRedis, free_port, redis_executable
+from entrypoints.local.ports import free_port
+from entrypoints.local.redis_server import NoRedis, redis_executable
 from entrypoints.settings import Settings
 from entrypoints.signing_keys import key_of
 from tests.databases import put_migrated_files

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from ecshop.kernel.file_lock import file_lock
 from entrypoints.local import PUBSUB, REDIS
+from entrypoints.local.ports import free_port
 from entrypoints.local.process import Process
 from entrypoints.local.pubsub_emulator import emulator_command
-from entrypoints.local.redis_server import USER, free_port, guarded_redis_command
+from entrypoints.local.redis_server import USER, guarded_redis_command
 from entrypoints.settings import Settings
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from ecshop.kernel.errors import EcshopError
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 
 _JARS: Final = "platform/pubsub-emulator/lib/*.jar"
 _START: Final = 20.0  # seconds

@@ -8,12 +8,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.file_lock import FileUnusable
+from entrypoints.local.ports import free_port
 
 LOG = "redis.log"
 USER: Final = "ecshop"
@@ -94,13 +95,7 @@ def start_redis(folder: Path, port: int) -> subprocess.Popen[bytes]:
         time.sleep(0.02)
     process.kill()
     process.wait()
-    raise NoRedis(f"redis-server does not answer on port {port}")
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    raise NoRedis(f"redis-server does not answer on port {port}: see {folder / LOG}")
 
 
 def _answers(port: int) -> bool:

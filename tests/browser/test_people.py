@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from bench.server import running
 from entrypoints.contexts import NAMES
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 from tests.browser.chromium import Person
 from tests.browser.conftest import product
 from tests.shops import RunningShop

@@ -15,8 +15,8 @@ from ecshop.events.catalog import OrderCancelled
 from ecshop.events.consumer import Consumer
 from ecshop.events.outbox import resend_published
 from ecshop.kernel.clock import now
+from entrypoints.local.ports import free_port
 from entrypoints.local.pubsub_emulator import pubsub_emulator
-from entrypoints.local.redis_server import free_port
 from tests.contract.wires import BACKOFF, Wire
 from tests.waiting import eventually_async
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 from tests.waiting import eventually
 
 _START: Final = 30

@@ -16,7 +16,7 @@ import pytest
 
 from bench.server import cpu_seconds_of
 from entrypoints.contexts import SERVICE_NAMES
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 from tests.databases import PostgresServer
 from tests.deploy.cloudrun import PLACEHOLDERS, Deployed, deployed
 from tests.gateways import gateway

@@ -16,7 +16,7 @@ from typing import Final
 import httpx
 import pytest
 
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 from tests.architecture.tools import ROOT
 from tests.waiting import eventually
 

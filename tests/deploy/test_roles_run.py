@@ -16,7 +16,7 @@ import pytest
 
 from entrypoints.contexts import SERVICE_NAMES
 from entrypoints.local.nginx import nginx_executable
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 from entrypoints.stopping import LAST_STOP
 from tests.databases import PostgresServer
 from tests.deploy.roles import CONFIGURATIONS, GATEWAY, Configuration

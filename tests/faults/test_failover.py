@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from entrypoints.local.redis_server import free_port, redis_server
+from entrypoints.local.ports import free_port
+from entrypoints.local.redis_server import redis_server
 from tests.faults.test_redis import orders_all_the_while
 from tests.shops import RunningShop, need_redis, shop_apart
 from tests.waiting import eventually

@@ -11,7 +11,8 @@ import redis
 from prometheus_client.parser import text_string_to_metric_families
 
 from entrypoints.contexts import NAMES
-from entrypoints.local.redis_server import free_port, start_redis
+from entrypoints.local.ports import free_port
+from entrypoints.local.redis_server import start_redis
 from tests.faults.test_time import locked
 from tests.shops import RunningShop, need_redis, shop_apart, shop_together
 from tests.waiting import eventually

@@ -14,7 +14,8 @@ import pytest
 import redis
 
 from bench.load import Request
-from entrypoints.local.redis_server import free_port, start_redis
+from entrypoints.local.ports import free_port
+from entrypoints.local.redis_server import start_redis
 from tests.shops import RunningShop, need_redis, shop_apart
 from tests.waiting import eventually
 

@@ -15,7 +15,7 @@ import pytest
 from bench.server import Server, ports_in_a_row, running
 from ecshop.kernel.file_lock import lock_of, owners
 from entrypoints.contexts import NAMES
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 from entrypoints.operations.stop import NotOurs, StillRunning, stop_shop
 from entrypoints.settings import Settings
 from tests.shops import need_redis

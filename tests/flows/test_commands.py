@@ -16,7 +16,7 @@ import pytest
 
 from ecshop import __version__
 from entrypoints.contexts import NAMES
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 from tests.shops import RunningShop, shop_apart, shop_together
 from tests.waiting import eventually
 

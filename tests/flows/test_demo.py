@@ -13,7 +13,7 @@ import pytest
 
 from bench.server import ports_in_a_row, running
 from entrypoints.contexts import NAMES, SERVICE_NAMES
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 from tests.flows.unusable import assert_one_line, ecshop
 from tests.shops import RunningShop, need_redis
 from tests.waiting import eventually

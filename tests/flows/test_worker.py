@@ -15,7 +15,7 @@ import pytest
 
 from ecshop.events.catalog import OrderConfirmed
 from entrypoints.listening import listening_socket
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 from tests.databases import OnPostgres, PostgresServer, for_a_shop
 from tests.shops import RunningShop, sell_out, shop_apart, shop_together
 from tests.waiting import eventually

@@ -27,7 +27,7 @@ from ecshop.kernel.telemetry.spans import (
     span_of,
 )
 from ecshop.kernel.telemetry.trace import TraceContext, context_of, sampled_traceparent, trace
-from entrypoints.local.redis_server import free_port
+from entrypoints.local.ports import free_port
 from entrypoints.settings import BadSetting, Settings
 from entrypoints.tracing import tracing
 from tests.events import seal
