@@ -132,7 +132,11 @@ class AccountPages(Controller):
         try:
             change = read(given, PasswordChange)
             await site.auth.change_password(actor, change, address=visitor.client.address)
-        except (InvalidRequest, WrongPassword, TooManyAttempts) as refusal:
+        except InvalidRequest as wrong:
+            return await _account(site, visitor, errors=by_field(wrong, visitor.words))
+        except WrongPassword as refusal:
+            return await _account(site, visitor, errors={"current_password": said(refusal, visitor.words)})
+        except TooManyAttempts as refusal:
             return await _account(site, visitor, notice=said(refusal, visitor.words))
         return await _account(site, visitor, done=visitor.words("The password was changed."))
 
@@ -170,11 +174,19 @@ def _sign_in(
     )
 
 
-async def _account(site: Site, visitor: Visitor, *, notice: str = "", done: str = "") -> Response[bytes]:
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if notice else HTTPStatus.OK
+async def _account(
+    site: Site, visitor: Visitor, *, notice: str = "", done: str = "", errors: dict[str, str] | None = None
+) -> Response[bytes]:
     sessions = (await site.auth.sessions_of(visitor.require_actor())).items
     return site.pages.answer(
-        visitor, "account.html", status=status, here=_HERE, notice=notice, done=done, sessions=sessions
+        visitor,
+        "account.html",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if notice or errors else HTTPStatus.OK,
+        here=_HERE,
+        notice=notice,
+        done=done,
+        errors=errors or {},
+        sessions=sessions,
     )
 
 

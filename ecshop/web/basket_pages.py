@@ -71,7 +71,7 @@ class BasketPages(Controller):
     @get(_PLACE)
     async def basket(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
         visitor, added = await site.visitor(request), dict(site.asked(request)).get("added", "")
-        return await _shown(site, visitor, added=_whole({"added": added}, "added") if added else 0)
+        return await _shown(site, visitor, added=added)
 
     @post(f"{_PLACE}/lines")
     async def add(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
@@ -137,7 +137,7 @@ class BasketPages(Controller):
         return site.pages.lead(visitor, f"/shop/orders/{order.id}")
 
 
-async def _shown(site: Site, visitor: Visitor, notice: str = "", added: int = 0) -> Response[bytes]:
+async def _shown(site: Site, visitor: Visitor, notice: str = "", added: str = "") -> Response[bytes]:
     lines = await _lines(site, visitor)
     there = [(line.product, line.possible) for line in lines if line.product is not None and line.possible]
     currencies = {product.currency for product, _ in there}
@@ -147,7 +147,7 @@ async def _shown(site: Site, visitor: Visitor, notice: str = "", added: int = 0)
         status=HTTPStatus.UNPROCESSABLE_ENTITY if notice else HTTPStatus.OK,
         here="basket",
         notice=notice,
-        added=next((line.product.name for line in lines if line.product and line.product_id == added), ""),
+        added=next((line.product.name for line in lines if line.product and str(line.product_id) == added), ""),
         lines=lines,
         is_less=any(line.possible < line.quantity for line in lines),
         total=sum(product.price * number for product, number in there) if len(currencies) == 1 else None,

@@ -99,7 +99,7 @@ def build(
         raise NoSuchPath(f"nothing is at /shop{rest}")
 
     def failed(request: AnyRequest, error: EcshopError) -> Response[bytes]:
-        return _stands_still(site, streams, request, error) if _moves(request) else _failed(site, request, error)
+        return _stands_still(site, streams, request, error) if _is_to_move(request) else _failed(site, request, error)
 
     def sign_in_first(request: AnyRequest, _: SignInNeeded) -> Response[Any]:
         return _sign_in_first(site, streams, request)
@@ -139,24 +139,28 @@ def _failed(site: Site, request: AnyRequest, error: EcshopError) -> Response[byt
     )
 
 
-def _moves(request: AnyRequest) -> bool:
-    return bool(request.scope["path"].endswith("/live"))
+def _is_to_move(request: AnyRequest) -> bool:
+    """By its route: what a stream is asked for with, forms of the same page are sent with, too."""
+    return request.scope["path_template"].endswith("/live")
+
+
+def _page_that_moves(request: AnyRequest) -> str:
+    return str(request.scope["path"]).removesuffix("/live")
 
 
 def _stands_still(site: Site, streams: Streams, request: AnyRequest, error: EcshopError) -> Response[bytes]:
     """What the page shows stays."""
     annotate(code=error.code)
-    visitor = site.anybody(request)
-    _, place = visitor.words, request.scope["path"].removesuffix("/live")
+    visitor, place = site.anybody(request), _page_that_moves(request)
+    _ = visitor.words
     return streams.refuse(visitor, error.status, _("This page does not move right now."), place, _("Load again"))
 
 
 def _sign_in_first(site: Site, streams: Streams, request: AnyRequest) -> Response[Any]:
     """And come back: to the page itself, or to the one that has the form."""
     visitor = site.anybody(request)
-    if _moves(request):
-        _, place = visitor.words, request.scope["path"].removesuffix("/live")
-        link = f"/shop/sign-in?{urlencode({'next': place})}"
+    if _is_to_move(request):
+        _, link = visitor.words, f"/shop/sign-in?{urlencode({'next': _page_that_moves(request)})}"
         return streams.refuse(visitor, HTTPStatus.OK, _("You were signed out."), link, _("Sign in"))
     place = visitor.place if request.method == "GET" else _sent_from(request)
     return site.pages.lead(visitor, f"/shop/sign-in?{urlencode({'next': place})}")

@@ -26,6 +26,8 @@ PAGES = [
     "/console/products",
     "/console/products/new",
     "/console/categories",
+    "/console/find?q=e",
+    "/console/find?q=nothing-like-that",
     "/console/users",
     "/console/keys",
     "/console/audit",
@@ -166,6 +168,20 @@ def test_events_are_found_by_their_order_and_by_their_product(shop: RunningShop,
     expect(page.locator("#rows tr", has_text="order.confirmed")).to_have_count(0)
     page.goto("/console/events?about=nothing-like-that")
     expect(page.locator("#rows tr")).to_have_count(0)
+
+
+def test_events_are_found_by_how_their_listeners_stand(shop: RunningShop, opened: Open) -> None:
+    event_id, fine = given_up(shop, ordered(shop)), ordered(shop)
+    page = staff(shop, opened).page
+    page.goto("/console/events")
+    page.get_by_label("Listeners").select_option("Given up on")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator(f"#event-{event_id}")).to_contain_text("gave up")
+    expect(page.locator("#rows tr", has_text=short(fine))).to_have_count(0)
+    page.get_by_label("Listeners").select_option("Waiting")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator(f"#event-{event_id}")).to_have_count(0)
+    shop.call("POST", f"/events/stock/dead-letters/{event_id}/replay", shop.staff).raise_for_status()
 
 
 def test_a_product_is_added_and_changed_with_its_price_as_people_write_it(shop: RunningShop, opened: Open) -> None:

@@ -73,8 +73,13 @@ def test_a_page_of_the_console_says_that_its_session_has_ended(shop: RunningShop
 
 @pytest.mark.parametrize("page", ["/console", "/console/events", "/console/break", f"/console/orders/{UUID(int=7)}"])
 def test_a_stream_of_the_console_tells_strangers_to_sign_in_and_nothing_else(browser: Browser, page: str) -> None:
-    told = browser.see(f"{page}/live")
+    _, told = first_id(browser, f"{page}/live")
     assert (told.count("hx-partial hx-target"), "You were signed out." in told) == (1, True)
+
+
+def test_a_place_that_is_none_is_no_stream_whatever_its_address_ends_with(browser: Browser) -> None:
+    browser.see("/shop/nothing/live")
+    assert (browser.page.status_code, browser.page.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
 def test_the_shelf_stays_sorted_when_it_is_filtered(shop: RunningShop, opened: Open) -> None:

@@ -60,3 +60,9 @@ def test_events_of_one_type_go_on_moving(shop: RunningShop, opened: Open) -> Non
     order = ordered(shop, stock=1)
     expect(page.locator("#rows")).to_contain_text(short(order))
     expect(page.locator("#rows")).not_to_contain_text("stock.depleted")
+
+
+def test_a_basket_says_nothing_of_what_is_not_in_it(browser: Browser) -> None:
+    for asked in ("x", "7", "\u0661", "9" * 40, "<b>"):
+        assert "is in your basket." not in browser.see(f"/shop/basket?added={asked}")
+        assert browser.page.status_code == 200

@@ -172,7 +172,12 @@ def test_a_name_that_is_taken_and_a_password_that_is_too_short_are_told_at_their
 def test_a_password_is_changed_by_who_knows_it(browser: Browser) -> None:
     browser.sign_up()
     browser.see("/shop/account")
-    assert "another one" in browser.send("/shop/password", current_password="wrong", new_password="battery staple")
+    page = browser.send("/shop/password", current_password="wrong", new_password="battery staple")
+    assert re.search(
+        r'aria-describedby="current-error".*id="current-error">The current password is another one', page, re.S
+    )
+    page = browser.send("/shop/password", current_password=PASSWORD, new_password="short")
+    assert re.search(r'aria-describedby="new-error".*id="new-error">Write 8 to', page, re.S)
     page = browser.send("/shop/password", current_password=PASSWORD, new_password="another battery")
     assert "The password was changed." in page
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ecshop.events.catalog import CATALOG
-from ecshop.web.console.events import LISTENERS
+from ecshop.web.console.heard import LISTENERS
 from entrypoints.compose import compose
 from entrypoints.settings import Settings
 

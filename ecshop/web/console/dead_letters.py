@@ -29,7 +29,7 @@ from ecshop.oversight.contract import (
     Replay,
 )
 from ecshop.web.console.charts import HIGH, Bar, Chart
-from ecshop.web.console.events import LISTENERS
+from ecshop.web.console.heard import LISTENERS
 from ecshop.web.console.numbers import whole
 from ecshop.web.patience import otherwise
 from ecshop.web.site import AnyRequest, Site

@@ -14,7 +14,7 @@ from litestar.params import FromPath
 from ecshop.kernel.errors import EcshopError, NoSuchPath
 from ecshop.kernel.identity import Actor, Role, require_role
 from ecshop.oversight.contract import FAULTS, Backlog, Fault, FaultState
-from ecshop.web.console.events import LISTENERS
+from ecshop.web.console.heard import LISTENERS
 from ecshop.web.console.moving import Board, moving
 from ecshop.web.live import Streams
 from ecshop.web.patience import soon
