@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from playwright.sync_api import expect
 
+from ecshop.events.catalog import OrderFulfilled
+from ecshop.events.outbox import record
 from ecshop.kernel.identity import Role
+from entrypoints.operations.shop_data import beside_the_shop
 from tests.browser.conftest import PASSWORD, Browser, product
 from tests.browser.staff import Open, appoint, given_up, ordered, short, staff
 from tests.shops import RunningShop
@@ -168,6 +172,22 @@ def test_events_are_found_by_their_order_and_by_their_product(shop: RunningShop,
     expect(page.locator("#rows tr", has_text="order.confirmed")).to_have_count(0)
     page.goto("/console/events?about=nothing-like-that")
     expect(page.locator("#rows tr")).to_have_count(0)
+
+
+def test_no_event_is_lost_between_two_pages_where_many_were_recorded_together(
+    shop: RunningShop, browser: Browser
+) -> None:
+    together = [OrderFulfilled(uuid4(), 1) for _ in range(60)]
+    beside_the_shop(shop.settings, "order", lambda session: record(session, together))
+    browser.see("/shop/sign-in")
+    browser.send("/shop/sign-in", username=appoint(shop, Role.STAFF), password=PASSWORD)
+    page = browser.see("/console/events?type=ecshop.order.fulfilled.v1")
+    seen = re.findall(r'class="id" href="/console/orders/(.+?)"', page)
+    while older := re.search(r'href="([^"]+)" rel="next"', page):
+        page = browser.see(unescape(older[1]))
+        seen += re.findall(r'class="id" href="/console/orders/(.+?)"', page)
+    assert len(set(seen)) == len(seen)
+    assert {event.subject for event in together} <= set(seen)
 
 
 def test_events_are_found_by_how_their_listeners_stand(shop: RunningShop, opened: Open) -> None:
