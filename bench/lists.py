@@ -13,6 +13,7 @@ import httpx
 from bench.fill import Filled, user
 from bench.goods import COMMON, RARE, UNKNOWN, is_sold_out
 from bench.load import Request
+from bench.patient import PATIENCE
 from bench.server import Server
 from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.identity import Role
@@ -124,7 +125,9 @@ def lists(server: Server, filled: Filled) -> list[Request]:
     """Named for what they ask; each of them many times, in turn."""
     key = signing_key_in(server.folder)
     staff = key.token_for_user(user(0), Role.STAFF, 3600)
-    with httpx.Client(base_url=server.url("order"), headers={"authorization": f"Bearer {staff}"}) as http:
+    with httpx.Client(
+        base_url=server.url("order"), headers={"authorization": f"Bearer {staff}"}, timeout=PATIENCE
+    ) as http:
         asked = _values(http, filled)
         deep = {path: _deep(http, path, asked) for path in _DEEP_PAGES.split()}
     found: list[Request] = []
@@ -140,7 +143,7 @@ def lists(server: Server, filled: Filled) -> list[Request]:
 
 def ask_once(server: Server, requests: Sequence[Request]) -> None:
     """What is read from the disk is then in memory. Raises `httpx.HTTPStatusError` for what is refused."""
-    with httpx.Client(base_url=server.url("order"), timeout=30) as http:
+    with httpx.Client(base_url=server.url("order"), timeout=PATIENCE) as http:
         for request in requests:
             headers = {"authorization": f"Bearer {request.token}"} if request.token else {}
             http.get(request.path, headers=headers).raise_for_status()

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 
+from bench.patient import PATIENCE
 from ecshop.auth.keys import SigningKey
 from ecshop.kernel.identity import Role
 from ecshop.order.contract import OrderExpired
@@ -27,7 +28,7 @@ PLACE_IT_AGAIN: Final = {OrderExpired.code, ReservationReleased.code}
 def with_stock(address: str, key: SigningKey, products: int, units: int) -> list[int]:
     """New products, with so many units of each."""
     headers = {"authorization": f"Bearer {key.token_for_user(uuid4(), Role.STAFF, _TOKEN)}"}
-    with httpx.Client(base_url=address, headers=headers, timeout=30) as http:
+    with httpx.Client(base_url=address, headers=headers, timeout=PATIENCE) as http:
         made = [http.post("/products", json={"name": f"Tea {number}", "price": 1200}) for number in range(products)]
         ids: list[int] = [answer.raise_for_status().json()["id"] for answer in made]
         for id_ in ids:
@@ -57,5 +58,5 @@ async def _buy(address: str, key: SigningKey, products: Sequence[int], buyers: i
                     return answer
                 await asyncio.sleep(_PAUSE)
 
-    async with httpx.AsyncClient(base_url=address, timeout=30) as http, asyncio.timeout(_LONGEST):
+    async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as http, asyncio.timeout(_LONGEST):
         return await asyncio.gather(*(buy(http) for _ in range(buyers)))

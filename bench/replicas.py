@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 import httpx
 
+from bench import patient
 from bench.audit import Books
 from bench.load import Load, Request, Result
 from bench.server import cpu_seconds_of, run_load
@@ -197,7 +198,7 @@ def kill_at_random(deployment: Deployment, *, every: float, times: int, seed: in
 
 def _serves(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=2).is_success
+        return patient.get(f"http://127.0.0.1:{port}/health/live", timeout=2).is_success
     except httpx.TransportError:
         return False
 

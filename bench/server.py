@@ -20,6 +20,7 @@ import msgspec
 
 from bench.audit import Books
 from bench.load import Load, Request, Result
+from bench.patient import PATIENCE
 from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.identity import Role
 from entrypoints.contexts import SERVICE_NAMES
@@ -70,7 +71,7 @@ class Server:
 
     def seed(self, products: int, units: int) -> None:
         token = signing_key_in(self.folder).token_for_user(_nobody(), Role.STAFF, 900)
-        with httpx.Client(headers={"authorization": f"Bearer {token}"}) as http:
+        with httpx.Client(headers={"authorization": f"Bearer {token}"}, timeout=PATIENCE) as http:
             for number in range(1, products + 1):
                 body = {"name": f"Product {number}", "price": 1200}
                 product = http.post(f"{self.url('product')}/products", json=body).raise_for_status().json()

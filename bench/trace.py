@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import httpx
-
+from bench import patient
 from bench.buying import orders_of
 from bench.collector import Collected, Collector, collecting, tree
 from bench.server import Server, ports_in_a_row, running
@@ -45,7 +44,7 @@ def sell_the_last_unit(server: Server) -> str:
     """The order's id."""
     server.seed(1, 1)
     [request, *_] = orders_of(server.folder, [1])
-    answer = httpx.post(
+    answer = patient.post(
         f"{server.url('order')}/orders",
         content=request.body,
         headers={"authorization": f"Bearer {request.token}", "content-type": "application/json"},

@@ -13,8 +13,10 @@ import httpx
 import jwt
 import pytest
 
+from bench import patient
 from bench.collector import Collector
 from bench.load import Request
+from bench.patient import PATIENCE
 from bench.server import Server, ports_in_a_row, running
 from ecshop.kernel.identity import Role
 from entrypoints.contexts import NAMES
@@ -52,7 +54,7 @@ class RunningShop:
         self.server, self.folder, self.gateway = server, server.folder, gateway
         self.settings = Settings(data_dir=str(server.folder), database_url=database_url)
         self.sign_anew()
-        self._http = httpx.Client(timeout=30)
+        self._http = httpx.Client(timeout=PATIENCE)
 
     def sign_anew(self) -> None:
         """By the key that the shop has now."""
@@ -139,7 +141,7 @@ def sell_out(shop: RunningShop) -> None:
 
 def is_up(gateway: str) -> bool:
     try:
-        return httpx.get(f"{gateway}/health/gateway").is_success
+        return patient.get(f"{gateway}/health/gateway").is_success
     except httpx.TransportError:
         return False
 

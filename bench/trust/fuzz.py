@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import httpx
 
+from bench import patient
 from bench.progress import Progress
 from bench.server import UNBOUNDED, Server, running
 from bench.trust import corpus
@@ -74,7 +75,7 @@ def measure(folder: Path, count: int, seed: int) -> Iterator[Finding]:
         yield none_of("of them answered 5xx, but for 503 where too much is asked at once", fuzzer.failures)
         yield none_of("answers that are no problem and no success", fuzzer.no_problems)
         yield at_most("memory more at the end than after a third", (server.memory() - memory) / _MEGABYTE, 20, " MB")
-        alive = httpx.get(f"{server.url('product')}/health/ready", timeout=30).status_code
+        alive = patient.get(f"{server.url('product')}/health/ready").status_code
         yield Finding("the shop afterwards", str(alive), "200", alive == httpx.codes.OK)
         told = ", ".join(f"{status}: {times:,}" for status, times in sorted(fuzzer.statuses.items()))
         print(f"answers by status: {told}", flush=True)

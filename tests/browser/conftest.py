@@ -14,6 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser as Chromium
 
+from bench.patient import PATIENCE
 from tests.browser.chromium import Person, chromium
 from tests.shops import RunningShop
 
@@ -40,7 +41,7 @@ class Browser:
         self._base = shop.url("/products").removesuffix("/products")
         # httpx sends no Secure cookie by plain HTTP, which browsers do on their own machine
         self._jar: dict[str, str] = {}
-        self._http = httpx.Client(base_url=self._base, timeout=30, headers={"accept-language": language})
+        self._http = httpx.Client(base_url=self._base, timeout=PATIENCE, headers={"accept-language": language})
         self.page = httpx.Response(204)
 
     def close(self) -> None:

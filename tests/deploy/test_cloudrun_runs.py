@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 import pytest
 
+from bench import patient
 from bench.server import cpu_seconds_of
 from entrypoints.contexts import SERVICE_NAMES
 from entrypoints.local.ports import free_port
@@ -132,7 +133,7 @@ def test_the_shop_that_the_files_describe_starts_soon_sells_logs_and_ends_in_tim
     services = {name: [f"127.0.0.1:{run.instances[name].port}"] for name in SERVICE_NAMES}
     with gateway(services, with_docs=True) as address:
         _walk_passes(run, address)
-        assert "</html>" in httpx.get(address).raise_for_status().text
+        assert "</html>" in patient.get(address).raise_for_status().text
         _lines_have_the_fields_of_cloud_logging(run, address)
     _all_end_in_time(run)
     assert [file for one in run.instances.values() for file in one.folder.rglob("*")] == []
@@ -141,7 +142,7 @@ def test_the_shop_that_the_files_describe_starts_soon_sells_logs_and_ends_in_tim
 def _seconds_until_alive(one: Instance) -> float:
     def is_alive() -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{one.port}/health/live").is_success
+            return patient.get(f"http://127.0.0.1:{one.port}/health/live").is_success
         except httpx.TransportError:
             return False
 
@@ -165,7 +166,7 @@ def _walk_passes(run: Run, address: str) -> None:
 
 
 def _lines_have_the_fields_of_cloud_logging(run: Run, address: str) -> None:
-    httpx.get(f"{address}/products/1", headers={"x-cloud-trace-context": f"{TRACE}/1;o=1", "x-request-id": "traced"})
+    patient.get(f"{address}/products/1", headers={"x-cloud-trace-context": f"{TRACE}/1;o=1", "x-request-id": "traced"})
 
     def found() -> list[dict[str, Any]]:
         return [line for line in run.instances["product"].lines if line.get("request_id") == "traced"]

@@ -16,6 +16,7 @@ from typing import Final
 import httpx
 import pytest
 
+from bench import patient
 from entrypoints.local.ports import free_port
 from tests.architecture.tools import ROOT
 from tests.waiting import eventually
@@ -79,6 +80,6 @@ def test_the_image_has_a_shop_that_can_be_walked_through(buildah: Buildah, conta
 
 def _is_ready(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/ready").is_success
+        return patient.get(f"http://127.0.0.1:{port}/health/ready").is_success
     except httpx.TransportError:
         return False

@@ -14,6 +14,7 @@ from typing import Final
 import httpx
 import pytest
 
+from bench import patient
 from entrypoints.contexts import SERVICE_NAMES
 from entrypoints.local.nginx import nginx_executable
 from entrypoints.local.ports import free_port
@@ -118,6 +119,6 @@ def test_the_roles_of_a_configuration_are_a_shop_that_can_be_walked_through_and_
 
 def _is_ready(server: str) -> bool:
     try:
-        return httpx.get(f"{server}/health/ready").is_success
+        return patient.get(f"{server}/health/ready").is_success
     except httpx.TransportError:
         return False

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-import httpx
 from sqlalchemy import select
 
+from bench import patient
 from bench.meanwhile import meanwhile
 from bench.persistent import buy_for_certain, with_stock
 from ecshop.auth.keys import SigningKey
@@ -36,7 +36,7 @@ def no_order_is_lost_or_doubled(address: str, key: SigningKey, settings: Setting
     all_books_agree(settings)
     kept = _orders(settings) - before
     assert (set(told) - kept, kept - set(told), len(told)) == (set(), set(), len(kept))
-    left = sum(httpx.get(f"{address}/stock/{product}").json()["stock"] for product in products)
+    left = sum(patient.get(f"{address}/stock/{product}").json()["stock"] for product in products)
     assert left == len(products) * _UNITS - len(told)
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
 import pytest
 
+from bench import patient
 from tests.shops import RunningShop, shop_together
 from tests.waiting import eventually
 
@@ -170,7 +170,7 @@ def test_a_kept_connection_on_which_empty_lines_drip_is_let_go(shop: RunningShop
 
 
 def test_whoever_does_not_read_its_answers_is_cut_off(shop: RunningShop) -> None:
-    page = httpx.get(shop.url("/products").replace("/products", "/docs")).text
+    page = patient.get(shop.url("/products").replace("/products", "/docs")).text
     asset = next(part for part in page.split('"') if part.endswith(".js"))
     with connected(shop) as connection:
         for _ in range(20):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
 import pytest
 
+from bench import patient
 from tests.shops import RunningShop, need_redis, shop_apart, shop_together
 from tests.waiting import eventually
 
@@ -32,7 +32,7 @@ def test_no_order_is_acknowledged_that_would_exist_nowhere(shape: str, tmp_path:
 
 
 def _ready(shop: RunningShop) -> int:
-    return httpx.get(f"{shop.server.url('order')}/health/ready").status_code
+    return patient.get(f"{shop.server.url('order')}/health/ready").status_code
 
 
 def _move(name: str, here: Path, there: Path) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from bench.patient import PATIENCE
 from tests.shops import RunningShop, shop_together
 
 PASSWORD = "correct horse battery"
@@ -93,7 +94,7 @@ def test_hundreds_of_logins_at_once_hold_nobody_up(shop: RunningShop, owner: str
     def attempt(number: int) -> int:
         return log_in(shop, f"nobody{number}", "wrong password", f"2001:db8:1::{number:x}").status_code
 
-    with ThreadPoolExecutor(64) as crowd, httpx.Client(timeout=30) as other:
+    with ThreadPoolExecutor(64) as crowd, httpx.Client(timeout=PATIENCE) as other:
         attempts = [crowd.submit(attempt, number) for number in range(500)]
         waited = []
         while not all(one.done() for one in attempts):

@@ -6,10 +6,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench import patient
 from entrypoints.contexts import NAMES
 from entrypoints.local.ports import free_port
 from entrypoints.local.redis_server import start_redis
@@ -19,7 +19,7 @@ from tests.waiting import eventually
 
 
 def _ready(shop: RunningShop, context: str) -> tuple[int, dict[str, Any]]:
-    answer = httpx.get(f"{shop.server.url(context)}/health/ready", timeout=10)
+    answer = patient.get(f"{shop.server.url(context)}/health/ready")
     return answer.status_code, answer.json()
 
 

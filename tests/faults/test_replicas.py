@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import httpx
 import pytest
 
+from bench import patient
 from bench.persistent import buy_for_certain, with_stock
 from bench.replicas import Deployment, kill_at_random
 from tests.databases import OnPostgres, PostgresServer, for_a_shop
@@ -46,9 +46,9 @@ def test_five_hundred_buyers_share_fifty_units(deployment: Deployment) -> None:
         "product.discontinued",
     }
     all_books_agree(deployment.settings)
-    level = httpx.get(f"{deployment.address}/stock/{product}").json()
+    level = patient.get(f"{deployment.address}/stock/{product}").json()
     assert (level["stock"], level["reserved"]) == (0, 0)
-    eventually(lambda: httpx.get(f"{deployment.address}/products/{product}").json()["status"], False)
+    eventually(lambda: patient.get(f"{deployment.address}/products/{product}").json()["status"], False)
 
 
 def test_no_order_is_lost_or_doubled_whoever_dies(deployment: Deployment) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench import patient
 from bench.server import ports_in_a_row
 from entrypoints.contexts import SERVICE_NAMES
 from tests.shops import RunningShop, need_redis, shop_apart
@@ -97,7 +98,7 @@ def _children(pid: int) -> list[int]:
 def _wait_until_ready(first: int) -> None:
     """Of the services in a row the last one: it needs the others."""
     eventually(
-        lambda: _status(lambda: httpx.get(f"http://127.0.0.1:{first + len(SERVICE_NAMES) - 1}/health/ready")),
+        lambda: _status(lambda: patient.get(f"http://127.0.0.1:{first + len(SERVICE_NAMES) - 1}/health/ready")),
         200,
         seconds=30,
     )

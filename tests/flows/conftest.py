@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bench.patient import PATIENCE
 from entrypoints.contexts import NAMES
 from tests.flows.operations import METHODS, Operation
 from tests.shops import RunningShop
@@ -31,7 +32,7 @@ def shop(request: pytest.FixtureRequest) -> RunningShop:
 
 @pytest.fixture(scope="module")
 def http() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=PATIENCE) as client:
         yield client
 
 

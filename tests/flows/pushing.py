@@ -16,6 +16,7 @@ import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
+from bench import patient
 from ecshop.events.catalog import Event
 from ecshop.events.envelope import to_bytes
 from tests.events import seal
@@ -94,4 +95,4 @@ class Pusher:
         bearer = self.issuer.token() if token is None else token
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"content-type": "application/json", **({"authorization": f"Bearer {bearer}"} if bearer else {})}
-        return httpx.post(self._url, content=content, headers=headers, timeout=30)
+        return patient.post(self._url, content=content, headers=headers)

@@ -8,6 +8,7 @@ from typing import Final
 import httpx
 import pytest
 
+from bench import patient
 from tests.shops import RunningShop
 
 pytestmark = pytest.mark.sqlite_only
@@ -42,13 +43,13 @@ def test_every_answer_is_neither_kept_nor_guessed_nor_run(shop: RunningShop, wha
 
 def test_a_page_runs_scripts_of_its_own_alone(shop: RunningShop) -> None:
     for origin in {shop.gateway or shop.server.url("auth"), shop.server.url("auth")}:
-        page = httpx.get(f"{origin}/docs")
+        page = patient.get(f"{origin}/docs")
         assert page.status_code == 200
         assert_safe(page.headers, policy="default-src 'self'")
         assert page.headers["referrer-policy"] == "no-referrer"
         assert "script-src" not in page.headers["content-security-policy"]
         assert "<script>" not in page.text
-        asset = httpx.get(f"{origin}/docs/assets/docs.js")
+        asset = patient.get(f"{origin}/docs/assets/docs.js")
         assert_safe(asset.headers, kept="public, max-age=86400")
 
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from bench import patient
 from ecshop import __version__
 from entrypoints.contexts import NAMES
 from entrypoints.local.ports import free_port
@@ -170,7 +171,7 @@ def test_any_asgi_server_serves_the_shop(tmp_path: Path) -> None:
 
 def _answer(url: str) -> dict[str, object]:
     try:
-        found: dict[str, object] = httpx.get(url).json()
+        found: dict[str, object] = patient.get(url).json()
     except httpx.TransportError:
         return {}
     return found

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
+from bench import patient
 from bench.server import ports_in_a_row, running
 from entrypoints.contexts import NAMES, SERVICE_NAMES
 from entrypoints.local.ports import free_port
@@ -24,7 +24,7 @@ TOGETHER = ("ecshop", "up", "--port", "0")
 
 
 def goods(address: str) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = httpx.get(f"{address}/products?limit=100").raise_for_status().json()["items"]
+    found: list[dict[str, object]] = patient.get(f"{address}/products?limit=100").raise_for_status().json()["items"]
     return found
 
 
@@ -53,7 +53,7 @@ def test_as_services_a_new_shop_has_the_same_goods_and_pages_of_them(tmp_path: P
     with running(tmp_path, *command, contexts=SERVICE_NAMES, **NEW) as server:
         found = goods(server.url("product"))
         assert len(found) == GOODS
-        page = httpx.get(server.url("web")).raise_for_status().text
+        page = patient.get(server.url("web")).raise_for_status().text
         assert [one["name"] for one in found if str(one["name"]) not in page] == []
         sold_out = [one["id"] for one in found if one["status"] is False]
         assert len(sold_out) == 1

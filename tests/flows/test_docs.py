@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 import ecshop.kernel.http
+from bench import patient
 from entrypoints.contexts import NAMES
 from tests.shops import RunningShop
 
@@ -75,4 +76,4 @@ class _Loads(HTMLParser):
 def test_a_service_of_its_own_leads_to_its_docs(apart: RunningShop) -> None:
     for context in NAMES:
         address = f"http://127.0.0.1:{apart.server.ports[context]}"
-        assert httpx.get(f"{address}/").headers["location"] == "/docs"
+        assert patient.get(f"{address}/").headers["location"] == "/docs"

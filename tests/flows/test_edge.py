@@ -12,6 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from bench.patient import PATIENCE
 from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.identity import Role
 from tests.shops import RunningShop
@@ -25,7 +26,7 @@ NAME = "must be text of 1 to 200 characters, not only spaces"
 
 @pytest.fixture
 def http(together: RunningShop) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=together.url("/products").removesuffix("/products")) as client:
+    with httpx.Client(base_url=together.url("/products").removesuffix("/products"), timeout=PATIENCE) as client:
         yield client
 
 

@@ -10,9 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
+from bench import patient
 from ecshop.kernel.file_lock import file_lock
 from tests.shops import RunningShop
 from tests.waiting import eventually
@@ -103,7 +103,7 @@ def test_another_server_starts_and_stops_the_shop(tmp_path: Path) -> None:
             line = process.stderr.readline()
             assert line, "it did not start"
             address = line.partition("running on ")[2].split(" ")[0]
-        assert httpx.get(f"{address.strip()}/health/ready").json()["status"] == "ready"
+        assert patient.get(f"{address.strip()}/health/ready").json()["status"] == "ready"
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=20)
         assert "Traceback" not in process.stderr.read()

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bench.patient import PATIENCE
 from bench.server import ports_in_a_row, running
 from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.identity import Role
@@ -58,7 +59,7 @@ def test_a_service_that_is_killed_is_there_again(tmp_path: Path) -> None:
     command = ("ecshop", "up", "--split", "--base-port", str(ports_in_a_row()))
     with running(tmp_path, *command, contexts=SERVICE_NAMES) as server:
         token = signing_key_in(tmp_path).token_for_user(STAFF.user_id, Role.ADMIN, 900)
-        with httpx.Client(headers={"authorization": f"Bearer {token}"}) as http:
+        with httpx.Client(headers={"authorization": f"Bearer {token}"}, timeout=PATIENCE) as http:
             faults = f"{server.url('stock')}/events/stock/faults"
             assert http.post(faults, json={"kind": "kill"}).json()["can_die"] is True
             eventually(lambda: "stock was killed by SIGKILL" in (tmp_path / "output.log").read_text(), True)
@@ -83,7 +84,9 @@ def test_where_the_shop_is_for_real_nothing_can_be_broken(tmp_path: Path) -> Non
     real = {"ECSHOP_PROFILE": "production", "ECSHOP_TRUSTED_PROXIES": "127.0.0.1", "ECSHOP_DOCS": "open"}
     with running(tmp_path, "ecshop", "up", "--port", "0", contexts=NAMES, **real) as server:
         token = signing_key_in(tmp_path).token_for_user(STAFF.user_id, Role.ADMIN, 900)
-        with httpx.Client(headers={"authorization": f"Bearer {token}"}, base_url=server.url("stock")) as http:
+        with httpx.Client(
+            headers={"authorization": f"Bearer {token}"}, base_url=server.url("stock"), timeout=PATIENCE
+        ) as http:
             assert http.post("/events/stock/faults", json={"kind": "kill"}).status_code == 404
             assert http.get("/events/stock/faults").status_code == 404
             assert http.get("/console/break", headers={"cookie": f"__Host-access={token}"}).status_code == 404

@@ -14,6 +14,8 @@ from uuid import UUID
 import httpx
 import pytest
 
+from bench import patient
+from bench.patient import PATIENCE
 from entrypoints.contexts import CONTEXTS, NAMES
 from tests.flows.refusals import assert_refused
 from tests.gateways import NOBODY, gateway
@@ -39,20 +41,20 @@ def services(apart: RunningShop) -> dict[str, list[str]]:
 
 
 def test_it_has_one_documentation_of_all_operations(address: str, apart: RunningShop) -> None:
-    told = httpx.get(f"{address}/docs/openapi.json").json()
+    told = patient.get(f"{address}/docs/openapi.json").json()
     for name in NAMES:
-        own = httpx.get(f"{apart.server.url(name)}/docs/openapi.json").json()
+        own = patient.get(f"{apart.server.url(name)}/docs/openapi.json").json()
         public = {path for path in own["paths"] if not path.startswith(("/internal/", "/auth/token", "/metrics"))}
         assert public <= told["paths"].keys()
     assert not [path for path in told["paths"] if path.startswith("/internal/")]
-    assert httpx.get(f"{address}/docs").headers["content-type"] == "text/html"
+    assert patient.get(f"{address}/docs").headers["content-type"] == "text/html"
     for asset in ("/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js", "/favicon.ico"):
-        assert httpx.get(f"{address}{asset}").is_success
+        assert patient.get(f"{address}{asset}").is_success
 
 
 def test_every_public_path_is_under_one_of_its_contexts(apart: RunningShop) -> None:
     for context in CONTEXTS:
-        told = httpx.get(f"{apart.server.url(context.name)}/docs/openapi.json").json()["paths"]
+        told = patient.get(f"{apart.server.url(context.name)}/docs/openapi.json").json()["paths"]
         public = [path for path in told if not re.match("/(internal|health|metrics)(/|$)", path)]
         under = re.compile(f"/({'|'.join(map(re.escape, context.paths))})(/|$)")
         assert [path for path in public if not under.match(path)] == []
@@ -63,37 +65,37 @@ def test_every_public_path_is_under_one_of_its_contexts(apart: RunningShop) -> N
 )
 def test_what_is_not_for_the_public_is_nowhere(address: str, path: str) -> None:
     for method in ("GET", "POST", "DELETE"):
-        assert_refused(httpx.request(method, address + path), 404, "http.not_found")
+        assert_refused(patient.request(method, address + path), 404, "http.not_found")
 
 
 def test_a_request_keeps_its_id_and_gets_one_where_it_has_none(address: str) -> None:
     for path in ("/products", "/nothing"):
-        assert httpx.get(address + path, headers={"x-request-id": "r-1"}).headers["x-request-id"] == "r-1"
-        assert httpx.get(address + path).headers["x-request-id"]
+        assert patient.get(address + path, headers={"x-request-id": "r-1"}).headers["x-request-id"] == "r-1"
+        assert patient.get(address + path).headers["x-request-id"]
 
 
 @pytest.mark.parametrize("id_", ['"},{"', "a b", "$host", "x" * 81, "\u00e9"])
 def test_an_id_that_is_none_is_replaced(address: str, id_: str) -> None:
-    answer = httpx.get(f"{address}/nothing", headers={b"x-request-id": id_.encode()})
+    answer = patient.get(f"{address}/nothing", headers={b"x-request-id": id_.encode()})
     assert_refused(answer, 404, "http.not_found")
     assert UUID(answer.headers["x-request-id"])
 
 
 def test_a_body_that_is_too_large_is_refused(address: str, apart: RunningShop) -> None:
     headers = {"authorization": f"Bearer {apart.customer}", "content-type": "application/json"}
-    assert_refused(httpx.post(f"{address}/orders", content=b"x" * 66_000, headers=headers), 413, "request.too_large")
+    assert_refused(patient.post(f"{address}/orders", content=b"x" * 66_000, headers=headers), 413, "request.too_large")
 
 
 def test_a_long_list_comes_compressed(address: str, apart: RunningShop) -> None:
     for _ in range(20):
         apart.new_product()
-    answer = httpx.get(f"{address}/products", headers={"accept-encoding": "gzip"})
+    answer = patient.get(f"{address}/products", headers={"accept-encoding": "gzip"})
     assert answer.headers["content-encoding"] == "gzip"
     assert len(answer.json()["items"]) == 20
 
 
 def test_who_asks_too_often_is_told_to_wait(services: dict[str, list[str]]) -> None:
-    with gateway(services, rate=1) as limited, httpx.Client(base_url=limited) as http:
+    with gateway(services, rate=1) as limited, httpx.Client(base_url=limited, timeout=PATIENCE) as http:
         answers = [http.get("/products") for _ in range(30)]
         refused = [answer for answer in answers if answer.status_code != 200]
         assert 15 <= len(refused) < 25
@@ -105,15 +107,15 @@ def test_who_asks_too_often_is_told_to_wait(services: dict[str, list[str]]) -> N
 
 def test_a_service_that_is_away_is_a_problem_of_its_own_paths_alone(services: dict[str, list[str]]) -> None:
     with gateway(services | {"stock": [NOBODY]}) as address:
-        answer = httpx.get(f"{address}/stock")
+        answer = patient.get(f"{address}/stock")
         assert_refused(answer, 503, "unavailable")
         assert answer.headers["retry-after"] == "1"
-        assert httpx.get(f"{address}/products").is_success
+        assert patient.get(f"{address}/products").is_success
 
 
 def test_a_replica_that_is_away_is_nobodys_problem(services: dict[str, list[str]]) -> None:
     with gateway(services | {"product": [NOBODY, *services["product"]]}) as address:
-        assert {httpx.get(f"{address}/products").status_code for _ in range(20)} == {200}
+        assert {patient.get(f"{address}/products").status_code for _ in range(20)} == {200}
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +127,11 @@ def with_origins(apart: RunningShop) -> Iterator[str]:
 
 def test_pages_of_an_allowed_origin_may_call(with_origins: str) -> None:
     for path in ("/products", "/nothing"):
-        answer = httpx.get(f"{with_origins}{path}", headers={"origin": ORIGIN})
+        answer = patient.get(f"{with_origins}{path}", headers={"origin": ORIGIN})
         assert answer.headers["access-control-allow-origin"] == ORIGIN
         assert "X-Request-ID" in answer.headers["access-control-expose-headers"]
     asked = {"origin": ORIGIN, "access-control-request-method": "POST"}
-    preflight = httpx.options(f"{with_origins}/orders", headers=asked)
+    preflight = patient.options(f"{with_origins}/orders", headers=asked)
     assert preflight.is_success
     assert "POST" in preflight.headers["access-control-allow-methods"]
     assert "Idempotency-Key" in preflight.headers["access-control-allow-headers"]
@@ -138,7 +140,7 @@ def test_pages_of_an_allowed_origin_may_call(with_origins: str) -> None:
 @pytest.mark.parametrize("origin", ["https://evil.example", f"{ORIGIN}.evil.example", "null", ""])
 def test_pages_of_any_other_origin_may_not(with_origins: str, origin: str) -> None:
     asked = {"origin": origin, "access-control-request-method": "POST"}
-    for answer in (httpx.get(f"{with_origins}/products", headers=asked), httpx.options(f"{with_origins}/orders")):
+    for answer in (patient.get(f"{with_origins}/products", headers=asked), patient.options(f"{with_origins}/orders")):
         assert not [name for name in HEADERS if name in answer.headers]
 
 

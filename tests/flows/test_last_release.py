@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-import httpx
-
+from bench import patient
 from bench.load import Request
 from ecshop.kernel.db.engine import open_engine
 from ecshop.kernel.db.migration import migrate
@@ -50,7 +49,7 @@ def test_the_last_release_sells_on_the_next_schema(databases: Databases, tmp_pat
     with shop_together(tmp_path, **environment) as shop:
         sell_out(shop)
         assert "the schema is newer than this code" in (tmp_path / "output.log").read_text()
-        assert httpx.get(f"{shop.server.url('order')}/health/ready").is_success
+        assert patient.get(f"{shop.server.url('order')}/health/ready").is_success
 
 
 def test_a_shop_goes_on_selling_while_its_schema_is_expanded(postgres: PostgresServer, tmp_path: Path) -> None:
@@ -66,6 +65,6 @@ def test_a_shop_goes_on_selling_while_its_schema_is_expanded(postgres: PostgresS
                 assert migrate(engine, next_versions(context, tmp_path / "versions" / context))
                 engine.dispose()
         assert set(bought.result().answers) == {201}
-        assert httpx.get(f"{shop.server.url('order')}/health/ready").is_success
+        assert patient.get(f"{shop.server.url('order')}/health/ready").is_success
         sell_out(shop)
     databases.close()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as of_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench import patient
 from ecshop import __version__
 from entrypoints.contexts import NAMES
 from tests.promtool import promtool
@@ -47,7 +47,7 @@ def test_each_request_is_counted_under_its_route(
 ) -> None:
     where = f"{shop.server.url('product')}{path.replace('{id}', str(shop.new_product()))}"
     before = _requests(shop, "product", *counted)
-    assert httpx.request(method, where).status_code == counted[-1]
+    assert patient.request(method, where).status_code == counted[-1]
     eventually(lambda: _requests(shop, "product", *counted), before + 1)
 
 
@@ -119,8 +119,8 @@ def test_every_process_says_what_it_is_and_no_label_is_an_id(apart: RunningShop,
 
 def test_a_sampled_trace_is_an_exemplar_where_the_format_has_such(shop: RunningShop) -> None:
     url = shop.server.url("product")
-    httpx.get(f"{url}/products", headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}).raise_for_status()
-    told = httpx.get(f"{url}/metrics", headers=OPENMETRICS)
+    patient.get(f"{url}/products", headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}).raise_for_status()
+    told = patient.get(f"{url}/metrics", headers=OPENMETRICS)
     assert told.headers["content-type"].startswith("application/openmetrics-text")
     samples = [sample for family in of_openmetrics(told.text) for sample in family.samples]  # type: ignore[no-untyped-call]
     assert {"trace_id": TRACE} in [sample.exemplar.labels for sample in samples if sample.exemplar]

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
+from bench import patient
 from bench.server import Server, running
 from entrypoints.contexts import NAMES
 from tests.shops import RunningShop
@@ -29,7 +29,7 @@ def behind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def _client_of(server: Server, request_id: str, forwarded: str) -> str:
     """Who asked, as the log says."""
     headers = {"x-request-id": request_id, "x-forwarded-for": forwarded}
-    httpx.get(f"{server.url('product')}/products/1", headers=headers)
+    patient.get(f"{server.url('product')}/products/1", headers=headers)
     log = server.folder / "output.log"
 
     def lines() -> list[dict[str, Any]]:
@@ -58,7 +58,7 @@ def test_without_trusted_proxies_nobody_speaks_for_another(together: RunningShop
 
 
 def test_behind_our_own_gateway_it_is_who_asked_that(apart: RunningShop) -> None:
-    httpx.get(f"{apart.gateway}/products/1", headers={"x-request-id": "through", "x-forwarded-for": SPOOFED})
+    patient.get(f"{apart.gateway}/products/1", headers={"x-request-id": "through", "x-forwarded-for": SPOOFED})
     log = apart.folder / "output.log"
 
     def told() -> list[str]:

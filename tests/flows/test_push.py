@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
 
+from bench import patient
 from bench.server import running
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed, OrderedUnits
 from ecshop.events.envelope import to_bytes
@@ -63,7 +64,7 @@ def _receipts(settings: Settings) -> list[dict[str, str]]:
     """What waits for the relay of order, as the emulator tells it by HTTP."""
     subscription = f"projects/ecshop/subscriptions/ecshop-{settings.shop_id}-receipts-order"
     pull = f"http://{settings.pubsub_emulator_host}/v1/{subscription}:pull"
-    told = httpx.post(pull, json={"maxMessages": 100, "returnImmediately": True}).raise_for_status().json()
+    told = patient.post(pull, json={"maxMessages": 100, "returnImmediately": True}).raise_for_status().json()
     return [one["message"]["attributes"] for one in told.get("receivedMessages", ())]
 
 

@@ -12,6 +12,7 @@ import httpx
 import jwt
 import pytest
 
+from bench import patient
 from bench.server import Server, running
 from ecshop.auth.client_credentials import ServiceTokenRequest
 from ecshop.auth.contract import InvalidClient
@@ -86,7 +87,7 @@ def test_what_is_for_services_takes_no_token_without_its_scope(shop: RunningShop
 
 
 def test_one_process_gives_no_token_to_a_service_and_a_service_none_to_a_stranger(shop: RunningShop) -> None:
-    refused = httpx.post(f"{shop.server.url('auth')}/auth/token", data=GRANT)
+    refused = patient.post(f"{shop.server.url('auth')}/auth/token", data=GRANT)
     assert_closed(shop, refused, 401, "auth.invalid_client")
 
 

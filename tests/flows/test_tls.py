@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from bench import patient
+from bench.patient import PATIENCE
 from tests.flows.test_commands import ecshop
 
 HOST = "127.0.0.1"
@@ -69,7 +71,7 @@ def test_a_shop_with_a_certificate_speaks_https_and_asks_browsers_for_nothing_el
     trust = ssl.create_default_context(cafile=cert)
     with started("--tls-cert", cert, "--tls-key", key, "--data-dir", str(tmp_path / "data")) as address:
         assert address.startswith("https://")
-        with httpx.Client(verify=trust, base_url=address) as http:
+        with httpx.Client(verify=trust, base_url=address, timeout=PATIENCE) as http:
             answers = [http.get("/products"), http.get("/products/1"), http.get("/docs")]
         assert [answer.status_code for answer in answers] == [200, 404, 200]
         for answer in answers:
@@ -85,7 +87,7 @@ def test_a_shop_with_a_certificate_speaks_https_and_asks_browsers_for_nothing_el
         assert refused.startswith(b"HTTP/1.1 400 ")
         assert b"strict-transport-security: max-age=63072000\r\n" in refused
         with pytest.raises(httpx.HTTPError):
-            httpx.get(address.replace("https", "http") + "/products")
+            patient.get(address.replace("https", "http") + "/products")
 
 
 def test_a_shop_for_real_shows_no_docs_and_serves_all_else(tmp_path: Path) -> None:
@@ -93,8 +95,8 @@ def test_a_shop_for_real_shows_no_docs_and_serves_all_else(tmp_path: Path) -> No
     real = {"ECSHOP_PROFILE": "production", "ECSHOP_TRUSTED_PROXIES": "10.0.0.1"}
     with started("--data-dir", data, **real) as address:
         paths = ["/docs", "/docs/openapi.json", "/docs/assets/docs.js"]
-        assert {path: httpx.get(address + path).status_code for path in paths} == dict.fromkeys(paths, 404)
-        assert httpx.get(f"{address}/products").status_code == 200
+        assert {path: patient.get(address + path).status_code for path in paths} == dict.fromkeys(paths, 404)
+        assert patient.get(f"{address}/products").status_code == 200
 
 
 def test_what_is_not_fit_for_production_is_said_at_once_and_nothing_starts(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
+from bench import patient
 from ecshop.events.catalog import OrderConfirmed
 from entrypoints.listening import listening_socket
 from entrypoints.local.ports import free_port
@@ -71,8 +71,8 @@ def test_services_that_leave_the_events_to_a_worker_sell_fifty_units(
         sell_out(shop)
         assert "event received" in logged()
         address = f"http://127.0.0.1:{told['ECSHOP_WORKER_PORT']}"
-        assert httpx.get(f"{address}/health/ready").json()["checks"]["the relay of order"] == "ok"
-        counted = httpx.get(f"{address}/metrics").text
+        assert patient.get(f"{address}/health/ready").json()["checks"]["the relay of order"] == "ok"
+        counted = patient.get(f"{address}/metrics").text
         assert 'consumer="stock",outcome="committed",type="ecshop.order.confirmed.v1"} 50.0' in counted
 
 

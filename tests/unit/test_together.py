@@ -16,6 +16,7 @@ from litestar import post
 from litestar.params import JSONBody
 from msgspec import Meta
 
+from bench.patient import PATIENCE
 from ecshop.kernel.deadline import Deadline, deadline
 from ecshop.kernel.errors import Aborted, EcshopError, Unavailable
 from ecshop.kernel.http.app import create_app
@@ -102,7 +103,7 @@ async def _served(app: Any, listening: socket.socket) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _remote(listening: socket.socket) -> AsyncIterator[Remote]:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}") as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=PATIENCE) as http:
         yield Remote(http)
 
 
