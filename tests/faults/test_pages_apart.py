@@ -52,7 +52,8 @@ def test_while_stock_does_not_answer_the_overview_goes_on_with_what_order_knows(
         ("product", ["{shop order}", "/shop/orders", "/console/find?q=tea", "/console/events"], ["/"]),
         (
             "stock",
-            ["/", "{shop order}", "{order}", "{events}", "/console/orders", "/console/stock", "/console/products"],
+            ["/", "{shop order}", "{order}", "{events}", "{waiting}", "/console/orders", "/console/stock"]
+            + ["/console/products"],
             ["{stock}"],
         ),
         ("order", ["/", "/console", "/console/find?q={id}", "/console/dead-letters"], ["/shop/orders"]),
@@ -66,13 +67,14 @@ def test_a_page_is_shown_as_far_as_the_others_know_it(
     places = {
         "{order}": f"/console/orders/{order}",
         "{events}": f"/console/events?about={order}",
+        "{waiting}": "/console/events?type=ecshop.order.confirmed.v1&state=waits",
         "{shop order}": f"/shop/orders/{order}",
         "{stock}": "/console/stock/1",
     }
     shop.server.signal(away, signal.SIGSTOP)
     try:
-        for path in shown:
-            text = person.see(places.get(path, path).replace("{id}", order))
+        for path in [places.get(one, one).replace("{id}", order) for one in shown]:
+            text = person.see(path)
             assert (path, person.page.status_code) == (path, 200)
             assert not path.startswith("/console") or f"{away} {SILENT}" in text, path
         for path in not_shown:

@@ -46,7 +46,7 @@ class ConsoleEvents(Controller):
         if about:
             lookup = Lookup(site, actor)
             found = [event for event in await lookup.events(about) if not kind or event.type == kind]
-            silent = [*dict.fromkeys(lookup.silent)]
+            silent = lookup.silent
         else:
             found, silent = await _newest(site, actor, kind, most, _Place.read(asked.get("before", "")))
         looked_at = found if about else found[:most]
@@ -62,7 +62,7 @@ class ConsoleEvents(Controller):
             kind=kind,
             state=state,
             about=about,
-            silent=silent,
+            silent=dict.fromkeys([*silent, *(name for row in rows for name in row.silent)]),
             a_minute=_a_minute(found),
             looked_at=len(looked_at),
             rows=[row for row in rows if not state or state in (one.stands for one in row.heard)],

@@ -51,6 +51,11 @@ class EventRow(NamedTuple):
     def context(self) -> str:
         return self.kind.partition(".")[0]
 
+    @property
+    def silent(self) -> Sequence[str]:
+        """The listeners that do not say how they stand."""
+        return [one.context for one in self.heard if one.stands == UNKNOWN]
+
 
 async def rows_of(site: Site, actor: Actor, events: Sequence[PublishedEvent], _: Words) -> list[EventRow]:
     ids: dict[str, list[str]] = {}
