@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -57,7 +58,7 @@ class Watch:
         until, pause = loop.time() + LONGEST, _LOOK_EVERY
         self._onlookers.add(onlooker)
         if self._watching is None or self._watching.done():
-            self._watching = asyncio.create_task(self._watch())
+            self._watching = asyncio.create_task(self._watch(), context=Context())  # not of this page, which may go
         try:
             while loop.time() < until and not self._stopping.is_set():
                 onlooker.moved.clear()

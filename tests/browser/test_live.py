@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Browser, order_now, product
 from tests.browser.staff import Open, staff
@@ -35,6 +36,31 @@ def test_a_page_that_comes_back_and_has_missed_nothing_hears_nothing_twice(shop:
     shop.order(tea, 5).raise_for_status()
     _, changed = first_id(browser, path, **{"last-event-id": id_})
     assert "#stock" in changed
+
+
+def test_a_page_moves_however_late_its_scripts_come(shop: RunningShop, opened: Open) -> None:
+    tea, _ = product(shop, 8)
+    page = opened().page
+
+    def late(route: Route) -> None:
+        time.sleep(0.5)
+        route.continue_()
+
+    page.route("**/static/hx-sse*", late)
+    page.goto(f"/shop/products/{tea}")
+    expect(page.locator("#live")).to_have_text("Live")
+    shop.order(tea, 6).raise_for_status()
+    expect(page.locator("#stock")).to_contain_text("2 left")
+
+
+def test_pages_move_though_the_one_that_was_opened_first_is_closed(shop: RunningShop, opened: Open) -> None:
+    tea, _ = product(shop, 8)
+    first, second = opened(), opened()
+    for person in (first, second):
+        expect(person.see(f"/shop/products/{tea}").locator("#live")).to_have_text("Live")
+    first.page.goto("about:blank")
+    shop.order(tea, 6).raise_for_status()
+    expect(second.page.locator("#stock")).to_contain_text("2 left")
 
 
 def test_a_page_more_than_may_move_stays_as_it_is_and_says_so(shop: RunningShop, opened: Open) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from ecshop.kernel.deadline import Deadline, deadline
 from ecshop.kernel.identity import Actor
 from ecshop.kernel.tokens import Verifier
 from ecshop.order.contract import NewOrder, WantedLine
@@ -69,6 +70,22 @@ async def test_a_page_of_a_product_wakes_when_it_can_no_longer_be_bought(doors: 
         assert not (await asyncio.wait([woken], timeout=2.5))[0]
         await doors.order.place(buyer, NewOrder((WantedLine(product, 99),)))
         assert (await asyncio.wait([woken], timeout=10))[0]
+
+
+async def test_pages_move_though_the_first_one_that_was_open_is_closed(doors: Doors) -> None:
+    watch = Watch(doors.order, doors.stock, Verifier(doors.auth.jwks), asyncio.Event())
+    product, its_own = await doors.stocked(1), Deadline(60)
+    outside = deadline.set(its_own)
+    first = watch.looks(Onlooker(None, products=[await doors.stocked(1)]))
+    await next_look(first)
+    deadline.reset(outside)
+    async with aclosing(watch.looks(Onlooker(None, products=[product]))) as looks:
+        await next_look(looks)
+        its_own.give_up()
+        await first.aclose()
+        await next_look(looks)  # once more, with the first reading
+        await doors.order.place(doors.actor(), NewOrder((WantedLine(product, 1),)))
+        await next_look(looks)
 
 
 async def test_a_page_whose_session_has_ended_wakes_and_is_not_asked_for(doors: Doors) -> None:
