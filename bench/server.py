@@ -30,7 +30,7 @@ from entrypoints.settings import Settings
 
 _READY: Final = READY.format(contexts=r"(\w+)", address=r"http://127\.0\.0\.1:(\d+)")
 _ADDRESS: Final = re.compile(rf"^(?:\w+ +\| )?{_READY}|API docs +http://127\.0\.0\.1:(\d+)", re.M)
-_START: Final = 30.0  # seconds
+_START: Final = 60.0  # seconds
 _STOP: Final = 30.0  # seconds
 UNBOUNDED: Final = {f"ECSHOP_{name}": "0" for name in ("HOURLY_ORDERS", "HOURLY_UNITS", "LINE_UNITS")}
 """For shops whose few customers order as many do."""

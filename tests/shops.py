@@ -19,6 +19,7 @@ from bench.load import Request
 from bench.patient import PATIENCE
 from bench.server import Server, ports_in_a_row, running
 from ecshop.kernel.identity import Role
+from ecshop.kernel.tokens import LONGEST_LIFE
 from entrypoints.contexts import NAMES
 from entrypoints.local.nginx import NoNginx, nginx_executable
 from entrypoints.local.ports import free_port
@@ -126,7 +127,7 @@ class RunningShop:
         self._http.close()
 
     def _new_token(self, role: Role) -> str:
-        return self._key.token_for_user(uuid4(), role, 900)
+        return self._key.token_for_user(uuid4(), role, LONGEST_LIFE)  # as long as tests share a shop
 
 
 def sell_out(shop: RunningShop) -> None:

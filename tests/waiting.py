@@ -6,7 +6,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
-DEADLINE = 10.0  # seconds
+from bench.patient import PATIENCE
+
+DEADLINE = float(PATIENCE)  # seconds
 _SHORTEST, _LONGEST, _GROWTH = 0.01, 0.1, 1.3
 """Of the pauses between two looks: who waits for long takes nothing from those who work."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
 from entrypoints.contexts import NAMES
@@ -31,3 +33,10 @@ def test_the_kernel_knows_no_word_of_the_business() -> None:
     files = sorted((ROOT / "ecshop" / "kernel").rglob("*.py"))
     texts = {str(file): file.read_text().lower().replace("unicodedata.category", "") for file in files}
     assert [file for file, text in texts.items() for word in words if word in text] == []
+
+
+def test_the_suite_runs_what_there_is_to_run() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    assert sorted(settings["testpaths"]) == sorted(
+        {f"tests/{file.relative_to(ROOT / 'tests').parts[0]}" for file in (ROOT / "tests").rglob("test_*.py")}
+    )

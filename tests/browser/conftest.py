@@ -145,8 +145,9 @@ def browser(shop: RunningShop) -> Iterator[Browser]:
     opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engine() -> Iterator[Chromium]:
+    """Ended with the tests of pages: as long as it runs, its thread can run no event loop of another test."""
     with chromium() as launched:
         yield launched
 

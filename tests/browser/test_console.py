@@ -253,8 +253,8 @@ def test_an_admin_ends_somebodys_session(shop: RunningShop, opened: Open) -> Non
     eventually(lambda: "/sign-in" in customer.see("/shop/account").url, True)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en-GB", "ja-JP"])
+@pytest.mark.parametrize("shop", ["together"], indirect=True)
+@pytest.mark.parametrize(("language", "theme"), [("en-GB", "dark"), ("ja-JP", "light")])
 def test_every_page_of_the_console_is_accessible_and_fits_a_phone(
     shop: RunningShop, opened: Open, language: str, theme: str
 ) -> None:

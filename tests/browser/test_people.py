@@ -190,9 +190,11 @@ def test_an_open_page_goes_on_when_the_shop_was_away(engine: Chromium, tmp_path:
     person.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("window", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize("locale", ["en-GB", "ja-JP"])
+@pytest.mark.parametrize("shop", ["together"], indirect=True)
+@pytest.mark.parametrize(
+    ("locale", "window", "scheme"),
+    [("en-GB", PHONE, "light"), ("ja-JP", PHONE, "dark"), ("en-GB", DESK, "dark"), ("ja-JP", DESK, "light")],
+)
 def test_everybody_can_use_every_page(
     shop: RunningShop, opened: Open, locale: str, window: dict[str, object], scheme: str
 ) -> None:

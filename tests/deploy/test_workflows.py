@@ -84,10 +84,11 @@ def test_all_call_commands_that_there_are() -> None:
 
 
 def test_it_installs_what_the_tests_need_on_a_machine_of_nobody() -> None:
-    needed = re.findall(r"missing\+=\(([\w-]+)\)", (ROOT / ".ci/run").read_text())
+    """Of browsers GitHub's machines have Google Chrome."""
+    needed = set(re.findall(r"missing\+=\(([\w-]+)\)", (ROOT / ".ci/run").read_text())) - {"chromium-headless-shell"}
     installed = " ".join(step["run"] for step in steps(CI) if "apt-get install" in step.get("run", "")).split()
     assert len(needed) >= 3
-    assert set(needed) <= set(installed)
+    assert needed <= set(installed)
 
 
 def test_it_begins_with_the_oldest_python_that_ecshop_runs_on() -> None:

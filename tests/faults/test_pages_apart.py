@@ -52,8 +52,10 @@ def test_while_stock_does_not_answer_the_overview_goes_on_with_what_order_knows(
         ("product", ["{shop order}", "/shop/orders", "/console/find?q=tea", "/console/events"], ["/"]),
         (
             "stock",
-            ["/", "{shop order}", "{order}", "{events}", "{waiting}", "/console/orders", "/console/stock"]
-            + ["/console/products"],
+            [
+                *("/", "{shop order}", "{order}", "{events}", "{waiting}"),
+                *("/console/orders", "/console/stock", "/console/products"),
+            ],
             ["{stock}"],
         ),
         ("order", ["/", "/console", "/console/find?q={id}", "/console/dead-letters"], ["/shop/orders"]),

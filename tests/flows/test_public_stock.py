@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.flows.lists import walk
 from tests.flows.refusals import assert_unauthenticated
 from tests.flows.test_api_keys import employee, made_by
 from tests.shops import RunningShop, shop_together
@@ -23,9 +24,7 @@ def discreet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
 def seen(shop: RunningShop, product: int, token: str = "") -> dict[str, Any]:
     """Of itself, and as the list has it."""
     alone: dict[str, Any] = shop.call("GET", f"/stock/{product}", token).json()
-    [listed] = [
-        item for item in shop.call("GET", "/stock?limit=100", token).json()["items"] if item["product_id"] == product
-    ]
+    [listed] = [item for item in walk(shop, "/stock", 100, token) if item["product_id"] == product]
     assert alone == listed
     return alone
 
