@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from io import BytesIO
 
 import pytest
@@ -68,6 +70,14 @@ def test_what_is_no_jpeg_png_or_webp_is_refused(sent: bytes) -> None:
 def test_more_than_25_million_pixels_are_refused_before_they_are_read(kind: str) -> None:
     with pytest.raises(UnusablePicture, match="25 million"):
         shown(image(kind, (5001, 5000), mode="L" if kind != "WEBP" else "RGB"))
+
+
+@pytest.mark.parametrize("side", [9_500, 20_000])
+def test_an_image_that_only_claims_to_be_huge_is_refused_in_the_same_words(side: int) -> None:
+    header = b"IHDR" + struct.pack(">II", side, side) + WHOLE["PNG"][24:29]
+    claims = WHOLE["PNG"][:12] + header + struct.pack(">I", zlib.crc32(header)) + WHOLE["PNG"][33:]
+    with pytest.raises(UnusablePicture, match="25 million"):
+        shown(claims)
 
 
 @given(kind=st.sampled_from(sorted(WHOLE)), place=st.floats(0, 1, exclude_max=True), put=st.binary(max_size=8))
