@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -13,6 +14,9 @@ from ecshop.kernel.identity import Actor
 from ecshop.web.site import Site
 
 _WRITTEN_EVERY: Final = 1.0  # seconds
+_SHARE: Final = 0.02
+"""Of the time, that goes into one kind of page: while the shop has much to do, it is written less often."""
+_WRITTEN_LATEST: Final = 5.0  # seconds
 _TOLD_A_SECOND: Final = 50
 """Pages, of all that are open."""
 
@@ -38,10 +42,10 @@ async def moving(
 
 
 class Board:
-    """What every page of one kind and language shows alike, without forms: written once a second for all of them."""
+    """What every page of one kind and language shows alike, without forms: written once for all of them."""
 
-    def __init__(self, stopping: asyncio.Event) -> None:
-        self._stopping, self._open = stopping, 0
+    def __init__(self, stopping: asyncio.Event, time: Callable[[], float] = time.monotonic) -> None:
+        self._stopping, self._time, self._open = stopping, time, 0
         self._turn = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._written: dict[str, tuple[float, str]] = {}
 
@@ -51,7 +55,7 @@ class Board:
         """As `moving`, without an end."""
 
         async def written() -> tuple[str, bool]:
-            return await self._once(place, write), False
+            return await self.written(place, write), False
 
         async for told in moving(site, actor, self.ticks(), written):
             yield told
@@ -67,11 +71,13 @@ class Board:
         finally:
             self._open -= 1
 
-    async def _once(self, place: str, write: Callable[[], Awaitable[str]]) -> str:
+    async def written(self, place: str, write: Callable[[], Awaitable[str]]) -> str:
+        """Anew once a second at most, and less often where writing takes long."""
         async with self._turn[place]:
-            at, text = self._written.get(place, (0.0, ""))
-            moment = asyncio.get_running_loop().time()
-            if not text or moment - at >= _WRITTEN_EVERY:
+            until, text = self._written.get(place, (0.0, ""))
+            began = self._time()
+            if began >= until:
                 text = await write()
-                self._written[place] = moment, text
+                pause = max(_WRITTEN_EVERY, (self._time() - began) / _SHARE)
+                self._written[place] = began + min(pause, _WRITTEN_LATEST), text
             return text
