@@ -11,11 +11,12 @@ from uuid import uuid4
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from msgspec.structs import replace
 
 from ecshop.kernel.errors import EcshopError
 from ecshop.kernel.http.safety import FOR_GOOD
 from ecshop.kernel.values import MAX_INT64
-from ecshop.product.contract import LONGEST_NAME, ProductFilter, Sort
+from ecshop.product.contract import LONGEST_NAME, Product, ProductFilter, ProductNotFound, Sort
 from ecshop.web.live import Streams
 from ecshop.web.pages import PICTURES, availability
 from ecshop.web.patience import otherwise
@@ -103,22 +104,33 @@ class CataloguePages(Controller):
     ) -> Response[Any]:
         """Whether it can be bought, and again whenever that has changed."""
         visitor, product = await site.visitor(request), await site.product.get(max(0, min(product_id, MAX_INT64)))
-        return streams.answer(visitor, _told(site, visitor, product.id, watch))
+        return streams.answer(visitor, _told(site, visitor, product, watch))
 
 
-async def _told(site: Site, visitor: Visitor, product_id: int, watch: Watch) -> AsyncIterator[tuple[str, str]]:
+async def _told(site: Site, visitor: Visitor, product: Product, watch: Watch) -> AsyncIterator[tuple[str, str]]:
     """The form anew only where it comes or goes: what somebody has typed in it stays."""
     seen: tuple[Any, ...] = ()
     with suppress(EcshopError):
-        async for _ in watch.looks(Onlooker(visitor.actor, products=[product_id])):
-            product = await site.product.get(product_id)
-            item = (await site.items([product], visitor)).get(product_id)
+        async for _ in watch.looks(Onlooker(visitor.actor, products=[product.id])):
+            product, is_deleted = await _anew(site, product)
+            item = (await site.items([product], visitor)).get(product.id)
             said = availability(product, item)
             if said != seen:
                 is_another = bool(seen) and (said[0] == "off") != (seen[0] == "off")
                 shown = {"product": product, "item": item, "key": str(uuid4()), "is_another": is_another}
                 yield "", site.pages.written(visitor, "product_live.html", **shown)
                 seen = said
+            if is_deleted:
+                yield "done", ""
+                return
+
+
+async def _anew(site: Site, product: Product) -> tuple[Product, bool]:
+    """The product as it is now, and whether it was deleted."""
+    try:
+        return await site.product.get(product.id), False
+    except ProductNotFound:
+        return replace(product, status=False, on_sale=False), True
 
 
 def _wanted(asked: list[tuple[str, str]]) -> ProductFilter:

@@ -53,6 +53,19 @@ def test_a_page_moves_however_late_its_scripts_come(shop: RunningShop, opened: O
     expect(page.locator("#stock")).to_contain_text("2 left")
 
 
+def test_a_page_of_a_product_that_is_deleted_says_so_and_rests(shop: RunningShop, opened: Open) -> None:
+    tea, _ = product(shop, 8)
+    page = opened().see(f"/shop/products/{tea}")
+    expect(page.locator("#live")).to_have_text("Live")
+    shop.call("DELETE", f"/products/{tea}", shop.staff).raise_for_status()
+    expect(page.locator("#stock")).to_contain_text("Off sale")
+    expect(page.locator("#quantity")).to_have_count(0)
+    browser = Browser(shop)
+    browser.see(f"/shop/products/{tea}/live")
+    assert browser.page.status_code == 404
+    browser.close()
+
+
 def test_pages_move_though_the_one_that_was_opened_first_is_closed(shop: RunningShop, opened: Open) -> None:
     tea, _ = product(shop, 8)
     first, second = opened(), opened()

@@ -15,6 +15,7 @@ from tests.shops import RunningShop
 def test_what_was_put_into_the_basket_is_said_and_so_is_what_was_not(shop: RunningShop, opened: Open) -> None:
     tea, name = product(shop, 5)
     person = opened()
+    person.page.route("**/live", lambda route: route.abort())  # it would take the button away
     page = person.see(f"/shop/products/{tea}")
     person.press("Add to basket")
     expect(page.locator("#said")).to_have_text(f"{name} is in your basket.")
