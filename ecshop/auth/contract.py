@@ -18,6 +18,8 @@ from ecshop.kernel.values import NOT_BLANK, SEEN, Page
 from ecshop.kernel.words import keep_name
 
 LONGEST_KEY_NAME: Final = 100
+SIGN_IN_LINK: Final = "a sign-in link"
+"""What the client of a session is called that one has begun."""
 
 
 class NewUser(Struct, frozen=True, forbid_unknown_fields=True):

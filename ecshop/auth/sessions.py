@@ -14,7 +14,7 @@ from sqlalchemy import Select, delete, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from ecshop.auth import opaque
-from ecshop.auth.contract import InvalidRefreshToken, SessionNotFound, SignedIn, Visitor
+from ecshop.auth.contract import SIGN_IN_LINK, InvalidRefreshToken, SessionNotFound, SignedIn, Visitor
 from ecshop.auth.models import Account, ApiKeyRow, SessionRow
 from ecshop.events.audit import COMMAND_LINE, note
 from ecshop.kernel.db.columns import affected_rows
@@ -25,8 +25,6 @@ GRACE: Final = timedelta(seconds=10)
 """In which a refresh token may come again: its answer was lost, or two pages asked at once."""
 MOST: Final = 20
 """That an account has at a time; one more ends the one that was used least lately."""
-LINK: Final = "a sign-in link"
-"""What the client of a session is called that one has begun."""
 LINK_IS_GOOD: Final = timedelta(minutes=15)
 _MOST_TOLD: Final = 10_000
 _FORGOTTEN_AT_ONCE: Final = 500
@@ -66,7 +64,7 @@ def begin_for_link(session: Session, account_id: UUID, moment: datetime) -> Begu
 
     It is good for once as any: should two come with it, the session ends.
     """
-    begun = _begin(session, account_id, Visitor(agent=LINK), moment, Lifetime(LINK_IS_GOOD, LINK_IS_GOOD))
+    begun = _begin(session, account_id, Visitor(agent=SIGN_IN_LINK), moment, Lifetime(LINK_IS_GOOD, LINK_IS_GOOD))
     if begun is not None:
         note(session, None, "user.link_made", user(account_id), role=COMMAND_LINE)
     return begun

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 from litestar.response import Redirect
 
+from ecshop.auth.contract import SIGN_IN_LINK
 from ecshop.product.contract import Product
 from ecshop.stock.contract import StockItem
 from ecshop.web.static import Static
@@ -45,6 +46,7 @@ class Pages:
             "languages": LANGUAGES,
             "availability": availability,
             "is_breakable": is_breakable,
+            "sign_in_link": SIGN_IN_LINK,
         }
         self._environment.filters |= {"short": short_id, "json": _indented}
 

@@ -231,7 +231,7 @@ def test_an_admin_gives_roles_and_disables_accounts(shop: RunningShop, opened: O
     page.goto(f"/console/users?q={name}")
     page.get_by_label(f"Role of {name}").select_option("staff")
     page.get_by_role("button", name=re.compile(f"Change.*{name}")).click()
-    expect(page.locator("tbody [data-th=Role]")).to_have_text("staff")
+    expect(page.locator("tbody [data-th=Role]")).to_have_text("Staff")
     page.get_by_role("button", name=re.compile(f"Disable.*{name}")).click()
     expect(page.locator("tbody [data-th=State]")).to_contain_text("disabled")
     assert shop.call("POST", "/auth/login", data={"username": name, "password": PASSWORD}).status_code == 403

@@ -19,6 +19,14 @@ def test_a_link_opens_the_console(shop: RunningShop, opened: Open) -> None:
     expect(person.page.get_by_role("banner")).to_contain_text(name)
 
 
+def test_its_session_and_everybodys_role_are_told_in_the_language_of_the_page(shop: RunningShop, opened: Open) -> None:
+    name = appoint(shop, Role.ADMIN)
+    person = opened(locale="ja-JP")
+    person.see(link_for(shop.settings, name).place)
+    expect(person.see("/shop/account").get_by_role("main")).to_contain_text("ログイン用リンク")
+    expect(person.see(f"/console/users?q={name}").locator("tbody")).to_contain_text("管理者")
+
+
 def test_a_customer_is_led_to_the_shelf(shop: RunningShop, browser: Browser) -> None:
     browser.see(link_for(shop.settings, appoint(shop, Role.CUSTOMER)).place)
     assert browser.path == "/"

@@ -19,8 +19,14 @@ from ecshop.oversight.contract import EntryFilter
 from ecshop.web.console.story import names_of
 from ecshop.web.patience import otherwise
 from ecshop.web.site import AnyRequest, Site
+from ecshop.web.words import gettext_noop
 
 _ON_A_PAGE: Final = 50
+_ROLES: Final = {
+    Role.CUSTOMER: gettext_noop("role|Customer"),
+    Role.STAFF: gettext_noop("role|Staff"),
+    Role.ADMIN: gettext_noop("role|Admin"),
+}
 
 
 class ConsolePeople(Controller):
@@ -39,7 +45,7 @@ class ConsolePeople(Controller):
             "console/users.html",
             here="users",
             asked=asked,
-            roles=list(Role),
+            roles={role: visitor.words(says) for role, says in _ROLES.items()},
             may_change=actor.role is Role.ADMIN,
             own=actor.user_id,
             users=page.items,
