@@ -26,14 +26,19 @@ from ecshop.auth.contract import (
     WrongPassword,
 )
 from ecshop.kernel.errors import Forbidden, InvalidRequest
+from ecshop.kernel.http.messages import MAX_BODY
 from ecshop.web.refusals import by_field, read, said
 from ecshop.web.site import AnyRequest, Site
+from ecshop.web.unsent import Unsent
+from ecshop.web.unsent import read as read_unsent
 from ecshop.web.visitor import LANGUAGE, NAME, THEME, THEMES, Visitor
 from ecshop.web.words import LANGUAGES
 
 _HERE: Final = "account"
 _ACCOUNT: Final = "/shop/account"
 _CONSOLE: Final = "/console"
+_LARGEST_FORM: Final = 4 * MAX_BODY
+"""It may hold another one, of which each character is written as several."""
 
 
 class AccountPages(Controller):
@@ -42,21 +47,24 @@ class AccountPages(Controller):
     @get("/shop/sign-in")
     async def form(self, site: NamedDependency[Site], request: AnyRequest) -> Response[bytes]:
         visitor = await site.visitor(request)
-        return _sign_in(site, visitor, next_=_local(dict(site.asked(request)).get("next", "")))
+        return sign_in_page(site, visitor, next_=_local(dict(site.asked(request)).get("next", "")))
 
-    @post("/shop/sign-in")
+    @post("/shop/sign-in", request_max_body_size=_LARGEST_FORM)
     async def sign_in(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
         visitor = await site.visitor(request)
         form = await site.sent(request, visitor)
-        next_, name = _local(form.get("next", "")), form.get("username", "")
+        next_, name, kept = _local(form.get("next", "")), form.get("username", ""), read_unsent(form.get("unsent", ""))
         try:
             login = msgspec.convert({"username": name, "password": form.get("password", "")}, Login)
             await visitor.sign_in(await site.auth.log_in(login, visitor.client), name)
         except (msgspec.ValidationError, InvalidCredentials):
             says = visitor.words("User name and password do not belong together.")
-            return _sign_in(site, visitor, next_=next_, username=name, notice=says)
+            return sign_in_page(site, visitor, next_=next_, username=name, notice=says, unsent=kept)
         except (TooManyAttempts, AccountDisabled) as refusal:
-            return _sign_in(site, visitor, next_=next_, username=name, notice=said(refusal, visitor.words))
+            says = said(refusal, visitor.words)
+            return sign_in_page(site, visitor, next_=next_, username=name, notice=says, unsent=kept)
+        if kept:
+            return site.pages.answer(visitor, "signed_in_again.html", here=_HERE, unsent=kept)
         return site.pages.lead(visitor, next_)
 
     @get("/shop/link")
@@ -72,7 +80,7 @@ class AccountPages(Controller):
             token = await site.auth.refresh(dict(site.asked(request)).get("token", ""))
         except (InvalidRefreshToken, InvalidRequest):
             says = visitor.words("The link was used before, or is too old. Make another one: ecshop user link")
-            return _sign_in(site, visitor, next_=_CONSOLE, notice=says)
+            return sign_in_page(site, visitor, next_=_CONSOLE, notice=says)
         await visitor.sign_in(token, name="")
         visitor.keep(NAME, (await site.auth.me(visitor.require_actor())).user_name)
         return site.pages.lead(visitor, _CONSOLE if visitor.is_staff else "/")
@@ -88,12 +96,12 @@ class AccountPages(Controller):
             await visitor.sign_in(await site.auth.log_in(Login(new.user_name, password), visitor.client), new.user_name)
         except InvalidRequest as wrong:
             errors = by_field(wrong, visitor.words)
-            return _sign_in(site, visitor, next_=next_, user_name=name, errors=errors)
+            return sign_in_page(site, visitor, next_=next_, user_name=name, errors=errors)
         except UserExists as refusal:
             errors = {"user_name": said(refusal, visitor.words)}
-            return _sign_in(site, visitor, next_=next_, user_name=name, errors=errors)
+            return sign_in_page(site, visitor, next_=next_, user_name=name, errors=errors)
         except TooManyAttempts as refusal:
-            return _sign_in(site, visitor, next_=next_, user_name=name, notice=said(refusal, visitor.words))
+            return sign_in_page(site, visitor, next_=next_, user_name=name, notice=said(refusal, visitor.words))
         return site.pages.lead(visitor, next_)
 
     @post("/shop/sign-out")
@@ -150,7 +158,7 @@ class AccountPages(Controller):
         return site.pages.lead(visitor, _local(form.get("next", "")))
 
 
-def _sign_in(
+def sign_in_page(
     site: Site,
     visitor: Visitor,
     *,
@@ -159,6 +167,7 @@ def _sign_in(
     user_name: str = "",
     notice: str = "",
     errors: dict[str, str] | None = None,
+    unsent: Unsent | None = None,
 ) -> Response[bytes]:
     is_refused = bool(notice or errors)
     return site.pages.answer(
@@ -171,6 +180,7 @@ def _sign_in(
         user_name=user_name,
         notice=notice,
         errors=errors or {},
+        unsent=unsent,
     )
 
 

@@ -19,6 +19,7 @@ from ecshop.order.contract import OrderClient
 from ecshop.oversight.contract import OversightClient
 from ecshop.product.contract import Category, Product, ProductNotFound, StaffProductClient
 from ecshop.stock.contract import SoldOut, StaffStockClient, StockItem
+from ecshop.web import unsent
 from ecshop.web.forms import Form, form_of, pairs_of
 from ecshop.web.pages import Pages
 from ecshop.web.visitor import Visitor
@@ -54,6 +55,8 @@ class Site:
     async def staff(self, request: AnyRequest) -> tuple[Visitor, Actor]:
         """Raises `SignInNeeded` or `Forbidden`."""
         visitor = await self.visitor(request)
+        if visitor.actor is None and request.method == "POST":
+            await self.sent(request, visitor)
         actor = visitor.require_actor()
         require_role(actor, Role.STAFF)
         return visitor, actor
@@ -63,9 +66,13 @@ class Site:
         return pairs_of(request.scope["query_string"])
 
     async def sent(self, request: AnyRequest, visitor: Visitor) -> Form:
-        """A form of ours. Raises `Forbidden` for one of another site, and `UnsupportedMediaType` for what is none."""
+        """A form of ours, kept in case that it is sent in vain.
+
+        Raises `Forbidden` for one of another site, and `UnsupportedMediaType` for what is none.
+        """
         form = form_of(header(request.scope, b"content-type") or "", await request.body())
         visitor.check_form(form)
+        unsent.keep(request.scope, form)
         return form
 
     async def items(self, products: Iterable[Product | int], visitor: Visitor) -> Mapping[int, StockItem]:

@@ -31,7 +31,7 @@ from ecshop.oversight.contract import (
 from ecshop.web.console.charts import HIGH, Bar, Chart
 from ecshop.web.console.heard import LISTENERS
 from ecshop.web.console.numbers import whole
-from ecshop.web.patience import otherwise
+from ecshop.web.patience import one_by_one, otherwise
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
 
@@ -90,8 +90,9 @@ class ConsoleDeadLetters(Controller):
             why = msgspec.convert({"reason": form.get("reason", "")}, Discard) if form.get("do") == "discard" else None
         except msgspec.ValidationError:
             return await _shown(site, visitor, actor, {}, visitor.words("Say why they are not needed."))
-        for context, event_id in chosen:
-            await _settle(_overseen(site, context), actor, event_id, why)
+        for number, (context, event_id) in enumerate(chosen):
+            with one_by_one(has_begun=number > 0):
+                await _settle(_overseen(site, context), actor, event_id, why)
         return site.pages.lead(visitor, _PLACE)
 
     @post(f"{_PLACE}/replay")

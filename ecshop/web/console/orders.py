@@ -29,6 +29,7 @@ from ecshop.web.console.story import ask, names_of, story_of
 from ecshop.web.console.waterfall import axis_of
 from ecshop.web.live import Streams
 from ecshop.web.order_pages import LABELS
+from ecshop.web.patience import one_by_one
 from ecshop.web.refusals import said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
@@ -87,7 +88,7 @@ class ConsoleOrders(Controller):
         form = await site.sent(request, visitor)
         done = 0
         for order_id in _chosen(form):
-            with suppress(OrderNotConfirmed):
+            with suppress(OrderNotConfirmed), one_by_one(has_begun=done > 0):
                 await (site.order.fulfil if form.get("do") == "fulfil" else site.order.cancel)(actor, order_id)
                 done += 1
         kept = {name: value for name, value in site.asked(request) if value}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
+from http import HTTPStatus
 from typing import Any, Final
 
 from babel.numbers import get_currency_precision
@@ -13,7 +14,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import UnsetType
 
-from ecshop.kernel.errors import BodyTooLarge, EcshopError, InvalidRequest
+from ecshop.kernel.errors import BodyTooLarge, EcshopError, InvalidRequest, Unavailable
 from ecshop.kernel.identity import Actor
 from ecshop.product.contract import (
     LARGEST_PICTURE,
@@ -25,7 +26,7 @@ from ecshop.product.contract import (
     UnusablePicture,
 )
 from ecshop.web.forms import Form
-from ecshop.web.patience import otherwise
+from ecshop.web.patience import one_by_one, otherwise
 from ecshop.web.refusals import by_field, read, said
 from ecshop.web.site import AnyRequest, Site
 from ecshop.web.visitor import Visitor
@@ -33,6 +34,7 @@ from ecshop.web.words import Words
 
 _PLACE: Final = "/console/products"
 _CURRENCY: Final = "JPY"
+_MISSED: Final = "missed"
 _LARGEST_FORM: Final = 2 * LARGEST_PICTURE
 """So that what is somewhat too large is told on the page; a server hangs up on whatever is larger."""
 _REFUSED: Final = (InvalidRequest, CategoryNotFound, BodyTooLarge, UnusablePicture)
@@ -55,6 +57,10 @@ class ConsoleProducts(Controller):
             wanted = read(_fields(form, currency) | {"currency": currency}, NewProduct)
             made = await site.product.create(actor, wanted)
             await _illustrate(site, actor, made.id, form)
+        except Unavailable:
+            if made is None:
+                raise
+            return site.pages.lead(visitor, f"{_PLACE}/{made.id}?picture={_MISSED}")
         except _REFUSED as refusal:
             return await _shown(site, visitor, made, form, _errors(refusal, currency, visitor.words))
         return site.pages.lead(visitor, f"{_PLACE}/{made.id}")
@@ -65,6 +71,9 @@ class ConsoleProducts(Controller):
     ) -> Response[bytes]:
         visitor, _ = await site.staff(request)
         product = await site.product.get(product_id)
+        if dict(site.asked(request)).get("picture") == _MISSED and product.picture is None:
+            says = {"picture": visitor.words("The shop did not answer. Choose it once more.")}
+            return await _shown(site, visitor, product, _form(product) | {"new": "1"}, says, status=200)
         return await _shown(site, visitor, product, _form(product))
 
     @post(f"{_PLACE}/{{product_id:int}}", request_max_body_size=_LARGEST_FORM)
@@ -78,7 +87,8 @@ class ConsoleProducts(Controller):
             wanted = read(_fields(form, product.currency) | _picture(form), ProductChange)
             await _must_be_known(site, wanted.category_id)
             await _illustrate(site, actor, product_id, form)
-            await site.product.change(actor, product_id, wanted)
+            with one_by_one(has_begun="picture" in form.files):
+                await site.product.change(actor, product_id, wanted)
         except _REFUSED as refusal:
             return await _shown(site, visitor, product, form, _errors(refusal, product.currency, visitor.words))
         return site.pages.lead(visitor, f"{_PLACE}/{product_id}")
@@ -101,12 +111,13 @@ async def _shown(
     product: Product | None,
     form: Mapping[str, str],
     errors: Mapping[str, str] | None = None,
+    status: int = HTTPStatus.UNPROCESSABLE_ENTITY,
 ) -> Response[bytes]:
     items = await otherwise(site.items([product], visitor), {}) if product else {}
     return site.pages.answer(
         visitor,
         "console/product.html",
-        status=422 if errors else 200,
+        status=status if errors else HTTPStatus.OK,
         here="products",
         product=product,
         item=items.get(product.id) if product else None,

@@ -24,6 +24,8 @@ from ecshop.web.words import Words
 
 _PLACE: Final = "/console/stock"
 _ROWS_AT_ONCE: Final = 1000
+_LARGEST_FORM: Final = 1024**2
+"""So many rows, with names of any length, as they are exported."""
 _COLUMNS: Final = ["product_id", "name", "on_hand", "reserved", "available", "low_mark"]
 
 
@@ -61,7 +63,7 @@ class ConsoleStockFiles(Controller):
         visitor, _ = await site.staff(request)
         return _importer(site, visitor)
 
-    @post(f"{_PLACE}/import")
+    @post(f"{_PLACE}/import", request_max_body_size=_LARGEST_FORM)
     async def import_counted(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
         """All lines are read before any is carried out; what stock refuses is told by its line."""
         visitor, actor = await site.staff(request)
@@ -71,16 +73,10 @@ class ConsoleStockFiles(Controller):
         counted, errors = _read(written, visitor.words)
         if errors or not counted:
             return _importer(site, visitor, written, errors or [visitor.words("There is no line in it.")])
-        for number, line in counted.items():
-            try:
-                await _set(site, actor, line)
-            except EcshopError as refusal:
-                if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                    raise
-                errors.append(visitor.words("Line {n}: {why}", n=number, why=_why(refusal, visitor.words)))
+        left = await _carry_out(site, actor, counted, errors, visitor.words)
         if errors:
-            says = visitor.words("{n} lines were carried out; these were not:", n=len(counted) - len(errors))
-            return _importer(site, visitor, written, errors, says)
+            says = _carried_out(len(counted) - len(left), visitor.words)
+            return _importer(site, visitor, _written(left), errors, says)
         return site.pages.lead(visitor, f"{_PLACE}?imported={len(counted)}")
 
 
@@ -96,6 +92,37 @@ def _importer(
         errors=errors[:20],
         says=says or visitor.words("Nothing was changed."),
     )
+
+
+def _carried_out(number: int, _: Words) -> str:
+    if number == 1:
+        return _("1 line was carried out. What was not is still here:")
+    return _("{n} lines were carried out. What was not is still here:", n=number)
+
+
+async def _carry_out(site: Site, actor: Actor, lines: Sequence[Counted], errors: list[str], _: Words) -> list[Counted]:
+    """The lines that are left, and why is among the `errors`. Nobody carries the others out twice: units may have
+    been sold since.
+    """
+    left: list[Counted] = []
+    for number, line in enumerate(lines):
+        try:
+            await _set(site, actor, line)
+        except EcshopError as refusal:
+            if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                errors.append(_("The shop does not answer right now"))
+                return [*left, *lines[number:]]
+            errors.append(_("Product {id}: {why}", id=line.product_id, why=_why(refusal, _)))
+            left.append(line)
+    return left
+
+
+def _written(lines: Sequence[Counted]) -> str:
+    written = io.StringIO()
+    rows = csv.writer(written)
+    rows.writerow(Counted._fields)
+    rows.writerows(lines)
+    return written.getvalue()
 
 
 async def _set(site: Site, actor: Actor, line: Counted) -> None:
@@ -116,9 +143,9 @@ def _row(product: Product, item: StockItem | None) -> list[Any]:
     return [product.id, name, *((item.stock, item.reserved, item.available, item.low_mark) if item else ("",) * 4)]
 
 
-def _read(written: str, _: Words) -> tuple[dict[int, Counted], list[str]]:
-    """By the number of the line, with or without a heading; and what is wrong with which."""
-    counted: dict[int, Counted] = {}
+def _read(written: str, _: Words) -> tuple[list[Counted], list[str]]:
+    """Its lines, with or without a heading; and what is wrong with which."""
+    counted: list[Counted] = []
     errors: list[str] = []
     names = ["product_id", "on_hand", "low_mark"]
     for number, fields in enumerate(csv.reader(io.StringIO(written)), start=1):
@@ -135,7 +162,7 @@ def _read(written: str, _: Words) -> tuple[dict[int, Counted], list[str]]:
         if line is None:
             errors.append(_("Line {n} is not like this: product_id,on_hand", n=number))
         else:
-            counted[number] = line
+            counted.append(line)
     return counted, errors
 
 
