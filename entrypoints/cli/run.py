@@ -84,13 +84,15 @@ def _run_together(settings: Settings, *, opens: bool) -> None:
     from entrypoints.operations.users import link_for_first_admin
     from entrypoints.serve import serve as run
 
+    is_filled = settings.begins_with_demo
+
     def say(address: str) -> None:
         link = f"{address}{link_for_first_admin(settings).place}" if settings.signs_in_by_link else ""
-        print(one_process(address, settings, link), flush=True)
+        print(one_process(address, settings, link, is_filled=is_filled), flush=True)
         if opens:
             click.launch(address)
 
-    run(settings, ALL, ready=say, prepare=fill if settings.begins_with_demo else None)
+    run(settings, ALL, ready=say, prepare=fill if is_filled else None)
 
 
 @click.command()

@@ -13,6 +13,10 @@ from entrypoints.local.nginx import GATEWAY
 from entrypoints.settings import Settings
 
 _ORDER = """\
+  curl -X POST "{order}/order?product_id=1&quantity=1" \\
+      -H "Authorization: Bearer $({ecshop} token staff --data-dir {data})"
+"""
+_FIRST_ORDER = """\
   T=$({ecshop} token staff --data-dir {data})
   P=$(curl -s {product}/products -H "Authorization: Bearer $T" -H 'Content-Type: application/json' \\
       -d '{{"name": "Green tea", "price": 1200}}' | sed 's/{{"id":\\([0-9]*\\).*/\\1/')
@@ -34,8 +38,8 @@ _FRONT = {WEB.name: "/", GATEWAY: "/"}
 """Where people look at a service; else it is its documentation."""
 
 
-def one_process(address: str, settings: Settings, link: str = "") -> str:
-    """With the `link` that signs an operator in, where there is one."""
+def one_process(address: str, settings: Settings, link: str = "", *, is_filled: bool = False) -> str:
+    """With the `link` that signs an operator in, where there is one; a shop that `is_filled` has goods to order."""
     return "\n".join(
         [
             "The shop is open. Ctrl-C closes it.",
@@ -44,16 +48,19 @@ def one_process(address: str, settings: Settings, link: str = "") -> str:
             *([f"  API docs  {address}/docs"] if settings.has_docs else []),
             f"  Health    {address}/health/ready",
             f"  Data      {settings.folder}",
+            "  Bus       in this process",
             "",
             _staff(settings, link),
             "",
             "Place an order:",
-            _order(settings, dict.fromkeys(("product", "stock", "order"), address)),
+            _order(settings, dict.fromkeys(("product", "stock", "order"), address), is_filled=is_filled),
         ]
     )
 
 
-def split(addresses: Mapping[str, str], broker: Broker, settings: Settings, link: str = "") -> str:
+def split(
+    addresses: Mapping[str, str], broker: Broker, settings: Settings, link: str = "", *, is_filled: bool = False
+) -> str:
     return "\n".join(
         [
             "The shop is open, each context as a service of its own. Ctrl-C closes it.",
@@ -67,7 +74,7 @@ def split(addresses: Mapping[str, str], broker: Broker, settings: Settings, link
             _staff(settings, link),
             "",
             "Place an order:",
-            _order(settings, addresses),
+            _order(settings, addresses, is_filled=is_filled),
         ]
     )
 
@@ -77,8 +84,10 @@ def _staff(settings: Settings, link: str) -> str:
     return (_LINK if link else _STAFF).format(link=link, front=front, ecshop=_command(), data=_folder(settings))
 
 
-def _order(settings: Settings, addresses: Mapping[str, str]) -> str:
-    return _ORDER.format(ecshop=_command(), data=_folder(settings), **addresses)
+def _order(settings: Settings, addresses: Mapping[str, str], *, is_filled: bool) -> str:
+    """Of the first product, or of one that is made before."""
+    written = _ORDER if is_filled else _FIRST_ORDER
+    return written.format(ecshop=_command(), data=_folder(settings), **addresses)
 
 
 def _folder(settings: Settings) -> str:

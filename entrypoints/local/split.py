@@ -47,7 +47,8 @@ def run_split(settings: Settings, gateway_port: int | None = None, *, opens: boo
     addresses = {name: address_of(settings.host, port) for name, port in ports.items()}
     with ExitStack() as held:
         held.enter_context(file_lock(settings.folder / SUPERVISOR))
-        if settings.begins_with_demo:
+        is_filled = settings.begins_with_demo
+        if is_filled:
             _fill(settings)
         broker = broker_of(settings, held)
         processes = _services(settings, ports, addresses, broker)
@@ -62,7 +63,7 @@ def run_split(settings: Settings, gateway_port: int | None = None, *, opens: boo
 
         async def opened() -> None:
             link = await _link(settings, front) if settings.signs_in_by_link else ""
-            click.echo(banner.split(shown, broker, settings, link))
+            click.echo(banner.split(shown, broker, settings, link, is_filled=is_filled))
             if opens:
                 click.launch(front)
 

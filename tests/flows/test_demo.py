@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def test_customers_who_find_no_shop_say_so(tmp_path: Path) -> None:
     assert_one_line(done, "nothing answers", "start the shop first")
 
 
-def test_a_shop_for_a_moment_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_shop_for_a_moment_sells_by_the_command_that_it_shows_and_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "ECSHOP_DATA_DIR"}
     environment |= {"TMPDIR": str(tmp_path / "tmp"), "ECSHOP_DEMO": "auto"}
@@ -87,6 +88,10 @@ def test_a_shop_for_a_moment_leaves_nothing_behind(tmp_path: Path) -> None:
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=out, stderr=out)
     eventually(lambda: "The shop is open" in (tmp_path / "out").read_text(), True, seconds=30)
     assert list((tmp_path / "tmp").glob("ecshop-*/product.db"))
+    eventually(lambda: "Place an order:" in (tmp_path / "out").read_text(), True)
+    [order] = re.findall(r"^  (curl (?:.*\\\n)*.*)$", (tmp_path / "out").read_text(), re.M)
+    answered = subprocess.run(order, shell=True, cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert b'"status":"confirmed"' in answered.stdout
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 0
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from entrypoints.contexts import NAMES
-from entrypoints.local.banner import split
+from entrypoints.local.banner import one_process, split
 from entrypoints.local.broker import broker_of
 from entrypoints.settings import Settings
 
@@ -28,3 +28,14 @@ def test_no_password_is_on_the_terminal(url: str, shown: str) -> None:
         said = split(dict.fromkeys(NAMES, "http://127.0.0.1:8000"), broker_of(settings, held), settings)
     assert f"  {shown}\n" in said
     assert "s3c" not in said
+
+
+def test_a_shop_that_was_filled_is_ordered_from_by_one_command_an_empty_one_gets_a_product_first() -> None:
+    filled, empty = (
+        one_process("http://127.0.0.1:8000", Settings(), is_filled=is_filled) for is_filled in (True, False)
+    )
+    assert filled.count("curl ") == 1
+    assert '"http://127.0.0.1:8000/order?product_id=1&quantity=1"' in filled
+    assert "/products" in empty
+    for name in ("Shop", "Console", "API docs", "Health", "Data", "Bus"):
+        assert f"\n  {name:<10}" in filled
