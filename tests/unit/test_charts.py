@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from ecshop.web.console.charts import Chart, filled
@@ -27,8 +25,14 @@ def test_bars_stand_side_by_side_and_reach_as_high_as_their_number() -> None:
 
 
 def test_a_curve_leaves_out_what_is_not_known() -> None:
-    path = Chart.of(3, 148).curve([None, 3.0, None, 0.0, 1.5])
-    assert re.findall(r"[ML][\d.]+ [\d.]+", path) == ["M150.0 0.0", "M450.0 100.0", "L600.0 50.0"]
+    assert Chart.of(3, 148).curve([None, None, None, 0.0, 1.5]) == "M450.0 100.0L600.0 50.0"
+
+
+def test_a_number_that_stands_alone_is_drawn_as_long_as_a_step_inside_the_box() -> None:
+    chart = Chart.of(3, 148)
+    assert chart.curve([3.0, None, 1.5, None, 0.0]) == "M0 0.0h150.0M225.0 50.0h150.0M450.0 100.0h150.0"
+    assert chart.area([None, None, 1.5, None, None]) == "M225.0 50.0h150.0V100H225.0z"
+    assert chart.curve([1.5]) == "M0 50.0h600.0"
 
 
 def test_stairs_keep_a_number_until_the_next_one_and_are_filled_to_the_ground() -> None:

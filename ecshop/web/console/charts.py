@@ -67,7 +67,7 @@ class Chart(NamedTuple):
         ]
 
     def curve(self, values: Sequence[float | None]) -> str:
-        """A path through all of them; it is interrupted where there is none."""
+        """A path through all of them; it is interrupted where there is none, and one alone is as long as a step."""
         return "".join(self._paths(values))
 
     def area(self, values: Sequence[float | None]) -> str:
@@ -76,16 +76,22 @@ class Chart(NamedTuple):
 
     def _paths(self, values: Sequence[float | None]) -> list[str]:
         step = WIDE / max(1, len(values) - 1)
-        places = [
-            "" if value is None else f"{round(n * step, 2)} {self.place(value)}" for n, value in enumerate(values)
-        ]
-        return [f"M{'L'.join(run)}h.1" for is_known, run in groupby(places, bool) if is_known]
+        places = [None if value is None else (n * step, self.place(value)) for n, value in enumerate(values)]
+        return [_through([*filter(None, run)], step) for is_known, run in groupby(places, bool) if is_known]
 
     def stairs(self, steps: Sequence[tuple[float, int]]) -> str:
         """A path that keeps each number until the next one; places are from 0 to 1, in their order."""
         first, *rest = steps
         path = f"M{round(first[0] * WIDE, 2)} {self.place(first[1])}"
         return path + "".join(f"H{round(at * WIDE, 2)}V{self.place(value)}" for at, value in rest) + f"H{WIDE}"
+
+
+def _through(places: Sequence[tuple[float, float]], step: float) -> str:
+    if len(places) == 1:
+        [(x, y)] = places
+        begin = min(max(0, x - step / 2), WIDE - step)
+        return f"M{round(begin, 2)} {y}h{round(step, 2)}"
+    return "M" + "L".join(f"{round(x, 2)} {y}" for x, y in places)
 
 
 class Spark(NamedTuple):
