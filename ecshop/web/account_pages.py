@@ -37,7 +37,7 @@ from ecshop.web.words import LANGUAGES
 _HERE: Final = "account"
 _ACCOUNT: Final = "/shop/account"
 _CONSOLE: Final = "/console"
-_LARGEST_FORM: Final = 4 * MAX_BODY
+LARGEST_FORM: Final = 4 * MAX_BODY
 """It may hold another one, of which each character is written as several."""
 
 
@@ -49,7 +49,7 @@ class AccountPages(Controller):
         visitor = await site.visitor(request)
         return sign_in_page(site, visitor, next_=_local(dict(site.asked(request)).get("next", "")))
 
-    @post("/shop/sign-in", request_max_body_size=_LARGEST_FORM)
+    @post("/shop/sign-in", request_max_body_size=LARGEST_FORM)
     async def sign_in(self, site: NamedDependency[Site], request: AnyRequest) -> Response[Any]:
         visitor = await site.visitor(request)
         form = await site.sent(request, visitor)

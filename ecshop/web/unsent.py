@@ -15,6 +15,8 @@ from ecshop.web.forms import Form
 _BASKET: Final = "/shop/basket"
 _PLACES: Final = ("/shop/", "/console")
 _UNSENT: Final = "unsent"
+_LONGEST: Final = 16 * 1024
+"""Characters in all its fields; the form of the sign-in takes it, however it is written."""
 
 
 class Unsent(Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,8 +33,8 @@ class Unsent(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def keep(scope: Scope, form: Form) -> None:
-    """For as long as its request lasts. Secrets are typed in anew."""
-    if not any("password" in name for name in form):
+    """For as long as its request lasts. Secrets are typed in anew, and what is very long is not kept."""
+    if not any("password" in name for name in form) and sum(map(len, form.values())) <= _LONGEST:
         fields = {name: value for name, value in form.items() if name != "form_token"}
         scope["state"][_UNSENT] = Unsent(_with_query(scope), page_of(scope), fields, bool(form.files))
 

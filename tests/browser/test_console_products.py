@@ -131,3 +131,15 @@ def test_products_are_listed_with_what_the_shop_does_not_sell_now(shop: RunningS
         expect(page.locator("#rows tr")).to_contain_text(state)
     page.goto("/console/products?q=listed&category=none&state=none&sort=none")
     expect(page.locator("#rows tr")).to_have_count(3)
+
+
+def test_a_product_that_was_made_while_its_picture_got_lost_says_so_until_it_has_one(
+    shop: RunningShop, opened: Open
+) -> None:
+    (without, _), (cup, _) = product(shop, 3), product(shop, 3, picture="cup.svg")
+    person = staff(shop, opened)
+    page = person.see(f"/console/products/{without}?picture=missed")
+    expect(page.get_by_role("alert")).to_contain_text("It was made, but its picture was not taken.")
+    expect(page.locator("#picture-says")).to_contain_text("Choose it once more.")
+    assert person.violations() == []
+    expect(person.see(f"/console/products/{cup}?picture=missed").get_by_role("alert")).to_have_count(0)
