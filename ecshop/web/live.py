@@ -48,7 +48,7 @@ class Streams:
 
     def refuse(self, visitor: Visitor, status: int, says: str, link: str, label: str) -> Response[bytes]:
         """A page stays as it is, and says that it does not move, and what to do."""
-        told = self._state(visitor, "warn", says, link, label) + _framed("done", "")
+        told = self._state(visitor, says, link, label) + _framed("done", "")
         return Response(told, status_code=status, media_type=_MEDIA_TYPE, headers=_HEADERS, cookies=visitor.cookies)
 
     async def _written(
@@ -59,20 +59,20 @@ class Streams:
         try:
             async for event, data in _with_heartbeats(told):
                 id_ = _id_of(data) if data and not event else ""
-                if id_ and id_ == seen:
-                    yield self._state(visitor, "ok", visitor.words("Live"))
+                if not (event or data) or (id_ and id_ == seen):
+                    yield self._state(visitor)
                 else:
                     yield _framed(event, data, id_)
                 seen = "" if data else seen
             if event != "done":
-                yield self._state(visitor, "warn", visitor.words("Connecting again"))
+                yield self._state(visitor, visitor.words("Connecting again"))
         finally:
             self._open[of] -= 1
             self._open += Counter()  # which leaves out those that have none
 
-    def _state(self, visitor: Visitor, state: str, says: str, link: str = "", label: str = "") -> bytes:
-        shown = {"state": state, "says": says, "link": link, "label": label}
-        return _framed("", self._write(visitor, "live_state.html", **shown))
+    def _state(self, visitor: Visitor, says: str = "", link: str = "", label: str = "") -> bytes:
+        """What keeps it from moving; else that it moves, which the page believes for as long as a few heartbeats."""
+        return _framed("", self._write(visitor, "live_state.html", says=says, link=link, label=label))
 
 
 def _id_of(data: str) -> str:
@@ -83,7 +83,7 @@ def _id_of(data: str) -> str:
 def _framed(event: str, data: str, id_: str = "") -> bytes:
     """Remembered, since what many pages show alike is written for all of them."""
     lines = [f"event: {event}"] if event else []
-    lines += [f"data: {line}" for line in data.splitlines() if line] or (["data:"] if event else [": alive"])
+    lines += [f"data: {line}" for line in data.splitlines() if line] or ["data:"]
     lines += [f"id: {id_}"] if id_ else []
     return ("\n".join(lines) + "\n\n").encode()
 

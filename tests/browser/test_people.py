@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -181,6 +182,10 @@ def test_an_open_page_goes_on_when_the_shop_was_away(engine: Chromium, tmp_path:
         person.sign_up(name())
         placed = order_now(person, tea)
         expect(person.page.locator("#live")).to_have_text("Live")
+        server.process.send_signal(signal.SIGSTOP)
+        expect(person.page.get_by_text("Live", exact=True)).to_be_hidden()
+        server.process.send_signal(signal.SIGCONT)
+        expect(person.page.get_by_text("Live", exact=True)).to_be_visible()
         shop.close()
     with running(tmp_path, *up, contexts=NAMES) as server:
         shop = RunningShop(server)
