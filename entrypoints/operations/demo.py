@@ -132,8 +132,9 @@ async def fill(shop: Shop) -> int:
     for shelf, goods in _SHELVES.items():
         category = known.get(shelf) or await product.create_category(_SELLER, CategoryBody(shelf))
         for one in goods:
-            detail = f"{one.detail}\n{one.japanese}".strip()
-            new = NewProduct(one.name, one.price, detail, category_id=category.id, picture=one.picture)
+            new = NewProduct(
+                f"{one.name} · {one.japanese}", one.price, one.detail, category_id=category.id, picture=one.picture
+            )
             kept = await product.create(_SELLER, new)
             await stock.register(_SELLER, NewStock(kept.id, one.units, low_mark=max(_FEWEST, one.units // 10)))
             made += 1
