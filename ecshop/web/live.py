@@ -31,6 +31,7 @@ class Streams:
     def __init__(self, write: Callable[..., str]) -> None:
         """`write` makes HTML for a visitor, of a template and what it shows."""
         self._open, self._write = Counter[object](), write
+        self._moves: dict[str, bytes] = {}
 
     def answer(self, visitor: Visitor, told: AsyncIterator[tuple[str, str]]) -> Stream:
         """`told` are events and their data; one without a name is for the page itself, with all that moves of it.
@@ -60,7 +61,7 @@ class Streams:
             async for event, data in _with_heartbeats(told):
                 id_ = _id_of(data) if data and not event else ""
                 if not (event or data) or (id_ and id_ == seen):
-                    yield self._state(visitor)
+                    yield self._heartbeat(visitor)
                 else:
                     yield _framed(event, data, id_)
                 seen = "" if data else seen
@@ -69,6 +70,13 @@ class Streams:
         finally:
             self._open[of] -= 1
             self._open += Counter()  # which leaves out those that have none
+
+    def _heartbeat(self, visitor: Visitor) -> bytes:
+        """Written once for all who speak a language: every page hears it every few seconds."""
+        language = visitor.words.language
+        if language not in self._moves:
+            self._moves[language] = self._state(visitor)
+        return self._moves[language]
 
     def _state(self, visitor: Visitor, says: str = "", link: str = "", label: str = "") -> bytes:
         """What keeps it from moving; else that it moves, which the page believes for as long as a few heartbeats."""

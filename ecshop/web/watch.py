@@ -25,7 +25,7 @@ _LOOK_EVERY: Final = 1.0  # seconds
 _RESTLESS: Final = 1.3
 """By which pauses grow of who waits for what no look at all pages would tell."""
 _LONGEST_PAUSE: Final = 5.0
-_AT_LEAST_EVERY: Final = 30.0  # seconds
+_AT_LEAST_EVERY: Final = 60.0  # seconds
 LONGEST: Final = 600.0
 """Seconds after which a page looks no more, and connects again."""
 

@@ -17,7 +17,7 @@ from bench.patient import PATIENCE
 _NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """The first one is the same without a window to draw: a page takes half as long."""
 _WAIT: Final = PATIENCE * 1000  # ms
-_MOVES_WITHIN: Final = 20_000  # ms, less than the half minute after which a page looks even if nobody woke it
+_MOVES_WITHIN: Final = 20_000  # ms, less than the minute after which a page looks even if nobody woke it
 _EXPECTED: Final = "the server responded with a status of"
 """What Chromium says itself of an answer that is no success; tests look at these answers."""
 

@@ -23,7 +23,7 @@ class Writer:
         return f"text {self.texts}"
 
 
-@pytest.mark.parametrize(("seconds", "pause"), [(0.0, 1.0), (0.02, 1.0), (0.04, 2.0), (0.1, 5.0), (3.0, 5.0)], ids=str)
+@pytest.mark.parametrize(("seconds", "pause"), [(0.0, 1.0), (0.01, 1.0), (0.02, 2.0), (0.05, 5.0), (3.0, 5.0)], ids=str)
 async def test_the_longer_it_takes_the_less_often_it_is_written(seconds: float, pause: float) -> None:
     writer = Writer(seconds)
     board = Board(asyncio.Event(), lambda: writer.time)

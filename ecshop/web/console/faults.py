@@ -55,7 +55,7 @@ class ConsoleFaults(Controller):
         async def write() -> tuple[str, bool]:
             return site.pages.written(visitor, "console/faults_live.html", **await _shown(site, actor)), False
 
-        return streams.answer(visitor, moving(site, actor, board.ticks(), write))
+        return streams.answer(visitor, moving(site, actor, board.ticks(_PLACE), write))
 
     @post(f"{_PLACE}/{{context:str}}/{{kind:str}}")
     async def cause(

@@ -14,7 +14,7 @@ from ecshop.kernel.identity import Actor
 from ecshop.web.site import Site
 
 _WRITTEN_EVERY: Final = 1.0  # seconds
-_SHARE: Final = 0.02
+_SHARE: Final = 0.01
 """Of the time, that goes into one kind of page: while the shop has much to do, it is written less often."""
 _WRITTEN_LATEST: Final = 5.0  # seconds
 _TOLD_A_SECOND: Final = 50
@@ -57,19 +57,22 @@ class Board:
         async def written() -> tuple[str, bool]:
             return await self.written(place, write), False
 
-        async for told in moving(site, actor, self.ticks(), written):
+        async for told in moving(site, actor, self.ticks(place), written):
             yield told
 
-    async def ticks(self) -> AsyncIterator[None]:
-        """A moment to look again, once a second, or less often where many look; until the process stops."""
+    async def ticks(self, place: str) -> AsyncIterator[None]:
+        """A moment to look again, when this is due to be written, or later where many look; until the process stops."""
         self._open += 1
         try:
             while not self._stopping.is_set():
                 yield
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), max(_WRITTEN_EVERY, self._open / _TOLD_A_SECOND))
+                    await asyncio.wait_for(self._stopping.wait(), max(self._due_in(place), self._open / _TOLD_A_SECOND))
         finally:
             self._open -= 1
+
+    def _due_in(self, place: str) -> float:
+        return self._written[place][0] - self._time() if place in self._written else _WRITTEN_EVERY
 
     async def written(self, place: str, write: Callable[[], Awaitable[str]]) -> str:
         """Anew once a second at most, and less often where writing takes long."""
