@@ -23,7 +23,7 @@ def main() -> None:
     wanted = _arguments()
     signal.signal(signal.SIGTERM, _stop)
     postgres = os.environ.pop(VARIABLE, "")  # a shop refuses a variable that it does not know
-    if not wanted.against:
+    if not (wanted.against or wanted.costs):
         os.environ.update(UNBOUNDED)
     with tempfile.TemporaryDirectory(prefix="ecshop-bench-") as folder:
         if wanted.growth:
@@ -38,7 +38,9 @@ def main() -> None:
                 pairs = against.measure(wanted.against, Path(folder), wanted.pairs)
             except against.NoSuchCommit as reason:
                 sys.exit(f"bench: {reason}")
-            show_pairs(pairs, [], of=("first", "second"))
+            show_pairs(pairs, [], of=("there", "here"))
+        elif wanted.costs:
+            show_pairs(against.costs(Path(folder), wanted.pairs), [], of=("without", "with"))
         else:
             show_sections([*shapes.measure(Path(folder), postgres)])
 
@@ -52,7 +54,8 @@ def _arguments() -> growth.Wanted:
     large.add_argument("--minutes", type=float, default=1, help="of constant load on each [%(default)s]")
     large.add_argument("--folder", type=Path, help="keep the large shop here, and take the one that is there already")
     parser.add_argument("--against", metavar="COMMIT", help="the orders of this version and another one, by turns")
-    parser.add_argument("--pairs", type=int, default=6, help="with --against: how many turns [%(default)s]")
+    parser.add_argument("--costs", action="store_true", help="what quotas, traces and open pages take of the orders")
+    parser.add_argument("--pairs", type=int, default=6, help="with these: of how many pairs of shops [%(default)s]")
     return parser.parse_args(namespace=growth.Wanted())
 
 

@@ -44,6 +44,7 @@ _PURGE_GOAL: Final = 0.05
 class Wanted(argparse.Namespace):
     growth: bool
     against: str | None
+    costs: bool
     pairs: int
     orders: int
     products: int

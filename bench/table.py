@@ -37,6 +37,14 @@ class Pair(msgspec.Struct, frozen=True):
     ratio: float | None = None
     goal: str = ""
     missed: bool = False
+    error: float | None = None
+    """The standard error of the ratio."""
+
+    @property
+    def told_ratio(self) -> str:
+        if self.ratio is None:
+            return ""
+        return f"{self.ratio:.2f}" if self.error is None else f"{self.ratio:.3f} ± {self.error:.3f}"
 
 
 def show_sections(sections: Sequence[Section]) -> None:
@@ -53,11 +61,10 @@ def show_sections(sections: Sequence[Section]) -> None:
 def show_pairs(pairs: Sequence[Pair], notes: Sequence[str], of: tuple[str, str] = ("small", "large")) -> None:
     _show_machine()
     width = max(len(pair.what) for pair in pairs)
-    print(f"{'':<{width}}  {of[0]:>14}  {of[1]:>14}  {'ratio':>6}  goal")
+    print(f"{'':<{width}}  {of[0]:>14}  {of[1]:>14}  {'ratio':>13}  goal")
     for pair in pairs:
-        ratio = f"{pair.ratio:.2f}" if pair.ratio is not None else ""
         goal = f"{pair.goal}{', missed' if pair.missed else ''}"
-        print(f"{pair.what:<{width}}  {pair.small:>14}  {pair.large:>14}  {ratio:>6}  {goal}".rstrip())
+        print(f"{pair.what:<{width}}  {pair.small:>14}  {pair.large:>14}  {pair.told_ratio:>13}  {goal}".rstrip())
     print("", *notes, sep="\n")
 
 
