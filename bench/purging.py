@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
@@ -64,14 +62,5 @@ def _compared(beside: Sequence[float], without: Sequence[float]) -> float:
 
 
 def _alone(server: Server, other: Server, orders: Sequence[Request]) -> Bought:
-    with _stopped(other):
+    with other.stopped():
         return buy(server, orders, _ROUND)
-
-
-@contextmanager
-def _stopped(server: Server) -> Iterator[None]:
-    os.kill(server.process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(server.process.pid, signal.SIGCONT)

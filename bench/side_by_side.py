@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
-import signal
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -40,13 +38,6 @@ class _Shop(NamedTuple):
     server: Server
     requests: Sequence[Request]
 
-    def buy(self) -> Bought:
-        os.kill(self.server.process.pid, signal.SIGCONT)
-        time.sleep(_AWAKE_BEFORE)
-        bought = buy(self.server, self.requests, _SECONDS)
-        os.kill(self.server.process.pid, signal.SIGSTOP)
-        return bought
-
 
 def compared(what: str, one: Side, other: Side, folder: Path, pairs: int) -> list[Pair]:
     """Each pair is of two new shops: of the same code, too, one is a few percent quicker for as long as it runs."""
@@ -54,47 +45,40 @@ def compared(what: str, one: Side, other: Side, folder: Path, pairs: int) -> lis
     for number in range(pairs):
         say(f"{what}: pair {number + 1} of {pairs}")
         sides = (one, other) if number % 2 else (other, one)
-        with ExitStack() as stack:
-            first, second = (
-                stack.enter_context(_shop(side, folder / f"side-{place}")) for place, side in enumerate(sides)
-            )
-            bought: tuple[list[Bought], list[Bought]] = ([], [])
+        with _shop(sides[0], folder / "first") as first, _shop(sides[1], folder / "second") as second:
+            shops, bought = (first, second), (list[Bought](), list[Bought]())
             for place in islice(cycle((0, 1, 1, 0)), 2 * _TURNS):
-                bought[place].append((first, second)[place].buy())
+                bought[place].append(_alone(shops[place], shops[1 - place]))
         found.append(bought if number % 2 else bought[::-1])
     return [
-        _pair(f"{what}: orders/s", [(_mean_rate(one), _mean_rate(other)) for one, other in found]),
-        _pair(f"{what}: CPU an order, us", [(_mean_cpu(one), _mean_cpu(other)) for one, other in found]),
+        _pair(f"{what}: orders/s", found, lambda bought: bought.applied.rate),
+        _pair(f"{what}: CPU an order, us", found, lambda bought: bought.cpu),
     ]
+
+
+def _alone(shop: _Shop, other: _Shop) -> Bought:
+    with other.server.stopped():
+        time.sleep(_AWAKE_BEFORE)
+        return buy(shop.server, shop.requests, _SECONDS)
 
 
 @contextmanager
 def _shop(side: Side, folder: Path) -> Iterator[_Shop]:
-    """Stopped, but while something is bought there."""
     shutil.rmtree(folder, ignore_errors=True)
     with running(folder, "ecshop", "up", "--port", "0", contexts=NAMES, **side.environment) as server:
         server.seed(PRODUCTS, UNITS)
         requests = orders_of(folder, range(1, PRODUCTS + 1))
         buy(server, requests, _WARM_SECONDS)
         with side.meanwhile(server):
-            os.kill(server.process.pid, signal.SIGSTOP)
-            try:
-                yield _Shop(server, requests)
-            finally:
-                os.kill(server.process.pid, signal.SIGCONT)
+            yield _Shop(server, requests)
 
 
-def _mean_rate(bought: Sequence[Bought]) -> float:
-    return statistics.mean(one.applied.rate for one in bought)
-
-
-def _mean_cpu(bought: Sequence[Bought]) -> float:
-    return statistics.mean(one.cpu for one in bought)
-
-
-def _pair(what: str, found: Sequence[tuple[float, float]]) -> Pair:
+def _pair(
+    what: str, found: Sequence[tuple[Sequence[Bought], Sequence[Bought]]], figure: Callable[[Bought], float]
+) -> Pair:
     """The means, and that of the ratios with its standard error."""
-    one, other = (statistics.mean(side) for side in zip(*found, strict=True))
-    ratios = [after / before for before, after in found]
+    means = [tuple(statistics.mean(map(figure, side)) for side in pair) for pair in found]
+    one, other = (statistics.mean(side) for side in zip(*means, strict=True))
+    ratios = [after / before for before, after in means]
     error = statistics.stdev(ratios) / math.sqrt(len(ratios)) if len(ratios) > 1 else None
     return Pair(what, f"{one:,.0f}", f"{other:,.0f}", statistics.mean(ratios), error=error)
