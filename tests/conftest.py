@@ -14,7 +14,7 @@ from bench.server import UNBOUNDED
 from entrypoints.local.pubsub_emulator import NoPubSub, pubsub_emulator
 from entrypoints.local.redis_server import redis_server
 from tests.databases import Databases, OnPostgres, PostgresServer, databases_on, for_a_shop, postgres_server
-from tests.scheduling import ByWhatTheyShare, group
+from tests.scheduling import ByWhatTheyShare, group, mark_quick
 from tests.shops import (
     RunningShop,
     need_nginx,
@@ -39,6 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function):
             group(item)
+            mark_quick(item)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

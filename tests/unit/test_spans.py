@@ -31,6 +31,7 @@ from entrypoints.local.ports import free_port
 from entrypoints.settings import BadSetting, Settings
 from entrypoints.tracing import tracing
 from tests.events import seal
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -140,6 +141,17 @@ def test_what_failed_says_of_what(recording: Recording, error: Exception, kind: 
         raise error
     found = recording.spans()["failing"]
     assert (found.attributes["error.type"], found.failed) == (kind, failed)
+
+
+def test_a_burst_is_sent_before_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecshop.kernel.telemetry.otlp._SEND_EVERY", 3600.0)
+    with collecting() as collector:
+        recording = Recording(collector, 1.0)
+        for _ in range(1000):
+            served_span(None).end()
+        eventually(lambda: bool(collector.spans), True)
+        recording.spans()
+        assert len(collector.spans) == 1000
 
 
 def test_a_collector_that_is_away_holds_up_nobody() -> None:

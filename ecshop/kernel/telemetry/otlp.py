@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
+from time import time_ns
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import (
-    Link,
-    NonRecordingSpan,
-    Span,
-    SpanContext,
-    SpanKind,
-    Status,
-    StatusCode,
-    TraceFlags,
-    set_span_in_context,
-)
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from ecshop.kernel.telemetry.spans import Attributes, Kind
-from ecshop.kernel.telemetry.trace import TraceContext
+from ecshop.kernel.telemetry.trace import TraceContext, new_span_id, new_trace_id
 
 _PATH: Final = "/v1/traces"
 _SEND_WITHIN: Final = 3.0  # seconds, tries included
 _SEND_EVERY: Final = 1.0  # seconds
 _FAREWELL: Final = 1.5  # seconds that the last spans have when the process ends
+_AT_ONCE: Final = 512  # spans that are sent before their time
+_MOST: Final = 4 * _AT_ONCE
+_SCOPE: Final = InstrumentationScope("ecshop")
 _KINDS: Final[Mapping[Kind, SpanKind]] = {
     "internal": SpanKind.INTERNAL,
     "server": SpanKind.SERVER,
@@ -40,15 +34,22 @@ _KINDS: Final[Mapping[Kind, SpanKind]] = {
 
 
 class OtlpRecorder:
-    """What cannot be sent is dropped: a collector that is away costs spans, and nothing else."""
+    """What cannot be sent is dropped: a collector that is away costs spans, and nothing else.
+
+    A span of the SDK's tracer takes long where few requests are sampled and its code is in no cache. Here a request
+    notes what happened, and a thread makes spans of that, all of a second in a row.
+    """
 
     def __init__(self, endpoint: str, ratio: float, resource: Mapping[str, str]) -> None:
         """`resource` says which process this is, under OpenTelemetry's names."""
         self.ratio = ratio
-        exporter = OTLPSpanExporter(endpoint.rstrip("/") + _PATH, timeout=_SEND_WITHIN)
-        self._provider = TracerProvider(ALWAYS_ON, Resource.create(dict(resource)), shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=_SEND_EVERY * 1000))
-        self._tracer = self._provider.get_tracer("ecshop")
+        self._exporter = OTLPSpanExporter(endpoint.rstrip("/") + _PATH, timeout=_SEND_WITHIN)
+        self._resource = Resource.create(dict(resource))
+        self._ended: deque[_Recorded] = deque(maxlen=_MOST)
+        self._due = threading.Event()
+        self._is_open = True
+        self._sending = threading.Thread(target=self._send_on, name="spans", daemon=True)
+        self._sending.start()
 
     def begin(
         self,
@@ -58,43 +59,81 @@ class OtlpRecorder:
         links: Sequence[TraceContext],
         attributes: Attributes,
     ) -> _Recorded:
-        began = self._tracer.start_span(
-            name,
-            set_span_in_context(NonRecordingSpan(_remote(parent))) if parent else None,
-            _KINDS[kind],
-            dict(attributes),
-            [Link(_remote(one)) for one in links],
-        )
-        return _Recorded(began)
+        return _Recorded(self, name, kind, parent, links, attributes)
+
+    def take(self, ended: _Recorded) -> None:
+        self._ended.append(ended)
+        if len(self._ended) >= _AT_ONCE:
+            self._due.set()
 
     def close(self) -> None:
         """Send what is left, unless that takes too long."""
-        last = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
-        last.start()
-        last.join(_FAREWELL)
+        self._is_open = False
+        self._due.set()
+        self._sending.join(_FAREWELL)
+
+    def _send_on(self) -> None:
+        while self._is_open:
+            self._due.wait(_SEND_EVERY)
+            self._due.clear()
+            self._send()
+        self._send()
+
+    def _send(self) -> None:
+        ended = [self._ended.popleft().as_sdk(self._resource) for _ in range(len(self._ended))]
+        if ended:
+            self._exporter.export(ended)
 
 
 class _Recorded:
-    def __init__(self, span: Span) -> None:
-        self._span = span
-        own = span.get_span_context()
-        self.context = TraceContext(f"{own.trace_id:032x}", f"{own.span_id:016x}", is_sampled=True)
+    __slots__ = ("_attributes", "_began", "_ended", "_error", "_kind", "_links", "_name", "_parent", "_to", "context")
+
+    def __init__(
+        self,
+        to: OtlpRecorder,
+        name: str,
+        kind: Kind,
+        parent: TraceContext | None,
+        links: Sequence[TraceContext],
+        attributes: Attributes,
+    ) -> None:
+        self._to, self._name, self._kind, self._parent = to, name, kind, parent
+        self._links, self._attributes, self._error = [*links], {**attributes}, ""
+        self.context = TraceContext(parent.trace_id if parent else new_trace_id(), new_span_id(), is_sampled=True)
+        self._began = self._ended = time_ns()
 
     def name(self, name: str) -> None:
-        self._span.update_name(name)
+        self._name = name
 
     def note(self, attributes: Attributes) -> None:
-        self._span.set_attributes(dict(attributes))
+        self._attributes.update(attributes)
 
     def link(self, to: TraceContext) -> None:
-        self._span.add_link(_remote(to))
+        self._links.append(to)
 
     def end(self, error: str) -> None:
-        if error:
-            self._span.set_status(Status(StatusCode.ERROR, error))
-        self._span.end()
+        self._ended, self._error = time_ns(), error
+        self._to.take(self)
+
+    def as_sdk(self, resource: Resource) -> ReadableSpan:
+        return ReadableSpan(
+            self._name,
+            _as_sdk(self.context),
+            _as_sdk(self._parent) if self._parent else None,
+            resource,
+            self._attributes,
+            links=[Link(_as_sdk(one)) for one in self._links],
+            kind=_KINDS[self._kind],
+            status=Status(StatusCode.ERROR, self._error) if self._error else _WELL,
+            start_time=self._began,
+            end_time=self._ended,
+            instrumentation_scope=_SCOPE,
+        )
 
 
-def _remote(context: TraceContext) -> SpanContext:
-    flags = TraceFlags(TraceFlags.SAMPLED if context.is_sampled else TraceFlags.DEFAULT)
-    return SpanContext(int(context.trace_id, 16), int(context.span_id, 16), is_remote=True, trace_flags=flags)
+_WELL: Final = Status(StatusCode.UNSET)
+_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
+
+
+def _as_sdk(context: TraceContext) -> SpanContext:
+    return SpanContext(int(context.trace_id, 16), int(context.span_id, 16), is_remote=True, trace_flags=_SAMPLED)

@@ -1,18 +1,18 @@
 """The parts of a trace: what took how long, and because of what. Only traces that are sampled have any.
 
-A span costs thirty times as much as to see that there is none to be made, so that nothing else is done for the others.
+A span costs many times as much as to see that there is none to be made, so that nothing else is done for the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextvars import Token
-from random import getrandbits, random
+from random import random
 from types import TracebackType
 from typing import Final, Literal, Protocol
 
 from ecshop.kernel.errors import EcshopError
-from ecshop.kernel.telemetry.trace import TraceContext, trace
+from ecshop.kernel.telemetry.trace import TraceContext, new_span_id, new_trace_id, trace
 
 Kind = Literal["internal", "server", "client", "producer", "consumer"]
 Attributes = Mapping[str, str | int]
@@ -158,7 +158,7 @@ def outgoing_traceparent() -> str:
         return context.traceparent
     if _InUse.recorder is None:
         return ""
-    return TraceContext(f"{getrandbits(127) + 1:032x}", f"{getrandbits(63) + 1:016x}", is_sampled=False).traceparent
+    return TraceContext(new_trace_id(), new_span_id(), is_sampled=False).traceparent
 
 
 def _sampled(contexts: Sequence[TraceContext | None]) -> list[TraceContext]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextvars import ContextVar
+from random import getrandbits
 from typing import Final, NamedTuple
 
 _W3C: Final = re.compile(r"(?!ff)[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
@@ -37,6 +38,16 @@ def sampled_traceparent() -> str:
     """Of what is being done; empty where its trace is not sampled: nobody would look for it."""
     context = trace.get()
     return context.traceparent if context is not None and context.is_sampled and context.span_id else ""
+
+
+def new_trace_id() -> str:
+    """32 digits, not all of them 0."""
+    return f"{getrandbits(127) + 1:032x}"
+
+
+def new_span_id() -> str:
+    """16 of them."""
+    return f"{getrandbits(63) + 1:016x}"
 
 
 def context_of(traceparent: str) -> TraceContext | None:
