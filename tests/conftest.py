@@ -25,6 +25,17 @@ from tests.shops import (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="all tests, and not only those that are quick")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever names nothing gets what is quick."""
+    chosen = config.option.all or config.option.markexpr or config.option.keyword
+    if config.args_source is config.ArgsSource.TESTPATHS and not chosen:
+        config.option.markexpr = "quick"
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Twice the cores: much of what the tests do is wait for other processes."""
     return 2 * (os.cpu_count() or 1)
