@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from bench.collector import Collected, Collector, collecting
 from ecshop.events.catalog import StockDepleted
@@ -162,6 +163,16 @@ def test_a_collector_that_is_away_holds_up_nobody() -> None:
         served_span(None).end()
     recorder.close()
     assert time.monotonic() - began < 5
+
+
+def test_it_is_said_when_spans_are_dropped() -> None:
+    recorder = OtlpRecorder(f"http://127.0.0.1:{free_port()}", 1.0, RESOURCE)
+    record_by(recorder)
+    with capture_logs() as said:
+        for _ in range(6000):
+            served_span(None).end()
+        eventually(lambda: any("spans are dropped" in line["event"] for line in said), True)
+    recorder.close()
 
 
 def test_without_the_sdk_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from time import time_ns
 from typing import Final
 
+import structlog
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
@@ -31,6 +32,8 @@ _KINDS: Final[Mapping[Kind, SpanKind]] = {
     "producer": SpanKind.PRODUCER,
     "consumer": SpanKind.CONSUMER,
 }
+
+log = structlog.get_logger("traces")
 
 
 class OtlpRecorder:
@@ -80,6 +83,8 @@ class OtlpRecorder:
         self._send()
 
     def _send(self) -> None:
+        if len(self._ended) == _MOST:
+            log.warning("spans are dropped: lower OTEL_TRACES_SAMPLER_ARG, or see whether the collector answers")
         ended = [self._ended.popleft().as_sdk(self._resource) for _ in range(len(self._ended))]
         if ended:
             self._exporter.export(ended)
