@@ -25,6 +25,8 @@ _FAREWELL: Final = 1.5  # seconds that the last spans have when the process ends
 _AT_ONCE: Final = 512  # spans that are sent before their time
 _MOST: Final = 4 * _AT_ONCE
 _SCOPE: Final = InstrumentationScope("ecshop")
+_WELL: Final = Status(StatusCode.UNSET)
+_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _KINDS: Final[Mapping[Kind, SpanKind]] = {
     "internal": SpanKind.INTERNAL,
     "server": SpanKind.SERVER,
@@ -134,10 +136,6 @@ class _Recorded:
             end_time=self._ended,
             instrumentation_scope=_SCOPE,
         )
-
-
-_WELL: Final = Status(StatusCode.UNSET)
-_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 
 
 def _as_sdk(context: TraceContext) -> SpanContext:
