@@ -81,7 +81,10 @@ class OtlpRecorder:
         while self._is_open:
             self._due.wait(_SEND_EVERY)
             self._due.clear()
-            self._send()
+            try:
+                self._send()
+            except Exception:  # else one batch would end the sending of all others
+                log.exception("spans could not be sent")
         self._send()
 
     def _send(self) -> None:
