@@ -175,6 +175,17 @@ def test_it_is_said_when_spans_are_dropped() -> None:
     recorder.close()
 
 
+def test_a_batch_that_cannot_be_sent_ends_no_other(recording: Recording, caplog: pytest.LogCaptureFixture) -> None:
+    unwritable = served_span(None)
+    unwritable.name("\ud800")  # half of a character, which no protocol can carry
+    unwritable.end()
+    eventually(lambda: "Failed to encode" in caplog.text, True)
+    following = served_span(None)
+    following.name("following")
+    following.end()
+    assert recording.spans().keys() == {"following"}
+
+
 def test_without_the_sdk_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ecshop.kernel.telemetry.otlp", None)
     collected = Settings(otlp_endpoint="http://127.0.0.1:4318")

@@ -81,10 +81,7 @@ class OtlpRecorder:
         while self._is_open:
             self._due.wait(_SEND_EVERY)
             self._due.clear()
-            try:
-                self._send()
-            except Exception:  # else one batch would end the sending of all others
-                log.exception("spans could not be sent")
+            self._send()
         self._send()
 
     def _send(self) -> None:
