@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import structlog
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import Event
@@ -91,19 +91,26 @@ _PENDING: Final = (
     select(Outbox.seq, Outbox.attempts, *(getattr(Outbox, field) for field in Packed._fields))
     .where(
         IS_DUE,
-        or_(Outbox.due_at.is_(None), Outbox.due_at <= bindparam("moment"), Outbox.due_at > bindparam("latest")),
+        or_(
+            Outbox.due_at.is_(None),
+            Outbox.due_at <= Outbox.recorded_at,
+            Outbox.due_at <= bindparam("moment"),
+            Outbox.due_at > bindparam("latest"),
+        ),
     )
     .order_by(Outbox.seq)
     .limit(bindparam("most"))
 )
 _IDS: Final = select(Outbox.seq, Outbox.event_id).where(Outbox.seq.in_(bindparam(KEYS, expanding=True)))
 _HEARD: Final = (
-    update(table_of(Outbox)).where(Outbox.seq.in_(bindparam(KEYS, expanding=True))).values(heard_at=bindparam("moment"))
+    update(table_of(Outbox))
+    .where(Outbox.seq.in_(bindparam(KEYS, expanding=True)))
+    .values(heard_at=bindparam("moment"), due_at=null())
 )
 _TAKEN: Final = (
     update(table_of(Outbox))
     .where(Outbox.seq == bindparam("row"))
-    .values(published_at=bindparam("moment"), place=bindparam("at"))
+    .values(published_at=bindparam("moment"), place=bindparam("at"), due_at=null())
 )
 _POSTPONE: Final = (
     update(table_of(Outbox))
@@ -229,11 +236,12 @@ def _row(event: Event, cause: Cause, moment: datetime) -> dict[str, Any]:
     return {
         "event_id": id_of(event),
         "type": event.type,
-        "body": pack(event),
+        "body": pack(event, moment),
         "request_id": cause.request_id or None,
         "traceparent": cause.traceparent or None,
         "recorded_at": moment,
         "attempts": 0,
+        "due_at": moment,
     }
 
 

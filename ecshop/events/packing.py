@@ -5,7 +5,7 @@ The envelope is made again from it, with what stands beside it in its row.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, NamedTuple, get_args, get_origin
 
@@ -19,6 +19,7 @@ from ecshop.kernel.telemetry.cause import Cause
 
 _ARRAY: Final = b"\x90"
 """Arrays begin with this byte or a greater one (msgpack, Formats); JSON, as it came from elsewhere, with a smaller."""
+_MICROSECOND: Final = timedelta(microseconds=1)
 _encoder: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
 
 
@@ -35,9 +36,12 @@ class Packed(NamedTuple):
     recorded_at: datetime
 
 
-def pack(event: Event) -> bytes:
-    """All but its cause."""
-    return _encoder.encode(msgspec.convert(event, _array_of(type(event)), from_attributes=True))
+def pack(event: Event, recorded_at: datetime) -> bytes:
+    """All but its cause; of its time, how many microseconds it was before `recorded_at`, for that is a small number."""
+    said: Any = msgspec.convert(event, _array_of(type(event)), from_attributes=True)
+    if event.happened_at is not None:
+        said.age = (recorded_at - event.happened_at) // _MICROSECOND
+    return _encoder.encode(said)
 
 
 def unpack(packed: Packed) -> Envelope[Event] | bytes:
@@ -46,12 +50,13 @@ def unpack(packed: Packed) -> Envelope[Event] | bytes:
         return packed.body
     try:
         type_ = CATALOG[packed.type]
-        said = msgspec.convert(_decoder(type_).decode(packed.body), type_, from_attributes=True)
+        said = _decoder(type_).decode(packed.body)
+        event = msgspec.convert(said, type_, from_attributes=True)
     except (KeyError, msgspec.DecodeError) as cause:
         raise Unreadable(f"an event of the type {packed.type}: {cause}") from cause
-    moment = said.happened_at or packed.recorded_at
+    moment = packed.recorded_at - (said.age or 0) * _MICROSECOND
     caused = Cause(packed.request_id or "", packed.traceparent or "")
-    return envelope_of(replace(said, cause=caused, happened_at=moment), packed.event_id)
+    return envelope_of(replace(event, cause=caused, happened_at=moment), packed.event_id)
 
 
 @cache
@@ -64,13 +69,14 @@ def _array_of(type_: type[Struct]) -> type[Struct]:
     """The same fields as an array, which has no more in it than is known here: what this code does not know would be
     lost. A new field comes last, with a default.
     """
-    time: list[Any] = [("happened_at", datetime | None)] if issubclass(type_, Event) else []
-    shape = time + [
+    age: list[Any] = [("age", int | None, None)] if issubclass(type_, Event) else []
+    shape = age + [
         (field.name, _shape(field.type), *(() if field.default is NODEFAULT else (field.default,)))
         for field in fields(type_)
         if field.name not in Event.__struct_fields__
     ]
-    return msgspec.defstruct(f"Packed{type_.__name__}", shape, array_like=True, forbid_unknown_fields=True)
+    name = f"Packed{type_.__name__}"
+    return msgspec.defstruct(name, shape, array_like=True, kw_only=True, forbid_unknown_fields=True)
 
 
 def _shape(type_: Any) -> Any:

@@ -22,6 +22,8 @@ TYPE_CODES: Final = {
 }
 """A code is never given to another type."""
 
+_CONSUMER_CODES: Final = {"auth": "a", "product": "p", "stock": "s", "order": "o"}
+
 
 class Base(DeclarativeBase):
     type_annotation_map = COLUMN_TYPES
@@ -42,8 +44,9 @@ class Shop(Base):
 class Outbox(Base):
     """An event that its cause's transaction recorded. It is done with when every listener has applied it: `heard_at`.
 
-    Until then it is due, at once or where a try has failed at `due_at`; from `published_at` on a broker has it, at its
-    `place` there. Inside one process nothing is published, only heard.
+    Until then it is due, as soon as it is recorded, or at a later `due_at` where a try has failed; from `published_at`
+    on a broker has it, at its `place` there. Inside one process nothing is published, only heard. Either way it is no
+    longer due, and `due_at` makes room for the time of what has happened: a row that grows splits its page.
     """
 
     __tablename__ = "outbox"
@@ -106,7 +109,7 @@ class Inbox(Base):
     __tablename__ = "inbox"
     __table_args__ = {"sqlite_with_rowid": False}
 
-    consumer: Mapped[str] = mapped_column(String(32), primary_key=True)
+    consumer: Mapped[str] = mapped_column(Coded(_CONSUMER_CODES, 32), primary_key=True)
     event_id: Mapped[str] = mapped_column(CompactId, primary_key=True)
     applied_at: Mapped[datetime]
 

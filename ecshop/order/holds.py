@@ -24,6 +24,8 @@ from ecshop.stock.contract import Line, StockClient
 
 _AT_ONCE: Final = 100
 _MOST: Final = 10_000
+_ONLY: Final = 1
+"""The attempt to place an order without an idempotency key: no other one has its id."""
 
 
 class Hold(NamedTuple):
@@ -42,9 +44,9 @@ class Holds:
         self._wake = asyncio.Event()
         self._attempts = count(secrets.randbits(61) + 1)
 
-    async def reserve(self, order_id: UUID, lines: Sequence[Line]) -> Hold:
+    async def reserve(self, order_id: UUID, lines: Sequence[Line], *, has_key: bool) -> Hold:
         """Raises what stock raises; of what it did not answer the units are given back."""
-        hold = Hold(order_id, next(self._attempts), cause())
+        hold = Hold(order_id, next(self._attempts) if has_key else _ONLY, cause())
         try:
             await self._stock.reserve(order_id, lines, hold.attempt)
         except Aborted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +19,7 @@ class Base(DeclarativeBase):
 
 STATUS_CODES: Final = {"confirmed": "c", "fulfilled": "f", "cancelled": "x"}
 CONFIRMED, FULFILLED, CANCELLED = STATUSES = tuple(STATUS_CODES)
+STEP: Final = timedelta(microseconds=100)
 
 
 class RecordedLine(msgspec.Struct, frozen=True, array_like=True):
@@ -31,7 +32,7 @@ class RecordedLine(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RecordedSteps(msgspec.Struct, frozen=True, array_like=True):
-    """When what led to an order was done, in microseconds after the order's `placed_at`; earlier is less than 0."""
+    """When what led to an order was done, in `STEP`s after the order's `placed_at`; earlier is less than 0."""
 
     began: int
     quoted: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -40,6 +40,7 @@ from ecshop.order.models import (
     CANCELLED,
     CONFIRMED,
     FULFILLED,
+    STEP,
     OrderOfProductRow,
     OrderRow,
     RecordedLine,
@@ -51,7 +52,6 @@ CUSTOMER, STAFF, SHOP = "customer", "staff", "shop"
 GIVEN_UP: Final = "the order took too long and was given up; place it again"
 REUSED: Final = "this Idempotency-Key came with another order before; take a new one"
 
-_MICROSECOND: Final = timedelta(microseconds=1)
 _IDS: Final = select(OrderRow.id).where(OrderRow.id.in_(bindparam(KEYS, expanding=True)))
 _ORDERS: Final = select(OrderRow).where(OrderRow.id.in_(bindparam(KEYS, expanding=True)))
 _NEWEST_FIRST: Final = Keyset("-placed_at", OrderRow.placed_at, OrderRow.id)
@@ -114,7 +114,7 @@ def timeline(session: Session, order_id: UUID) -> OrderTimeline:
     order, context = _order(row), context_of(row.traceparent) if row.traceparent else None
     ended = {FULFILLED: _fulfilled, CANCELLED: _cancelled}.get(row.status)
     steps = row.steps or RecordedSteps(0, 0, 0, 0)
-    began, quoted, reserved, recorded = (row.placed_at + step * _MICROSECOND for step in astuple(steps))
+    began, quoted, reserved, recorded = (row.placed_at + step * STEP for step in astuple(steps))
     return OrderTimeline(
         order,
         row.request_id,
@@ -226,7 +226,7 @@ def _order_values(placement: Placement, moment: datetime) -> dict[str, Any]:
 
 
 def _after(placed_at: datetime, moment: datetime) -> int:
-    return (moment - placed_at) // _MICROSECOND
+    return (moment - placed_at) // STEP
 
 
 def _tombstone(order_id: UUID) -> OrderRow:

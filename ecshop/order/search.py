@@ -15,7 +15,7 @@ from ecshop.kernel.db.keyset import is_few, unindexed
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import Spread
 from ecshop.order.contract import OrderFilter, Pace, Status
-from ecshop.order.models import CANCELLED, CONFIRMED, STATUSES, OrderOfProductRow, OrderRow
+from ecshop.order.models import CANCELLED, CONFIRMED, STATUSES, STEP, OrderOfProductRow, OrderRow
 
 _A_MINUTE: Final = timedelta(minutes=1)
 _NEWEST: Final = 100
@@ -63,7 +63,7 @@ def _placed(session: Session, begin: datetime, end: datetime) -> int:
 
 
 def _spread(spans: Iterable[tuple[int, int]]) -> Spread | None:
-    return Spread.of(timedelta(microseconds=end - begin) for begin, end in spans)
+    return Spread.of((end - begin) * STEP for begin, end in spans)
 
 
 def lists(session: Session, actor: Actor, wanted: OrderFilter) -> list[Select[OrderRow]]:

@@ -164,7 +164,7 @@ class OrderService:
         quoted_at = time.monotonic()
         order = await self._draft(order_id, asked)
         quoted = order.placed_at
-        hold = await self._reserve(order_id, asked.new)
+        hold = await self._reserve(order_id, asked.new, has_key=fingerprint is not None)
         steps = records.Steps(asked.at, quoted, self._clock())
         if time.monotonic() - quoted_at > self._quote_seconds:
             with self._holds.checking(hold):
@@ -175,9 +175,10 @@ class OrderService:
         quotes = await self._product.quote([line.product_id for line in asked.new.lines])
         return _draft(order_id, asked, quotes, self._clock())
 
-    async def _reserve(self, order_id: UUID, new: NewOrder) -> Hold:
+    async def _reserve(self, order_id: UUID, new: NewOrder, *, has_key: bool) -> Hold:
+        lines = [Line(line.product_id, line.quantity) for line in new.lines]
         try:
-            return await self._holds.reserve(order_id, [Line(line.product_id, line.quantity) for line in new.lines])
+            return await self._holds.reserve(order_id, lines, has_key=has_key)
         except ReservationReleased as cause:
             raise OrderExpired(records.GIVEN_UP) from cause
         except ReservationConflict as cause:

@@ -86,6 +86,11 @@ _HELD = ReservationRow.state == "held"
 Index("reservation_held", ReservationRow.expires_at, sqlite_where=_HELD, postgresql_where=_HELD)
 
 
+ORDERED: Final = "ordered"
+_REASON_CODES: Final = {ORDERED: ""}
+"""Of nearly all movements; nobody gives a reason that is empty."""
+
+
 class MovementRow(Base):
     """A line of the ledger: what is on hand is the sum of its lines.
 
@@ -100,7 +105,7 @@ class MovementRow(Base):
     delta: Mapped[int]
     on_hand: Mapped[int]
     version: Mapped[int]
-    reason: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(Coded(_REASON_CODES, 200))
     reference: Mapped[UUID | None]
     actor: Mapped[UUID | None]
     at: Mapped[datetime]

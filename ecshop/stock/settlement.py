@@ -14,7 +14,7 @@ from ecshop.events.catalog import OrderCancelled, OrderConfirmed
 from ecshop.kernel.db.columns import table_of
 from ecshop.kernel.db.many import KEYS, change_many, execute_many
 from ecshop.stock.levels import Levels
-from ecshop.stock.models import ReservationRow
+from ecshop.stock.models import ORDERED, ReservationRow
 from ecshop.stock.reservations import (
     ADD,
     COMMITTED,
@@ -26,7 +26,7 @@ from ecshop.stock.reservations import (
     known_of,
 )
 
-ORDERED, CANCELLED, NOT_RESTOCKED = "ordered", "order cancelled", "not restocked"
+_CANCELLED, _NOT_RESTOCKED = "order cancelled", "not restocked"
 
 _ROW: Final = ReservationRow.__table__.c
 _THESE: Final = update(table_of(ReservationRow)).where(_ROW.order_id.in_(bindparam(KEYS, expanding=True)))
@@ -43,11 +43,11 @@ class _End(NamedTuple):
     """The lines of the ledger: the sign of the units, and the reason."""
 
 
-_LOST: Final = ((1, CANCELLED), (-1, NOT_RESTOCKED))
+_LOST: Final = ((1, _CANCELLED), (-1, _NOT_RESTOCKED))
 _ENDS: Final[Mapping[tuple[str, bool], _End]] = {
     (HELD, True): _End(RELEASED, ()),
     (WITHDRAWN, True): _End(RELEASED, ()),
-    (COMMITTED, True): _End(RETURNED, ((1, CANCELLED),)),
+    (COMMITTED, True): _End(RETURNED, ((1, _CANCELLED),)),
     (HELD, False): _End(WRITTEN_OFF, ((-1, ORDERED), *_LOST)),
     (COMMITTED, False): _End(WRITTEN_OFF, _LOST),
 }
