@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
+import pytest
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
@@ -90,10 +91,12 @@ def test_what_was_postponed_by_a_clock_that_was_ahead_is_due(engine: Engine) -> 
     assert _due(engine) == [first]
 
 
-def test_a_new_event_is_due_whatever_the_clock_said_when_it_was_recorded(engine: Engine) -> None:
+@pytest.mark.parametrize("ahead", [LONGEST_PAUSE / 2, 365 * 24 * HOUR])
+def test_a_new_event_is_due_whatever_the_clock_said_when_it_was_recorded(engine: Engine, ahead: timedelta) -> None:
     [first] = _recorded(engine, 1)
+    moment = now() + ahead
     with transaction(engine) as session:
-        session.execute(update(Outbox).values(recorded_at=now() + 365 * 24 * HOUR))
+        session.execute(update(Outbox).values(recorded_at=moment, due_at=moment))
     assert _due(engine) == [first]
 
 
