@@ -16,7 +16,7 @@ def test_a_category_is_added_renamed_and_taken_away_when_it_is_empty(shop: Runni
     page.goto("/console/categories")
     for _ in range(2):
         page.get_by_label("New category").fill(first)
-        page.get_by_role("button", name="Add").click()
+        page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Another category has this name")
     expect(page.get_by_label("New category")).to_have_value(first)
     row = page.locator("tr", has_text=first)
