@@ -93,7 +93,7 @@ _PENDING: Final = (
         IS_DUE,
         or_(
             Outbox.due_at.is_(None),
-            Outbox.due_at <= Outbox.recorded_at,
+            Outbox.due_at == Outbox.recorded_at,
             Outbox.due_at <= bindparam("moment"),
             Outbox.due_at > bindparam("latest"),
         ),

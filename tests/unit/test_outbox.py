@@ -100,6 +100,14 @@ def test_a_new_event_is_due_whatever_the_clock_said_when_it_was_recorded(engine:
     assert _due(engine) == [first]
 
 
+def test_a_postponed_event_has_its_pause_although_it_was_recorded_by_a_clock_that_was_ahead(engine: Engine) -> None:
+    [first] = _recorded(engine, 1)
+    with transaction(engine) as session:
+        session.execute(update(Outbox).values(recorded_at=now() + HOUR))
+        settle(session, postponed=[Postponed(first, now() + LONGEST_PAUSE / 2)])
+    assert _due(engine) == []
+
+
 def test_a_postponed_event_comes_back_with_its_attempts_counted(engine: Engine) -> None:
     first, second = _recorded(engine, 2)
     with transaction(engine) as session:
