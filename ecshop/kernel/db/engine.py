@@ -34,7 +34,7 @@ _COLLISIONS: Final = {"40001", "40P01"}
 """A serialization failure, a deadlock (PostgreSQL, appendix A)."""
 _LOCKED: Final = "55P03"
 _STOPPED: Final = {"SQLITE_INTERRUPT", "57014"}
-_LOOK_AFTER: Final = 10_000  # of SQLite's steps, about a millisecond
+_LOOK_AFTER: Final = 1_000_000  # of SQLite's steps, about a tenth of a second: each look waits for the interpreter
 _WRITES: Final = "writes"
 """The mark of a connection that is out for transactions which write."""
 _ONE: Final = text("SELECT 1")
