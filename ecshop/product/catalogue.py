@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ecshop.events.audit import note
@@ -31,13 +32,13 @@ from ecshop.product.contract import (
     ProductNotFound,
     Quote,
 )
-from ecshop.product.models import ProductRow
+from ecshop.product.models import LISTED, ProductRow
 
 _FIND: Final = select(*columns_of(Product, ProductRow)).where(ProductRow.id.in_(bindparam(KEYS, expanding=True)))
 _product: Final = partial(struct_of, Product)
 _COLUMNS: Final = {"id": ProductRow.id, "name": ProductRow.name_key, "price": ProductRow.price}
 _ORDERS: Final = {
-    name: Keyset(name, column, ProductRow.id) for by, column in _COLUMNS.items() for name in (by, f"-{by}")
+    name: Keyset(name, column, ProductRow.id, LISTED) for by, column in _COLUMNS.items() for name in (by, f"-{by}")
 }
 
 
@@ -111,40 +112,58 @@ def missing(ids: Sequence[int]) -> ProductNotFound:
 
 
 def _parts(session: Session, wanted: ProductFilter) -> Sequence[Part]:
-    same, among, part = dict[InstrumentedAttribute[Any], Any](), list[Among](), search_text(wanted.q or "")
-    several = sorted({*wanted.category_id}) if len(wanted.category_id) > 1 else []
-    if wanted.category_id and not several:
-        [same[ProductRow.category_id]] = wanted.category_id
+    part, several = search_text(wanted.q or ""), sorted({*wanted.category_id})
+    same, among = dict[InstrumentedAttribute[Any], Any](), list(_conditions(wanted))
+    if len(several) == 1:
+        same[ProductRow.category_id] = several.pop()
     if wanted.name is not None:
         same[ProductRow.name_key] = key_of(wanted.name)
-    if wanted.updated_after is not None:
-        is_later = ProductRow.updated_at > wanted.updated_after
-        among.append(Among(is_later, select(ProductRow.id).where(is_later)))
-    if wanted.price_from is not None or wanted.price_to is not None:
-        highest = MAX_INT64 if wanted.price_to is None else wanted.price_to
-        is_between = ProductRow.price.between(wanted.price_from or 0, highest)
-        among.append(Among(is_between, select(ProductRow.id).where(is_between)))
-    if wanted.in_stock is not None:
-        if same or among or part or several:
-            among.append(Among(unindexed(ProductRow.in_stock) == wanted.in_stock))
-        else:
-            same[ProductRow.in_stock] = wanted.in_stock
-    if wanted.on_sale is not None:
-        is_off = None if wanted.on_sale else select(ProductRow.id).where(ProductRow.on_sale.is_(False))
-        among.append(Among(unindexed(ProductRow.on_sale) == wanted.on_sale, is_off))
-    if wanted.status is not None:
-        cannot_be_bought = or_(ProductRow.on_sale.is_(False), ProductRow.in_stock.is_(False))
-        found = None if wanted.status else select(ProductRow.id).where(cannot_be_bought)
-        among.append(Among(ProductRow.status == wanted.status, found))
+    if wanted.in_stock is not None and not (same or several or among or part):
+        same[ProductRow.in_stock] = wanted.in_stock
+    elif wanted.in_stock is not None:
+        among.append(_switched(ProductRow.in_stock, wanted.in_stock))
+    if part:
+        among += [_among(column, partial(operator.eq, value)) for column, value in same.items()]
+    if several and (among or part):
+        among.append(_any_of(ProductRow.category_id, several))
+        several = []
     if part and wanted.sort in {None, RELEVANCE}:
-        if several:
-            among.append(Among(ProductRow.category_id.in_(several)))
         return search.ranked(session, part, same, among)
     if part:
-        among.insert(0, search.anywhere(session, part))
+        among.append(search.anywhere(session, part))
     keyset = _ORDERS["id" if wanted.sort in {None, RELEVANCE} else wanted.sort]
     all_of = select(ProductRow).where(*(column == value for column, value in same.items()))
     return [Part(keyset, [all_of.where(ProductRow.category_id == one) for one in several] or [all_of], among)]
+
+
+def _conditions(wanted: ProductFilter) -> Iterable[Among]:
+    if (moment := wanted.updated_after) is not None:
+        yield Among(unindexed(ProductRow.updated_at) > moment, _ids(ProductRow.updated_at > moment))
+    if wanted.price_from is not None or wanted.price_to is not None:
+        lowest, highest = wanted.price_from or 0, MAX_INT64 if wanted.price_to is None else wanted.price_to
+        yield _among(ProductRow.price, lambda it: it.between(lowest, highest))
+    if wanted.on_sale is not None:
+        yield _switched(ProductRow.on_sale, wanted.on_sale)
+    if wanted.status is not None:
+        off_sale, sold_out = (_ids(column.is_(False)) for column in (ProductRow.on_sale, ProductRow.in_stock))
+        yield Among(ProductRow.status == wanted.status, None if wanted.status else off_sale.union(sold_out))
+
+
+def _among(column: InstrumentedAttribute[Any], holds: Callable[[ColumnElement[Any]], ColumnElement[bool]]) -> Among:
+    return Among(holds(unindexed(column, on_server=False)), _ids(holds(column.expression)))
+
+
+def _any_of(column: InstrumentedAttribute[Any], values: Sequence[int]) -> Among:
+    return _among(column, lambda it: it.in_(values))
+
+
+def _switched(column: InstrumentedAttribute[Any], on: bool) -> Among:
+    """Nearly all products are in stock and on sale: there is no use in finding these."""
+    return Among(unindexed(column) == on, None if on else _ids(column == on))
+
+
+def _ids(condition: ColumnElement[bool]) -> Select[Any]:
+    return select(ProductRow.id).where(condition)
 
 
 def _columns_of(body: NewProduct | ProductChange) -> dict[str, Any]:

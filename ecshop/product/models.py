@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, LargeBinary, String, Text, and_
 from sqlalchemy.ext.hybrid import hybrid_property
@@ -105,3 +106,17 @@ class ProductRow(Base):
     @classmethod
     def _status_in_sql(cls) -> ColumnElement[bool]:
         return and_(cls.on_sale, cls.in_stock.is_distinct_from(False))
+
+
+LISTED: Final = Index(
+    "products_listed",
+    ProductRow.id,
+    ProductRow.name_key,
+    ProductRow.search_name,
+    ProductRow.price,
+    ProductRow.category_id,
+    ProductRow.on_sale,
+    ProductRow.in_stock,
+    ProductRow.updated_at,
+).ddl_if(dialect="sqlite")
+"""All that lists are sorted and narrowed by but details: a tenth of what products take with these."""

@@ -14,17 +14,17 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, column, not_, or_, select, table, text
 from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
 
-from ecshop.kernel.db.keyset import Among, Keyset, Part, unindexed
+from ecshop.kernel.db.keyset import Among, Keyset, Part
 from ecshop.kernel.words import beyond
-from ecshop.product.models import ProductRow
+from ecshop.product.models import LISTED, ProductRow
 
 Same = Mapping[InstrumentedAttribute[Any], Any]
 
 _NAME, _DETAIL = ProductRow.search_name, ProductRow.search_detail
 _NAME_SIGN, _DETAIL_SIGN = "\x1e", "\x1f"
-_BEGINS: Final = Keyset("begins", _NAME, ProductRow.id)
-_NAMED: Final = Keyset("named", ProductRow.id, ProductRow.id)
-_DETAILED: Final = Keyset("detailed", ProductRow.id, ProductRow.id)
+_BEGINS: Final = Keyset("begins", _NAME, ProductRow.id, LISTED)
+_NAMED: Final = Keyset("named", ProductRow.id, ProductRow.id, LISTED)
+_DETAILED: Final = Keyset("detailed", ProductRow.id, ProductRow.id, LISTED)
 _PARTS: Final = table("product_search", column("rowid"), column("product_search"))
 _HAS_INDEX: Final = text("SELECT to_regclass('product_search') IS NOT NULL")
 _GRAM: Final = 3
@@ -36,17 +36,19 @@ def anywhere(session: Session, part: str) -> Among:
 
 
 def ranked(session: Session, part: str, same: Same, among: Sequence[Among]) -> Sequence[Part]:
-    """Names that begin with it, then other names that have it, then details; all of rows with the `same` values."""
+    """Names that begin with it, then other names that have it, then details.
+
+    The conditions `among` are about all of them, and tell of the `same` values too.
+    """
     begins = and_(part <= _NAME, beyond(part) > _NAME)
     in_name, in_detail = _has(_NAME, part), _has(_DETAIL, part)
-    named = _among(session, part, and_(in_name, not_(begins)), _in_name(part))
-    detailed = _among(session, part, and_(in_detail, not_(in_name)), _in_detail(part))
-    by_row = [Among(unindexed(column) == value) for column, value in same.items()]
+    named = [Among(not_(begins)), _among(session, part, in_name, _in_name(part))]
+    detailed = [Among(not_(in_name)), _among(session, part, in_detail, _in_detail(part))]
     query = select(ProductRow).where(*(column == value for column, value in same.items()))
     return [
-        Part(_BEGINS, [select(ProductRow).where(begins).options(undefer(_NAME))], [*by_row, *among]),
-        Part(_NAMED, [query], [named, *among]),
-        Part(_DETAILED, [query], [detailed, *among]),
+        Part(_BEGINS, [select(ProductRow).where(begins).options(undefer(_NAME))], among),
+        Part(_NAMED, [query], [*among, *named]),
+        Part(_DETAILED, [query], [*among, *detailed]),
     ]
 
 
@@ -56,8 +58,10 @@ def is_indexed(session: Session) -> bool:
 
 def _among(session: Session, part: str, holds: ColumnElement[bool], expression: str) -> Among:
     if _on_sqlite(session):
-        return Among(holds, select(_PARTS.c.rowid).where(_PARTS.c.product_search.match(expression)))
-    return Among(holds, select(ProductRow.id).where(holds) if len(part) >= _GRAM and is_indexed(session) else None)
+        found = select(_PARTS.c.rowid).where(_PARTS.c.product_search.match(expression))
+        return Among(holds, found, is_listed=False)
+    can_find = len(part) >= _GRAM and is_indexed(session)
+    return Among(holds, select(ProductRow.id).where(holds) if can_find else None, is_listed=False)
 
 
 def _on_sqlite(session: Session) -> bool:

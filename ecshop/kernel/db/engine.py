@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import structlog
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, FromClause, create_engine, event, make_url, text
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import PoolProxiedConnection
@@ -115,8 +116,15 @@ def open_engine(
     def _(_connection: Any, record: Any) -> None:
         record.info.pop(_WRITES, None)
 
+    engine.dialect.statement_compiler = _Compiler
     engine.dialect.do_begin = _begin  # type: ignore[assignment]  # it is called as a function, with the connection alone
     return engine
+
+
+class _Compiler(SQLiteCompiler):
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        """SQLAlchemy knows no hints of SQLite: `INDEXED BY` (SQLite's documentation, of that name)."""
+        return text
 
 
 def _open_server(url: URL) -> Engine:

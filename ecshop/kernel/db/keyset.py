@@ -11,13 +11,17 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, CompoundSelect, Index, Select, asc, desc, func, literal, select, tuple_
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from ecshop.kernel.errors import InvalidCursor
 from ecshop.kernel.values import MAX_INT64, Page
 
 T = TypeVar("T")
+Found = Select[Any] | CompoundSelect[Any]
 
 _BINDABLE: Final[dict[type, Any]] = {
     int: Annotated[int, Meta(ge=-MAX_INT64 - 1, le=MAX_INT64)],
@@ -26,31 +30,48 @@ _BINDABLE: Final[dict[type, Any]] = {
 }
 """What the database takes of a type: a cursor may have been made up by anybody."""
 _FEW: Final = 10_000
-_NEAR: Final = 20
-"""Of so many rows as are wanted the first ones of a list are looked through, before all that is found is sorted."""
+_SOME: Final = 4_000
+"""To read as many rows takes as long as to read an index of a hundred thousand."""
+_NEAR: Final = 5
+_FAR: Final = 20
+"""Of so many times the rows that are wanted a list is looked through first: with an index of its own, and without."""
+_ENOUGH: Final = 2
+"""Of so many times the rows that are wanted keys are taken: an index of parts of a text may have found too much."""
 
 
 class Among(NamedTuple):
     """A condition of a list: `holds` tells it of a row, and an index has `found` the keys of all such rows, or of more.
 
     Where these are more than some, the list is first looked through from its beginning. If that has no page, as for a
-    word that only the last names have, a few are looked up; for many, the list is walked by its keys alone, which are
-    looked for among all that were found.
+    word that only the last names have, all of them are sorted by the list's own index, and the rows of a page are read.
+    `is_listed` is False of what that index does not know.
     """
 
     holds: ColumnElement[bool]
-    found: Select[Any] | None = None
+    found: Found | None = None
+    is_listed: bool = True
 
 
 class Keyset:
     """A total order of a list: by one column, then by the key; a name that begins with `-` sorts downwards."""
 
-    def __init__(self, name: str, column: InstrumentedAttribute[Any], key: InstrumentedAttribute[Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        column: InstrumentedAttribute[Any],
+        key: InstrumentedAttribute[Any],
+        index: Index | None = None,
+    ) -> None:
+        """The `index` of a list with conditions begins with the key; SQLite reads all of it, or what is found.
+
+        A row with long texts takes ten times as long. PostgreSQL knows by its statistics what to read.
+        """
         self.name = name
-        self._key = key
+        self._key, self._index = key, index
         self._columns = [column] if column is key else [column, key]
         self._descending = name.startswith("-")
-        self._order = [each.desc() if self._descending else each.asc() for each in self._columns]
+        self._direction: Callable[[Any], Any] = desc if self._descending else asc
+        self._order = [self._direction(each) for each in self._columns]
 
     def fetch(
         self,
@@ -96,23 +117,33 @@ class Keyset:
 
     def _rows(self, session: Session, query: Select[Any], count: int, among: Sequence[Among]) -> Sequence[Any]:
         wanted = query.where(*(one.holds for one in among)).order_by(*self._order).limit(count)
-        known = [one.found for one in among if one.found is not None]
-        numbers = [_count(session, found) for found in known]
-        if known and min(numbers) > _NEAR * count:
-            end = session.execute(self._place(query, _NEAR * count)).first()
-            near = session.scalars(wanted if end is None else wanted.where(self._is_not_behind(end))).all()
-            if end is None or len(near) == count:
-                return near
-        few = [found for found, number in zip(known, numbers, strict=True) if number <= _FEW]
-        return self._looked_up(session, wanted, few) if few or not known else self._walked(session, wanted, known[0])
+        if not among:
+            return session.scalars(wanted).all()
+        number, found = _narrowest(session, among)
+        index = self._index if session.get_bind().dialect.name == "sqlite" else None
+        near = (_FAR if index is None else _NEAR) * count
+        if number > near:
+            end = session.execute(self._place(query, near)).first()
+            first = session.scalars(wanted if end is None else wanted.where(self._is_not_behind(end))).all()
+            if end is None or len(first) == count:
+                return first
+        if index is not None and all(one.is_listed or one.found is found for one in among):
+            listed = query.where(*(one.holds for one in among if one.is_listed)).limit(_ENOUGH * count)
+            keys = session.scalars(self._keys(index, listed, found)).all()
+            rows = session.scalars(wanted.where(self._key.in_(keys))).all() if keys else []
+            if len(rows) == count or len(keys) < _ENOUGH * count:
+                return rows
+        return session.scalars(wanted if found is None else wanted.where(self._key.in_(found))).all()
 
-    def _looked_up(self, session: Session, wanted: Select[Any], found: Sequence[Select[Any]]) -> Sequence[Any]:
-        return session.scalars(wanted.where(*(self._key.in_(keys) for keys in found))).all()
-
-    def _walked(self, session: Session, wanted: Select[Any], found: Select[Any]) -> Sequence[Any]:
-        """As looked up, but in the order of the list: to see whether a row is among many takes its key alone."""
-        key = self._key if len(self._columns) == 1 else self._key + 0
-        return session.scalars(wanted.where(key.in_(found))).all()
+    def _keys(self, index: Index, listed: Select[Any], found: Found | None) -> Select[Any]:
+        """Of the rows of a list that are found, by that index alone."""
+        hint, order = f"INDEXED BY {index.name}", self._order
+        keys = listed.with_only_columns(self._key).with_hint(self._key.class_, hint, "sqlite")
+        if found is not None:
+            joined = found.subquery()
+            order = [*order[:-1], self._direction(joined.c[0])]
+            keys = keys.join(joined, joined.c[0] == self._key)
+        return keys.order_by(*order)
 
     def _place(self, query: Select[Any], number: int) -> Select[Any]:
         """Of the row of that number."""
@@ -167,14 +198,46 @@ def is_few(session: Session, found: Select[Any]) -> bool:
 
     SQLite does not count them, and would read a list of a million to its end for the three that are in it.
     """
-    return _count(session, found) <= _FEW
+    return _count(session, found, _FEW) <= _FEW
 
 
-def unindexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
-    """The same value, by which no index is chosen: SQLite knows nothing of how often a value is there."""
-    return func.coalesce(column, column)
+class _Unindexed(FunctionElement[Any]):
+    inherit_cache = True
+
+    def __init__(self, column: InstrumentedAttribute[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
 
 
-def _count(session: Session, found: Select[Any]) -> int:
-    """Many are not counted to the end."""
-    return session.scalar(select(func.count()).select_from(found.limit(_FEW + 1).subquery())) or 0
+def unindexed(column: InstrumentedAttribute[T], *, on_server: bool = True) -> ColumnElement[T]:
+    """The same value, by which no index is chosen: SQLite knows nothing of how often a value is there.
+
+    Nor does a server know of values that are always new, as times are; of others it knows better.
+    """
+    return func.coalesce(column, column) if on_server else _Unindexed(column)
+
+
+@compiles(_Unindexed)
+def _as_it_is(element: _Unindexed, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(_Unindexed, "sqlite")
+def _without_index(element: _Unindexed, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+def _narrowest(session: Session, among: Sequence[Among]) -> tuple[int, Found | None]:
+    """Of what leaves the fewest rows: how many at least, and their keys, unless all of an index is read sooner."""
+    counted = [(_count(session, one.found, _SOME), one.is_listed, one.found) for one in among if one.found is not None]
+    number, is_listed, found = min(
+        counted, key=lambda one: (one[0] > _SOME, one[1], one[0]), default=(_SOME + 1, True, None)
+    )
+    if found is None or not is_listed:
+        return number, found
+    return number, None if number > _SOME else found.limit(_SOME)
+
+
+def _count(session: Session, found: Found, most: int) -> int:
+    """More are not counted to the end."""
+    return session.scalar(select(func.count()).select_from(found.limit(most + 1).subquery())) or 0

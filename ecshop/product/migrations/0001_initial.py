@@ -71,6 +71,8 @@ def upgrade() -> None:
     op.create_index("products_in_stock_by_name", "product", ["in_stock", "name_key"])
     op.create_index("products_in_stock_by_price", "product", ["in_stock", "price"])
     if op.get_context().dialect.name == "sqlite":
+        listed = ["id", "name_key", "search_name", "price", "category_id", "on_sale", "in_stock", "updated_at"]
+        op.create_index("products_listed", "product", listed)
         _index_parts_in_file()
     else:
         op.execute(_INDEX_PARTS_ON_SERVER)
