@@ -119,8 +119,8 @@ class Keyset:
         wanted = query.where(*(one.holds for one in among)).order_by(*self._order).limit(count)
         if not among:
             return session.scalars(wanted).all()
-        number, found = _narrowest(session, among)
         index = self._index if session.get_bind().dialect.name == "sqlite" else None
+        number, found = _narrowest(session, among, has_index=index is not None)
         near = (_FAR if index is None else _NEAR) * count
         if number > near:
             end = session.execute(self._place(query, near)).first()
@@ -227,13 +227,13 @@ def _without_index(element: _Unindexed, compiler: SQLCompiler, **options: Any) -
     return f"+{compiler.process(element.clauses, **options)}"
 
 
-def _narrowest(session: Session, among: Sequence[Among]) -> tuple[int, Found | None]:
+def _narrowest(session: Session, among: Sequence[Among], *, has_index: bool) -> tuple[int, Found | None]:
     """Of what leaves the fewest rows: how many at least, and their keys, unless all of an index is read sooner."""
     counted = [(_count(session, one.found, _SOME), one.is_listed, one.found) for one in among if one.found is not None]
     number, is_listed, found = min(
         counted, key=lambda one: (one[0] > _SOME, one[1], one[0]), default=(_SOME + 1, True, None)
     )
-    if found is None or not is_listed:
+    if found is None or not (has_index and is_listed):
         return number, found
     return number, None if number > _SOME else found.limit(_SOME)
 
