@@ -121,7 +121,7 @@ def _parts(session: Session, wanted: ProductFilter) -> Sequence[Part]:
     if wanted.in_stock is not None and not (same or several or among or part):
         same[ProductRow.in_stock] = wanted.in_stock
     elif wanted.in_stock is not None:
-        among.append(_switched(ProductRow.in_stock, wanted.in_stock))
+        among.append(Among(unindexed(ProductRow.in_stock) == wanted.in_stock))
     if part:
         among += [_among(column, partial(operator.eq, value)) for column, value in same.items()]
     if several and (among or part):
@@ -143,7 +143,8 @@ def _conditions(wanted: ProductFilter) -> Iterable[Among]:
         lowest, highest = wanted.price_from or 0, MAX_INT64 if wanted.price_to is None else wanted.price_to
         yield _among(ProductRow.price, lambda it: it.between(lowest, highest))
     if wanted.on_sale is not None:
-        yield _switched(ProductRow.on_sale, wanted.on_sale)
+        is_off = None if wanted.on_sale else _ids(ProductRow.on_sale.is_(False))
+        yield Among(unindexed(ProductRow.on_sale) == wanted.on_sale, is_off)
     if wanted.status is not None:
         off_sale, sold_out = (_ids(column.is_(False)) for column in (ProductRow.on_sale, ProductRow.in_stock))
         yield Among(ProductRow.status == wanted.status, None if wanted.status else off_sale.union(sold_out))
@@ -155,11 +156,6 @@ def _among(column: InstrumentedAttribute[Any], holds: Callable[[ColumnElement[An
 
 def _any_of(column: InstrumentedAttribute[Any], values: Sequence[int]) -> Among:
     return _among(column, lambda it: it.in_(values))
-
-
-def _switched(column: InstrumentedAttribute[Any], on: bool) -> Among:
-    """Nearly all products are in stock and on sale: there is no use in finding these."""
-    return Among(unindexed(column) == on, None if on else _ids(column == on))
 
 
 def _ids(condition: ColumnElement[bool]) -> Select[Any]:
