@@ -43,7 +43,7 @@ class Among(NamedTuple):
 
     Where these are more than some, the list is first looked through from its beginning. If that has no page, as for a
     word that only the last names have, all of them are sorted by the list's own index, and the rows of a page are read.
-    `is_listed` is False of what that index does not know.
+    `is_listed` is False of what that index does not know, and of what is sooner found than told from it.
     """
 
     holds: ColumnElement[bool]
