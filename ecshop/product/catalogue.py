@@ -121,8 +121,9 @@ def _parts(session: Session, wanted: ProductFilter) -> Sequence[Part]:
     if wanted.in_stock is not None and not (same or several or among or part):
         same[ProductRow.in_stock] = wanted.in_stock
     elif wanted.in_stock is not None:
-        among.append(Among(unindexed(ProductRow.in_stock) == wanted.in_stock))
-    if part:
+        sold_out = None if wanted.in_stock else _ids(ProductRow.in_stock.is_(False))
+        among.append(Among(unindexed(ProductRow.in_stock) == wanted.in_stock, sold_out))
+    if part or any(one.found is not None for one in among):
         among += [_among(column, partial(operator.eq, value)) for column, value in same.items()]
     if several and (among or part):
         among.append(_any_of(ProductRow.category_id, several))

@@ -66,7 +66,7 @@ def engine(databases: Databases) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.mark.parametrize(("some", "near", "enough"), [(4_000, 20, 2), (0, 0, 1), (2, 0, 2), (0, 1, 1)])
+@pytest.mark.parametrize(("some", "near", "enough"), [(4_000, 20, 2), (4_000, 0, 2), (0, 0, 1), (2, 0, 2), (0, 1, 1)])
 @repeatably
 @given(st.lists(made, max_size=16), st.lists(filters, min_size=1, max_size=8), st.integers(1, 4))
 def test_a_list_has_what_its_filters_tell(

@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
@@ -32,6 +32,8 @@ _BINDABLE: Final[dict[type, Any]] = {
 _FEW: Final = 10_000
 _SOME: Final = 4_000
 """To read as many rows takes as long as to read an index of a hundred thousand."""
+_SEVERAL: Final = 4
+"""To be narrowed by so many others takes a key less time than to be looked for in an index."""
 _NEAR: Final = 20
 """Of so many times the rows that are wanted a list is looked through first: of one row in twenty it has a page then."""
 _ENOUGH: Final = 2
@@ -119,13 +121,13 @@ class Keyset:
         if not among:
             return session.scalars(wanted).all()
         index = self._index if session.get_bind().dialect.name == "sqlite" else None
-        number, found = _narrowest(session, among, has_index=index is not None)
+        number, found, told = _narrowest(session, among, has_index=index is not None)
         if number > _NEAR * count:
             end = session.execute(self._place(query, _NEAR * count)).first()
             near = session.scalars(wanted if end is None else wanted.where(self._is_not_behind(end))).all()
             if end is None or len(near) == count:
                 return near
-        if index is not None and all(one.is_listed or one.found is found for one in among):
+        if index is not None and all(one.is_listed or any(one is each for each in told) for one in among):
             listed = query.where(*(one.holds for one in among if one.is_listed)).limit(_ENOUGH * count)
             keys = session.scalars(self._keys(index, listed, found)).all()
             rows = session.scalars(wanted.where(self._key.in_(keys))).all() if keys else []
@@ -225,15 +227,31 @@ def _without_index(element: _Unindexed, compiler: SQLCompiler, **options: Any) -
     return f"+{compiler.process(element.clauses, **options)}"
 
 
-def _narrowest(session: Session, among: Sequence[Among], *, has_index: bool) -> tuple[int, Found | None]:
-    """Of what leaves the fewest rows: how many at least, and their keys, unless all of an index is read sooner."""
-    counted = [(_count(session, one.found, _SOME), one.is_listed, one.found) for one in among if one.found is not None]
-    number, is_listed, found = min(
-        counted, key=lambda one: (one[0] > _SOME, one[1], one[0]), default=(_SOME + 1, True, None)
-    )
-    if found is None or not (has_index and is_listed):
-        return number, found
-    return number, None if number > _SOME else found.limit(_SOME)
+class _Narrowest(NamedTuple):
+    number: int
+    """At least."""
+    found: Found | None
+    """Their keys, unless all of an index is read sooner."""
+    told: Sequence[Among] = ()
+    """The conditions that these fulfil."""
+
+
+def _narrowest(session: Session, among: Sequence[Among], *, has_index: bool) -> _Narrowest:
+    """What leaves the fewest rows."""
+    most = _FEW if has_index else _SOME
+    counted = [(_count(session, one.found, most), one) for one in among if one.found is not None]
+    if not counted:
+        return _Narrowest(_SOME + 1, None)
+    counted.sort(key=lambda it: (it[0] > _SOME, it[1].is_listed, it[0]))
+    number, first = counted[0]
+    if not (has_index and first.is_listed):
+        return _Narrowest(number, first.found, [first])
+    if number > _SOME:
+        return _Narrowest(number, None)
+    others = [one for count, one in counted[1:] if count <= min(_FEW, _SEVERAL * number)]
+    keys = cast(Found, first.found).limit(_SOME).subquery().c[0]
+    found = select(keys).where(*(keys.in_(cast(Found, one.found)) for one in others))
+    return _Narrowest(number, found, [first, *others])
 
 
 def _count(session: Session, found: Found, most: int) -> int:
