@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,7 +18,7 @@ from bench.load import percentile
 from ecshop.events.catalog import OrderConfirmed
 from ecshop.events.tables import Inbox, Outbox
 from ecshop.kernel.db.engine import open_engine
-from ecshop.order.models import OrderOfProductRow, OrderRow
+from ecshop.order.models import OrderRow
 from ecshop.stock.models import ItemRow
 from entrypoints.databases import url_of
 from entrypoints.settings import Settings
@@ -111,12 +112,12 @@ def _applied(session: Session, events: Iterable[str]) -> dict[str, datetime]:
     return found
 
 
-def _sold(session: Session) -> dict[int, int]:
-    product = OrderOfProductRow.product_id
-    units = select(product, func.sum(OrderOfProductRow.quantity)).join(
-        OrderRow, OrderRow.id == OrderOfProductRow.order_id
-    )
-    return _pairs(session, units.where(OrderRow.status != "cancelled").group_by(product))
+def _sold(session: Session) -> Counter[int]:
+    sold: Counter[int] = Counter()
+    standing = select(OrderRow.lines).where(OrderRow.status != "cancelled").execution_options(yield_per=_AT_ONCE)
+    for lines in session.scalars(standing):
+        sold.update({line.product_id: line.quantity for line in lines})
+    return sold
 
 
 def _items(session: Session) -> Sequence[Row[int, int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -20,6 +20,8 @@ class Base(DeclarativeBase):
 STATUS_CODES: Final = {"confirmed": "c", "fulfilled": "f", "cancelled": "x"}
 CONFIRMED, FULFILLED, CANCELLED = STATUSES = tuple(STATUS_CODES)
 STEP: Final = timedelta(microseconds=100)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
 
 
 class RecordedLine(msgspec.Struct, frozen=True, array_like=True):
@@ -87,11 +89,19 @@ Index("orders_ended", OrderRow.ended_at, sqlite_where=_ENDED, postgresql_where=_
 
 
 class OrderOfProductRow(Base):
-    """Which orders have how much of a product: an index of what stands in their lines."""
+    """Which orders have a product, by the second of their `placed_at`: an index of what stands in their lines.
+
+    A list of them is read newest first, and sorted within each second; the time as a whole takes twice the bytes.
+    """
 
     __tablename__ = "order_of_product"
-    __table_args__ = (CheckConstraint("quantity > 0", name="quantity_positive"), {"sqlite_with_rowid": False})
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     product_id: Mapped[int] = mapped_column(primary_key=True)
+    placed_second: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[UUID] = mapped_column(primary_key=True)
-    quantity: Mapped[int]
+
+
+def second_of(moment: datetime) -> int:
+    """Since 1970."""
+    return (moment - _EPOCH) // _SECOND

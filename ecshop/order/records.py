@@ -18,7 +18,7 @@ from ecshop.events.outbox import record as record_events
 from ecshop.kernel.clock import now
 from ecshop.kernel.conditions import UNCONDITIONAL, Conditions, IdempotencyKeyReused
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.keyset import Keyset
+from ecshop.kernel.db.keyset import fetch
 from ecshop.kernel.db.many import KEYS, execute_many, select_many
 from ecshop.kernel.db.mapping import assign, given, struct_of
 from ecshop.kernel.errors import EcshopError
@@ -26,6 +26,7 @@ from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.telemetry.cause import UNKNOWN, Cause
 from ecshop.kernel.telemetry.trace import context_of
 from ecshop.kernel.values import Page
+from ecshop.order import search
 from ecshop.order.contract import (
     Cancellation,
     Order,
@@ -45,8 +46,8 @@ from ecshop.order.models import (
     OrderRow,
     RecordedLine,
     RecordedSteps,
+    second_of,
 )
-from ecshop.order.search import lists
 
 CUSTOMER, STAFF, SHOP = "customer", "staff", "shop"
 GIVEN_UP: Final = "the order took too long and was given up; place it again"
@@ -54,7 +55,6 @@ REUSED: Final = "this Idempotency-Key came with another order before; take a new
 
 _IDS: Final = select(OrderRow.id).where(OrderRow.id.in_(bindparam(KEYS, expanding=True)))
 _ORDERS: Final = select(OrderRow).where(OrderRow.id.in_(bindparam(KEYS, expanding=True)))
-_NEWEST_FIRST: Final = Keyset("-placed_at", OrderRow.placed_at, OrderRow.id)
 _ADD: Final = insert(table_of(OrderRow))
 _ADD_PRODUCTS: Final = insert(table_of(OrderOfProductRow))
 
@@ -130,7 +130,7 @@ def timeline(session: Session, order_id: UUID) -> OrderTimeline:
 
 
 def list_orders(session: Session, actor: Actor, wanted: OrderFilter, cursor: str | None, limit: int) -> Page[Order]:
-    return _NEWEST_FIRST.fetch(session, lists(session, actor, wanted), cursor, limit, _order)
+    return fetch(session, [search.part(session, actor, wanted)], cursor, limit, _order)
 
 
 def cancel(
@@ -198,7 +198,7 @@ def _add(session: Session, placements: Sequence[Placement]) -> None:
     moment = now()
     execute_many(session, _ADD, [_order_values(one, moment) for one in placements])
     products = [
-        {"product_id": line.product_id, "order_id": one.order.id, "quantity": line.quantity}
+        {"product_id": line.product_id, "placed_second": second_of(one.order.placed_at), "order_id": one.order.id}
         for one in placements
         for line in one.order.lines
     ]

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, Select, func, select, type_coerce, union_all
 from sqlalchemy.orm import Session
 
-from ecshop.kernel.db.keyset import is_few, unindexed
+from ecshop.kernel.db.keyset import Among, Keyset, Part, is_few, unindexed
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import Spread
 from ecshop.order.contract import OrderFilter, Pace, Status
-from ecshop.order.models import CANCELLED, CONFIRMED, STATUSES, STEP, OrderOfProductRow, OrderRow
+from ecshop.order.models import CANCELLED, CONFIRMED, STATUSES, STEP, OrderOfProductRow, OrderRow, second_of
 
 _A_MINUTE: Final = timedelta(minutes=1)
 _NEWEST: Final = 100
+_ENTRY: Final = OrderOfProductRow
+_SAME: Final = (
+    OrderOfProductRow.placed_second == type_coerce(OrderRow.placed_at, BigInteger) // 1_000_000,
+    OrderOfProductRow.order_id == OrderRow.id,
+)
 _LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """There is room after it to count in."""
 
@@ -66,24 +71,56 @@ def _spread(spans: Iterable[tuple[int, int]]) -> Spread | None:
     return Spread.of((end - begin) * STEP for begin, end in spans)
 
 
-def lists(session: Session, actor: Actor, wanted: OrderFilter) -> list[Select[OrderRow]]:
+class _OfProduct(Keyset):
+    """Of the orders of a product those that come next are read: their index has the second at which each was placed."""
+
+    def rows(
+        self,
+        session: Session,
+        queries: Sequence[Select[Any]],
+        after: Sequence[Any] | None,
+        count: int,
+        among: Sequence[Among],
+    ) -> Sequence[Any]:
+        if after is not None:
+            queries = [query.where(_ENTRY.placed_second <= second_of(after[0])) for query in queries]
+        newest = [query.order_by(_ENTRY.placed_second.desc()) for query in queries]
+        return super().rows(session, newest, after, count, among)
+
+
+_NEWEST_FIRST: Final = Keyset("-placed_at", OrderRow.placed_at, OrderRow.id)
+_NEWEST_OF_PRODUCT: Final = _OfProduct("-placed_at", OrderRow.placed_at, OrderRow.id)
+
+
+def part(session: Session, actor: Actor, wanted: OrderFilter) -> Part:
     """The list that is asked for, or where no index has it in its order, one for each status."""
     query = select(OrderRow).where(OrderRow.user_id.is_not(None), *_times(wanted))
+    statuses = [wanted.status] if wanted.status else list(STATUSES)
     is_narrow = False
     for user_id in (None if actor.role.includes(Role.STAFF) else actor.user_id, wanted.user_id):
         if user_id is not None:
             is_narrow, query = True, query.where(OrderRow.user_id == user_id)
     if wanted.product_id is not None:
-        ids = select(OrderOfProductRow.order_id).where(OrderOfProductRow.product_id == wanted.product_id)
+        ids = select(_ENTRY.order_id).where(_ENTRY.product_id == wanted.product_id)
         few = is_few(session, ids)
-        has_it = OrderRow.id.in_(ids) if few else ids.where(OrderOfProductRow.order_id == OrderRow.id).exists()
-        is_narrow, query = is_narrow or few, query.where(has_it)
-    statuses = [wanted.status] if wanted.status else list(STATUSES)
+        if not is_narrow and wanted.updated_after is None and (few or wanted.status is None):
+            of_status = unindexed(OrderRow.status).in_(statuses)
+            return Part(_NEWEST_OF_PRODUCT, [_of_product(query.where(of_status), wanted)])
+        is_narrow, query = is_narrow or few, query.where(OrderRow.id.in_(ids) if few else ids.where(*_SAME).exists())
     if wanted.updated_after is not None:
-        return _changed(session, query, statuses, wanted.updated_after, is_narrow=is_narrow)
+        return Part(_NEWEST_FIRST, _changed(session, query, statuses, wanted.updated_after, is_narrow=is_narrow))
     if is_narrow:
-        return [query.where(unindexed(OrderRow.status).in_(statuses))]
-    return [query.where(OrderRow.status == status) for status in statuses]
+        return Part(_NEWEST_FIRST, [query.where(unindexed(OrderRow.status).in_(statuses))])
+    return Part(_NEWEST_FIRST, [query.where(OrderRow.status == status) for status in statuses])
+
+
+def _of_product(query: Select[OrderRow], wanted: OrderFilter) -> Select[OrderRow]:
+    entries = query.join(_ENTRY, _ENTRY.order_id == OrderRow.id).where(_ENTRY.product_id == wanted.product_id)
+    if wanted.placed_after is not None:
+        entries = entries.where(_ENTRY.placed_second >= second_of(wanted.placed_after))
+    if wanted.placed_before is not None:
+        entries = entries.where(_ENTRY.placed_second <= second_of(wanted.placed_before))
+    return entries
 
 
 def _changed(

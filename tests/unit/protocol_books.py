@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ecshop.events.catalog import OrderCancelled, OrderConfirmed
 from ecshop.events.tables import Outbox
-from ecshop.order.models import OrderOfProductRow, OrderRow
+from ecshop.order.models import OrderRow
 from ecshop.stock import items
 from ecshop.stock.models import ItemRow, MovementRow, ReservationRow
 
@@ -31,9 +31,10 @@ def buyers(session: Session) -> Counter[UUID | None]:
 def gone(session: Session) -> dict[int, int]:
     """What is sold, or lost."""
     is_gone = or_(OrderRow.status.in_(LIVE), OrderRow.restock.is_(False))
-    lines = select(OrderOfProductRow.product_id, func.sum(OrderOfProductRow.quantity))
-    sold = lines.join(OrderRow, OrderRow.id == OrderOfProductRow.order_id).where(is_gone)
-    return dict(session.execute(sold.group_by(OrderOfProductRow.product_id)).all())
+    sold: Counter[int] = Counter()
+    for lines in session.scalars(select(OrderRow.lines).where(is_gone)):
+        sold.update({line.product_id: line.quantity for line in lines})
+    return sold
 
 
 def struck_off(session: Session) -> dict[int, int]:

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from ecshop.auth.models import Account
 from ecshop.kernel.clock import now
 from ecshop.kernel.db.engine import writing
-from ecshop.order.models import OrderOfProductRow, OrderRow
+from ecshop.order.models import OrderRow
 from ecshop.product.models import ProductRow
 from ecshop.stock.models import ItemRow, ReservationRow
 from tests.unit.schema import MigratedEngine
@@ -48,7 +48,6 @@ BROKEN: dict[str, tuple[str, str, Rows]] = {
         lambda: [_order(status="cancelled", cancelled_by="staff")],
     ),
     "an order costs less than nothing": ("order", "total_not_negative", lambda: [_order(total=-1)]),
-    "an order line orders nothing": ("order", "quantity_positive", lambda: [_ordered(0)]),
     "a product costs less than nothing": ("product", "price_not_negative", lambda: [_product(-1)]),
     "a user has no known role": ("auth", "known_role", lambda: [_account("root")]),
 }
@@ -58,7 +57,6 @@ SOUND: dict[str, tuple[str, Rows]] = {
     "a reservation holds a unit": ("stock", lambda: [_reservation("held")]),
     "a reservation is written off": ("stock", lambda: [_reservation("written_off")]),
     "a tombstone has no user": ("order", lambda: [_order(user_id=None, **CANCELLED)]),
-    "an order has a unit": ("order", lambda: [_ordered(1)]),
     "a product is free": ("product", lambda: [_product(0)]),
     "a user is an admin": ("auth", lambda: [_account("admin")]),
 }
@@ -93,10 +91,6 @@ def _item(on_hand: int, reserved: int) -> ItemRow:
 def _order(**other: Any) -> OrderRow:
     sound = {"id": uuid7(), "status": "confirmed", "version": 1, "user_id": uuid7(), "total": 0, "currency": "EUR"}
     return OrderRow(**(sound | {"lines": (), "placed_at": now()} | other))
-
-
-def _ordered(quantity: int) -> OrderOfProductRow:
-    return OrderOfProductRow(order_id=uuid7(), product_id=1, quantity=quantity)
 
 
 def _reservation(state: str) -> ReservationRow:

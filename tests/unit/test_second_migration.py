@@ -92,7 +92,7 @@ EXAMPLES: Final[Mapping[str, Example]] = {
                 {"id": ONE, "user_id": uuid4().bytes, **ORDER},
                 {"id": OTHER, "user_id": uuid4().bytes, **ORDER},
             ],
-            "order_of_product": [{"product_id": 1, "order_id": id_, "quantity": 1} for id_ in (ONE, OTHER)],
+            "order_of_product": [{"product_id": 1, "placed_second": 1, "order_id": id_} for id_ in (ONE, OTHER)],
         },
     ),
 }

@@ -45,9 +45,8 @@ def upgrade() -> None:
     op.create_table(
         "order_of_product",
         sa.Column("product_id", sa.BigInteger, primary_key=True),
+        sa.Column("placed_second", sa.BigInteger, primary_key=True),
         sa.Column("order_id", CompactUuid, primary_key=True),
-        sa.Column("quantity", sa.BigInteger, nullable=False),
-        sa.CheckConstraint("quantity > 0", name="quantity_positive"),
         sqlite_with_rowid=False,
     )
     create_event_tables()
