@@ -238,8 +238,7 @@ class _Narrowest(NamedTuple):
 
 def _narrowest(session: Session, among: Sequence[Among], *, has_index: bool) -> _Narrowest:
     """What leaves the fewest rows."""
-    most = _FEW if has_index else _SOME
-    counted = [(_count(session, one.found, most), one) for one in among if one.found is not None]
+    counted = [(_count(session, one.found, _SOME), one) for one in among if one.found is not None]
     if not counted:
         return _Narrowest(_SOME + 1, None)
     counted.sort(key=lambda it: (it[0] > _SOME, it[1].is_listed, it[0]))
@@ -248,7 +247,9 @@ def _narrowest(session: Session, among: Sequence[Among], *, has_index: bool) -> 
         return _Narrowest(number, first.found, [first])
     if number > _SOME:
         return _Narrowest(number, None)
-    others = [one for count, one in counted[1:] if count <= min(_FEW, _SEVERAL * number)]
+    most = min(_FEW, _SEVERAL * number)
+    others = [one for count, one in counted[1:] if count <= most]
+    others = [one for one in others if _count(session, cast(Found, one.found), most) <= most]
     keys = cast(Found, first.found).limit(_SOME).subquery().c[0]
     found = select(keys).where(*(keys.in_(cast(Found, one.found)) for one in others))
     return _Narrowest(number, found, [first, *others])
