@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final, NamedTuple, cast
@@ -215,7 +215,7 @@ def _sold_out(row: ReservationRow) -> Iterator[SoldOut]:
         yield SoldOut(product_id, version, UUID(id_of(event)))
 
 
-def known_of(session: Session, orders: set[UUID]) -> dict[UUID, Known]:
+def known_of(session: Session, orders: Collection[UUID]) -> dict[UUID, Known]:
     """Locked until the transaction ends."""
     rows = select_many(session, _KNOWN, sorted(orders, key=attrgetter("int")))
     return {order_id: Known(*known) for order_id, *known in rows}

@@ -59,14 +59,14 @@ Units that are not leave the stock in either state, with the same lines: a cance
 
 def commit(session: Session, events: Sequence[OrderConfirmed]) -> list[str]:
     """The orders stand: their units leave the stock. A second event of the same order changes nothing."""
-    known = known_of(session, {event.order_id for event in events})
-    states = {order_id: one.state for order_id, one in known.items()}
-    missing = [str(event.order_id) for event in events if states.get(event.order_id, WITHDRAWN) == WITHDRAWN]
+    causes = {event.order_id: event.cause for event in events}
+    known = known_of(session, causes)
+    states = [one.state if (one := known.get(event.order_id)) else WITHDRAWN for event in events]
+    missing = [str(event.order_id) for event, state in zip(events, states, strict=True) if state == WITHDRAWN]
     if missing:
         raise LookupError(f"confirmed, but never reserved: {', '.join(missing)}")
     held = {order_id: one.units for order_id, one in known.items() if one.state == HELD}
     levels = Levels(session, (product for units in held.values() for product in units))
-    causes = {event.order_id: event.cause for event in events}
     sold_out: dict[UUID, dict[int, int]] = {}
     for order_id, units in held.items():
         for product, quantity in units.items():
@@ -79,7 +79,7 @@ def commit(session: Session, events: Sequence[OrderConfirmed]) -> list[str]:
         last = [{"order": order_id, "products": products} for order_id, products in sold_out.items()]
         session.connection().execute(_SOLD_OUT, last)
     levels.save()
-    return ["committed" if states[event.order_id] == HELD else f"ignored: {states[event.order_id]}" for event in events]
+    return ["committed" if state == HELD else f"ignored: {state}" for state in states]
 
 
 def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple, cast
 
 import msgspec
@@ -43,11 +44,11 @@ server.
 
 class _Prepared(NamedTuple):
     text: str
-    bound: Sequence[tuple[str, Processor]]
+    bound: Sequence[tuple[str, Processor | None]]
     """In the order of the statement; where that has many keys, in the place of them all."""
     is_positional: bool
-    read: Sequence[Processor] = ()
-    """What is done with each column of an answer."""
+    read: Sequence[Processor | None] = ()
+    """What is done with each column of an answer, if anything is."""
 
 
 def execute_many(session: Session, statement: Insert | Update | Delete, rows: Sequence[Row]) -> None:
@@ -60,11 +61,12 @@ def execute_many(session: Session, statement: Insert | Update | Delete, rows: Se
         return
     connection = session.connection()
     prepared = _for_rows(connection.dialect, statement, tuple(rows[0]))
+    values = list(zip(*[_done(bind, map(itemgetter(name), rows)) for name, bind in prepared.bound], strict=True))
     if prepared.is_positional:
-        values = [tuple([bind(row[name]) for name, bind in prepared.bound]) for row in rows]
         connection.exec_driver_sql(prepared.text, values)
     else:
-        table = [{name: bind(row[name]) for name, bind in prepared.bound} for row in rows]
+        names = [name for name, _ in prepared.bound]
+        table = [dict(zip(names, row, strict=True)) for row in values]
         connection.exec_driver_sql(prepared.text, {_ROWS: msgspec.json.encode(table).decode()})
 
 
@@ -111,14 +113,20 @@ def _with_keys(
     keys += [keys[-1]] * (-len(keys) % _STEP)
     connection = session.connection()
     prepared = _for_keys(connection.dialect, statement, len(keys))
-    bound = [(name, list(map(bind, keys if name == KEYS else [values[name]]))) for name, bind in prepared.bound]
+    bound = [(name, list(_done(bind, keys if name == KEYS else [values[name]]))) for name, bind in prepared.bound]
     if prepared.is_positional:
         answer = connection.exec_driver_sql(prepared.text, tuple(chain.from_iterable(some for _, some in bound)))
     else:
         answer = connection.exec_driver_sql(prepared.text, dict(_named(bound)))
     if not answer.returns_rows:
         return []
-    return [tuple([read(value) for read, value in zip(prepared.read, row, strict=True)]) for row in answer]
+    columns = zip(*answer.all(), strict=True)
+    return list(zip(*map(_done, prepared.read, columns), strict=True))
+
+
+def _done(process: Processor | None, column: Iterable[Any]) -> Iterable[Any]:
+    """By column instead of by row, for then no step of it is one of Python's."""
+    return column if process is None else map(process, column)
 
 
 def _named(bound: Iterable[tuple[str, Sequence[Any]]]) -> Iterator[tuple[str, Any]]:
@@ -176,25 +184,22 @@ def _prepared(dialect: Dialect, compiled: Any, names: Iterable[str]) -> _Prepare
     return _Prepared(str(compiled), bound, bool(compiled.positional))
 
 
-def _processor(dialect: Dialect, type_: Any, way: Literal["bind", "result"]) -> Processor:
+def _processor(dialect: Dialect, type_: Any, way: Literal["bind", "result"]) -> Processor | None:
     known = type_.dialect_impl(dialect)
     found: Processor | None = known.bind_processor(dialect) if way == "bind" else known.result_processor(dialect, None)
-    return found or _as_it_is
+    return found
 
 
-def _as_json(dialect: Dialect, type_: Any) -> Processor:
+def _as_json(dialect: Dialect, type_: Any) -> Processor | None:
     kept = type_.dialect_impl(dialect)
+    bind = _processor(dialect, kept, "bind")
     if isinstance(kept, LargeBinary):
         return _hex
-    bind = _processor(dialect, kept, "bind")
-    is_binary = isinstance(kept, TypeDecorator) and isinstance(kept.impl, LargeBinary)
-    return (lambda value: _hex(bind(value))) if is_binary else bind
+    if bind is not None and isinstance(kept, TypeDecorator) and isinstance(kept.impl, LargeBinary):
+        return lambda value: _hex(bind(value))
+    return bind
 
 
 def _hex(value: bytes | None) -> str | None:
     """As PostgreSQL writes and reads bytes (section 8.4.1)."""
     return None if value is None else f"\\x{value.hex()}"
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
