@@ -248,8 +248,11 @@ def _narrowest(session: Session, among: Sequence[Among], *, has_index: bool) -> 
     if number > _SOME:
         return _Narrowest(number, None)
     most = min(_FEW, _SEVERAL * number)
-    others = [one for count, one in counted[1:] if count <= most]
-    others = [one for one in others if _count(session, cast(Found, one.found), most) <= most]
+    others = [
+        one
+        for count, one in counted[1:]
+        if count <= most and (count <= _SOME or _count(session, cast(Found, one.found), most) <= most)
+    ]
     keys = cast(Found, first.found).limit(_SOME).subquery().c[0]
     found = select(keys).where(*(keys.in_(cast(Found, one.found)) for one in others))
     return _Narrowest(number, found, [first, *others])
