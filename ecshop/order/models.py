@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import CheckConstraint, Index, LargeBinary, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from ecshop.kernel.clock import EPOCH
 from ecshop.kernel.db.columns import COLUMN_TYPES, Coded, CompactId, Document
 
 
@@ -20,7 +21,6 @@ class Base(DeclarativeBase):
 STATUS_CODES: Final = {"confirmed": "c", "fulfilled": "f", "cancelled": "x"}
 CONFIRMED, FULFILLED, CANCELLED = STATUSES = tuple(STATUS_CODES)
 STEP: Final = timedelta(microseconds=100)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -104,4 +104,4 @@ class OrderOfProductRow(Base):
 
 def second_of(moment: datetime) -> int:
     """Since 1970."""
-    return (moment - _EPOCH) // _SECOND
+    return (moment - EPOCH) // _SECOND

@@ -21,8 +21,8 @@ _A_MINUTE: Final = timedelta(minutes=1)
 _NEWEST: Final = 100
 _ENTRY: Final = OrderOfProductRow
 _SAME: Final = (
-    OrderOfProductRow.placed_second == type_coerce(OrderRow.placed_at, BigInteger) // 1_000_000,
-    OrderOfProductRow.order_id == OrderRow.id,
+    _ENTRY.placed_second == type_coerce(OrderRow.placed_at, BigInteger) // 1_000_000,
+    _ENTRY.order_id == OrderRow.id,
 )
 _LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """There is room after it to count in."""

@@ -87,14 +87,14 @@ def release(session: Session, events: Sequence[OrderCancelled]) -> list[str]:
 
     An order that never reserved gets a released reservation, so that a reserve which was overtaken is refused.
     """
-    known = known_of(session, {event.order_id for event in events})
+    causes = {event.order_id: event.cause for event in events}
+    known = known_of(session, causes)
     states = {order_id: one.state for order_id, one in known.items()}
     told = [event for event in events if event.order_id in states]
     ends = {one.order_id: end for one in told if (end := _ENDS.get((states[one.order_id], one.restock)))}
     unknown = list(dict.fromkeys(event.order_id for event in events if event.order_id not in states))
     lines = {order_id: known[order_id].units for order_id in ends}
     levels = Levels(session, (product for units in lines.values() for product in units))
-    causes = {event.order_id: event.cause for event in events}
     for order_id, units in lines.items():
         for product, quantity in units.items():
             if states[order_id] == HELD:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
@@ -13,9 +13,8 @@ from sqlalchemy import BigInteger, CursorResult, Dialect, Integer, LargeBinary, 
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from ecshop.kernel.clock import now
+from ecshop.kernel.clock import EPOCH, now
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MICROSECOND: Final = timedelta(microseconds=1)
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -48,11 +47,11 @@ class Instant(TypeDecorator[datetime]):
 
 
 def _to_microseconds(value: datetime | None) -> int | None:
-    return None if value is None else (value - _EPOCH) // _MICROSECOND
+    return None if value is None else (value - EPOCH) // _MICROSECOND
 
 
 def _from_microseconds(value: int | None) -> datetime | None:
-    return None if value is None else _EPOCH + timedelta(microseconds=value)
+    return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
 class CompactUuid(TypeDecorator[UUID]):
