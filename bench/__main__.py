@@ -14,7 +14,7 @@ from bench import against, growth, shapes
 from bench.fill import NoRoom
 from bench.postgres import VARIABLE
 from bench.server import UNBOUNDED
-from bench.table import show_pairs, show_sections
+from bench.table import show_pairs, show_rows
 
 _FEWEST: Final = 100
 
@@ -42,7 +42,7 @@ def main() -> None:
         elif wanted.costs:
             show_pairs(against.costs(Path(folder), wanted.pairs), [], of=("without", "with"))
         else:
-            show_sections([*shapes.measure(Path(folder), postgres)])
+            show_rows([*shapes.measure(Path(folder), postgres)])
 
 
 def _arguments() -> growth.Wanted:

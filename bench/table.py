@@ -13,19 +13,12 @@ from bench.buying import BUYERS
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A line of the table; a `rate` a second is also shown as its share of the bare handler's."""
+    """A line of the table; `share` is of the rate of the bare handler, where the line is of a rate."""
 
     what: str
     figure: str
-    rate: float = 0.0
+    share: float | None = None
     goal: str = ""
-
-
-class Section(msgspec.Struct, frozen=True):
-    """The lines of one shape, and the rate of the bare handler that was measured around it."""
-
-    bare: float
-    rows: Sequence[Row]
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -47,15 +40,13 @@ class Pair(msgspec.Struct, frozen=True):
         return f"{self.ratio:.2f}" if self.error is None else f"{self.ratio:.3f} ± {self.error:.3f}"
 
 
-def show_sections(sections: Sequence[Section]) -> None:
+def show_rows(rows: Sequence[Row]) -> None:
     _show_machine()
-    width = max(len(row.what) for section in sections for row in section.rows)
+    width = max(len(row.what) for row in rows)
     print(f"{'':<{width}}  {'figure':>12}  {'share':>6}  goal")
-    for section in sections:
-        bare = Row("bare handler: token, body, answer", f"{section.bare:,.0f}/s", section.bare)
-        for row in (bare, *section.rows):
-            share = f"{100 * row.rate / section.bare:.0f} %" if row.rate else ""
-            print(f"{row.what:<{width}}  {row.figure:>12}  {share:>6}  {row.goal}".rstrip())
+    for row in rows:
+        share = "" if row.share is None else f"{100 * row.share:.0f} %"
+        print(f"{row.what:<{width}}  {row.figure:>12}  {share:>6}  {row.goal}".rstrip())
 
 
 def show_pairs(pairs: Sequence[Pair], notes: Sequence[str], of: tuple[str, str] = ("small", "large")) -> None:
