@@ -28,8 +28,9 @@ SECRET: Final = "s" * 40
 PASSWORD: Final = "a long password"
 WORKER: Final = "worker-pool"
 TRACE: Final = "105445aa7843bc8bf206b12000100000"
-COLD_START: Final = 2.0
-"""Seconds; of CPU here, where several tests share a core."""
+COLD_START: Final = 4
+"""Times the CPU that it takes to import the libraries: machines are not equally quick, and tests share a core."""
+LIBRARIES: Final = "import time, httpx, litestar, sqlalchemy.orm, uvicorn; print(time.process_time())"
 LAST_WORDS: Final = 10
 """Seconds between SIGTERM and SIGKILL (Cloud Run, container runtime contract)."""
 
@@ -129,7 +130,8 @@ def test_the_shop_that_the_files_describe_starts_soon_sells_logs_and_ends_in_tim
     for name in (*SERVICE_NAMES, WORKER):
         run.start(deployed(f"{name}.yaml"))
     starts = {name: _seconds_until_alive(run.instances[name]) for name in SERVICE_NAMES}
-    assert max(starts.values()) < COLD_START, starts
+    libraries = subprocess.run([sys.executable, "-c", LIBRARIES], capture_output=True, check=True, text=True)
+    assert max(starts.values()) < COLD_START * float(libraries.stdout), (starts, libraries.stdout)
     services = {name: [f"127.0.0.1:{run.instances[name].port}"] for name in SERVICE_NAMES}
     with gateway(services, with_docs=True) as address:
         _walk_passes(run, address)
