@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
@@ -15,7 +16,7 @@ _FORM: Final = re.compile(r"ek_[\w-]{64}", re.ASCII)
 _MOST_REMEMBERED: Final = 1000
 _PAUSE: Final = 1.0
 _REFUSED_FOR: Final = 2.0
-"""Seconds in which auth is not asked again."""
+"""Seconds in which auth is not asked again, from when it has told."""
 _MARGIN: Final = 5.0
 """Seconds of a token's life that are not used: it has to be good at its neighbours too."""
 
@@ -45,8 +46,8 @@ async def no_keys(_: str) -> Lent:
 class LentTokens:
     """What the keys that were shown lately came to. Those that are none push none out that is good."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, exchange: Exchange, clock: Callable[[], float] = time.monotonic) -> None:
+        self._exchange, self._clock = exchange, clock
         self._good: OrderedDict[str, _Known] = OrderedDict()
         self._others: OrderedDict[str, _Known] = OrderedDict()
 
@@ -66,15 +67,19 @@ class LentTokens:
         return found
 
     def _other(self, key: str) -> _Known:
-        known = self._others.get(key) or Refreshing("a token for an API key", lambda: self._fetch(key), pause=_PAUSE)
+        known = self._others.get(key) or Refreshing(
+            "a token for an API key", lambda: self._fetch(key), pause=_PAUSE, clock=self._clock
+        )
         _remember(self._others, key, known)
         return known
 
     async def _fetch(self, key: str) -> Fresh[str | Unauthenticated]:
+        asked = self._clock()
         try:
             lent = await self._exchange(key)
         except Unauthenticated as refusal:
-            return Fresh(refusal, renew_after=_REFUSED_FOR, good_for=_REFUSED_FOR)
+            refused_for = self._clock() - asked + _REFUSED_FOR
+            return Fresh(refusal, renew_after=refused_for, good_for=refused_for)
         good_for = max(lent.expires_in - _MARGIN, lent.expires_in / 2)
         return Fresh(lent.access_token, renew_after=good_for, good_for=good_for)
 

@@ -36,10 +36,16 @@ class Refreshing(Generic[T]):
     """Fetched by one try for all who wait, renewed in the background, kept while it is good and its source is away."""
 
     def __init__(
-        self, what: str, fetch: Callable[[], Awaitable[Fresh[T]]], *, pause: float, first_pause: float | None = None
+        self,
+        what: str,
+        fetch: Callable[[], Awaitable[Fresh[T]]],
+        *,
+        pause: float,
+        first_pause: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`pause` is the least time between two tries, in seconds; `first_pause` as long as there is no value."""
-        self._what, self._fetch = what, fetch
+        self._what, self._fetch, self._clock = what, fetch, clock
         self._pause, self._first_pause = pause, pause if first_pause is None else first_pause
         self._held: _Held[T] | None = None
         self._trying: asyncio.Task[None] | None = None
@@ -50,7 +56,7 @@ class Refreshing(Generic[T]):
         held = self._good()
         if held is None or not suits(held.value):
             pause = self._first_pause if self._held is None else self._pause
-            if self._trying is not None or time.monotonic() - self._tried > pause:
+            if self._trying is not None or self._clock() - self._tried > pause:
                 await self._try()
         return self.known()
 
@@ -66,12 +72,12 @@ class Refreshing(Generic[T]):
             if held is None:
                 await asyncio.sleep(self._first_pause)
                 continue
-            await asyncio.sleep(max(held.renew_at, self._tried + self._pause) - time.monotonic())
+            await asyncio.sleep(max(held.renew_at, self._tried + self._pause) - self._clock())
             await self._try()
 
     def _good(self) -> _Held[T] | None:
         held = self._held
-        return held if held is not None and time.monotonic() < held.good_until else None
+        return held if held is not None and self._clock() < held.good_until else None
 
     async def _try(self) -> None:
         """It is not the caller's own: whoever comes meanwhile waits for it too, and it outlives those who leave."""
@@ -80,7 +86,7 @@ class Refreshing(Generic[T]):
         await asyncio.shield(self._trying)
 
     async def _renew(self) -> None:
-        asked = time.monotonic()
+        asked = self._clock()
         try:
             fresh = await self._fetch()
         except Unavailable as away:
@@ -90,4 +96,4 @@ class Refreshing(Generic[T]):
         else:
             self._held = _Held(fresh.value, asked + fresh.renew_after, asked + fresh.good_for)
         finally:
-            self._tried, self._trying = time.monotonic(), None
+            self._tried, self._trying = self._clock(), None

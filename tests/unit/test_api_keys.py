@@ -209,6 +209,21 @@ async def test_a_key_that_is_known_is_good_while_auth_is_away_and_another_one_is
         await lent.token_of("ek_" + "A" * 64)
 
 
+async def test_a_refusal_that_took_long_to_come_is_one_all_the_same() -> None:
+    moment, asked = 0.0, 0
+
+    async def exchange(_: str) -> Any:
+        nonlocal moment, asked
+        moment, asked = moment + 60, asked + 1
+        raise Unauthenticated("that is no API key")
+
+    lent = LentTokens(exchange, lambda: moment)
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            await lent.token_of("ek_" + "A" * 64)
+    assert asked == 1
+
+
 async def test_a_crowd_of_keys_that_are_none_pushes_none_out_that_is_good(auth: Auth) -> None:
     made = await auth.service.make_key(await owner(auth), NEW)
     asked: list[str] = []
