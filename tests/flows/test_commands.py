@@ -163,7 +163,7 @@ def test_any_asgi_server_serves_the_shop(tmp_path: Path) -> None:
     with (tmp_path / "output.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        eventually(lambda: _answer(f"http://127.0.0.1:{port}/health/ready").get("status"), "ready", seconds=20)
+        eventually(lambda: _answer(f"http://127.0.0.1:{port}/health/ready").get("status"), "ready", seconds=60)
     finally:
         process.terminate()
         process.wait(timeout=20)
