@@ -8,6 +8,8 @@ import httpx
 
 PATIENCE = 30
 """Seconds; httpx alone gives up after 5."""
+START = 120
+"""Seconds that a server has to start, where starts are not what is measured."""
 
 request = partial(httpx.request, timeout=PATIENCE)
 get = partial(httpx.get, timeout=PATIENCE)

@@ -21,6 +21,7 @@ import httpx
 from bench import patient
 from bench.audit import Books
 from bench.load import Load, Request, Result
+from bench.patient import START
 from bench.server import cpu_seconds_of, run_load
 from ecshop.auth.keys import SigningKey, new_key, read_key
 from entrypoints.contexts import NAMES
@@ -31,7 +32,6 @@ from entrypoints.local.nginx import nginx_command
 from entrypoints.local.ports import free_port
 from entrypoints.settings import Settings
 
-_START: Final = 60.0  # seconds
 _STOP: Final = 30.0
 _LOOK_EVERY: Final = 0.05
 _NO_LIMIT: Final = 1_000_000
@@ -177,7 +177,7 @@ class Deployment:
         self._held.callback(_end, process)
 
     def _wait_until_all_serve(self) -> None:
-        deadline = time.monotonic() + _START
+        deadline = time.monotonic() + START
         ports = [self.port, *(one.port for one in self._replicas if one.port)]
         for port in ports:
             while not _serves(port):

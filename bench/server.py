@@ -20,7 +20,7 @@ import msgspec
 
 from bench.audit import Books
 from bench.load import Load, Request, Result
-from bench.patient import PATIENCE
+from bench.patient import PATIENCE, START
 from ecshop.auth.key_file import signing_key_in
 from ecshop.kernel.identity import Role
 from entrypoints.contexts import SERVICE_NAMES
@@ -30,8 +30,8 @@ from entrypoints.settings import Settings
 
 _READY: Final = READY.format(contexts=r"(\w+)", address=r"http://127\.0\.0\.1:(\d+)")
 _ADDRESS: Final = re.compile(rf"^(?:\w+ +\| )?{_READY}|API docs +http://127\.0\.0\.1:(\d+)", re.M)
-_START: Final = 60.0  # seconds
 _STOP: Final = 30.0  # seconds
+_TOLD: Final = 4000  # characters of its output, where it fails
 UNBOUNDED: Final = {f"ECSHOP_{name}": "0" for name in ("HOURLY_ORDERS", "HOURLY_UNITS", "LINE_UNITS")}
 """For shops whose few customers order as many do."""
 _LOAD: Final = (sys.executable, "-m", "bench.load")
@@ -146,6 +146,9 @@ def running(folder: Path, *command: str, contexts: Sequence[str], **environment:
         ports = _wait_for_ports(process, output, contexts)
         seconds = time.perf_counter() - started
         yield Server(process, folder, ports, seconds, environment.get("ECSHOP_DATABASE_URL", ""))
+    except Exception as failure:
+        failure.add_note(f"the last that the server said:\n{output.read_text(errors='replace')[-_TOLD:]}")
+        raise
     finally:
         _end(process)
 
@@ -166,7 +169,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_for_ports(process: subprocess.Popen[bytes], output: Path, contexts: Sequence[str]) -> dict[str, int]:
-    deadline = time.monotonic() + _START
+    deadline = time.monotonic() + START
     while time.monotonic() < deadline and process.poll() is None:
         found = _ADDRESS.findall(output.read_text())
         ports = {name: int(port) for name, port, _ in found if name}
@@ -176,7 +179,7 @@ def _wait_for_ports(process: subprocess.Popen[bytes], output: Path, contexts: Se
         if set(contexts) <= set(ports):
             return ports
         time.sleep(0.01)
-    raise RuntimeError(f"the server did not start:\n{output.read_text()}")
+    raise RuntimeError("the server did not start")
 
 
 def _children(pid: int) -> list[int]:

@@ -16,7 +16,7 @@ import pytest
 from bench import patient
 from bench.collector import Collector
 from bench.load import Request
-from bench.patient import PATIENCE
+from bench.patient import PATIENCE, START
 from bench.server import Server, ports_in_a_row, running
 from ecshop.kernel.identity import Role
 from ecshop.kernel.tokens import LONGEST_LIFE
@@ -147,6 +147,11 @@ def is_up(gateway: str) -> bool:
         return False
 
 
+def _is_open(server: Server, gateway: str) -> bool:
+    assert server.process.poll() is None, "the shop has closed"
+    return is_up(gateway)
+
+
 def sends_traces_to(collector: Collector) -> dict[str, str]:
     """Those that a client has sampled."""
     return {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_TRACES_SAMPLER_ARG": "0"}
@@ -198,7 +203,7 @@ def _shop(
         shop = RunningShop(server, environment.get("ECSHOP_DATABASE_URL", ""), gateway)
         try:
             if gateway:
-                eventually(lambda: is_up(gateway), True)
+                eventually(lambda: _is_open(server, gateway), True, seconds=START)
             yield shop
             if server.process.poll() != -signal.SIGKILL:  # what a killed one has left is examined when it runs again
                 all_is_well(folder, shop.settings.database_url)

@@ -56,4 +56,5 @@ def gateway_of(settings: Settings, addresses: Mapping[str, str], port: int, held
     )
     write_docs = shlex.join([sys.executable, "-m", "ecshop", "docs", str(gateway.docs)])
     start = shlex.join(nginx_command(gateway))
-    return Process(GATEWAY, ("/bin/sh", "-c", f"{write_docs} >/dev/null && exec {start}"), dict(os.environ))
+    command = ("/bin/sh", "-c", f"{write_docs} >/dev/null && exec {start}")
+    return Process(GATEWAY, command, dict(os.environ), listens=(settings.host, port))

@@ -23,6 +23,7 @@ _COLOURS: Final = {service.name: service.colour for service in SERVICES} | {
 _GRACE: Final = 10.0  # seconds that a process has to stop by itself
 _SHORTEST, _LONGEST = 0.2, 10.0  # seconds before what died is started again
 _OF_USE: Final = 1.0  # seconds after which one that announces nothing counts as ready
+_LOOK: Final = 0.1  # seconds between two attempts to connect
 _STEADY: Final = 10.0  # seconds after which a process counts as one that runs
 _PR_SET_PDEATHSIG: Final = 1
 _PRCTL: Final[Any] = getattr(ctypes.CDLL(None), "prctl", None)
@@ -40,11 +41,14 @@ class Process:
         environment: Mapping[str, str],
         *,
         announces: str = "",
+        listens: tuple[str, int] | None = None,
         keeps: Sequence[int] = (),
     ) -> None:
-        """It is ready when it prints a line that begins with what it `announces`; it inherits what it `keeps`."""
+        """It is ready when it prints a line that begins with what it `announces`, or can be connected to where it
+        `listens`, or else as soon as it runs. It inherits what it `keeps`.
+        """
         self.name, self._command, self._environment, self._announces = name, command, environment, announces.encode()
-        self._keeps = tuple(keeps)
+        self._listens, self._keeps = listens, tuple(keeps)
         self.ready = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
 
@@ -55,7 +59,7 @@ class Process:
             started = time.monotonic()
             how = _how_it_ended(await self._run())
             ran = time.monotonic() - started
-            was_ready |= self.ready.is_set() and (bool(self._announces) or ran > _OF_USE)
+            was_ready |= self.ready.is_set() and (bool(self._announces or self._listens) or ran > _OF_USE)
             if not was_ready:
                 say("ecshop", f"{self.name} {how} before it was ready; closing the shop")
                 return
@@ -90,14 +94,31 @@ class Process:
             limit=_LONGEST_LINE,
             pass_fds=self._keeps,
         )
+        async with asyncio.TaskGroup() as group:
+            listening = group.create_task(self._wait_until_it_listens())
+            await self._pass_on_lines(process)
+            listening.cancel()
+        return await process.wait()
+
+    async def _pass_on_lines(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
-        if not self._announces:
-            self.ready.set()
         async for line in process.stdout:
             if self._announces and line.startswith(self._announces):
                 self.ready.set()
             say(self.name, line.decode(errors="replace").rstrip())
-        return await process.wait()
+
+    async def _wait_until_it_listens(self) -> None:
+        if self._announces:
+            return
+        while self._listens:
+            try:
+                _, connection = await asyncio.open_connection(*self._listens)
+            except OSError:
+                await asyncio.sleep(_LOOK)
+            else:
+                connection.close()
+                break
+        self.ready.set()
 
 
 def _end_with_parent() -> None:

@@ -13,10 +13,11 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from bench.patient import START
 from entrypoints.local.ports import free_port
 from tests.waiting import eventually
 
-_START: Final = 30
+_STOP: Final = 30
 
 
 class Prometheus:
@@ -56,9 +57,9 @@ def prometheus(folder: Path, ports: Mapping[str, int]) -> Iterator[Prometheus]:
         process = subprocess.Popen([executable, *command], stdout=output, stderr=output)
     running = Prometheus(f"http://127.0.0.1:{port}")
     try:
-        eventually(running.is_ready, True, seconds=_START)
+        eventually(running.is_ready, True, seconds=START)
         yield running
     finally:
         running.close()
         process.terminate()
-        process.wait(timeout=_START)
+        process.wait(timeout=_STOP)

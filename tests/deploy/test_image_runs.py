@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from bench import patient
+from bench.patient import START
 from entrypoints.local.ports import free_port
 from tests.architecture.tools import ROOT
 from tests.waiting import eventually
@@ -68,7 +69,7 @@ def test_the_image_has_a_shop_that_can_be_walked_through(buildah: Buildah, conta
     assert re.search("uid=10001", buildah("run", *here, "id"))
     running = buildah.start("run", *here, "ecshop", "up", log=log)
     try:
-        eventually(lambda: _is_ready(port), True, seconds=60)
+        eventually(lambda: _is_ready(port), True, seconds=START)
         walked = buildah("run", *here, "ecshop", "smoke", f"http://127.0.0.1:{port}")
         assert {line.split()[0] for line in walked.splitlines()} == {"ok"}
         [check] = re.findall(r"^ +CMD \[\"python3\", \"-c\", (\".*\")\]$", (ROOT / "Dockerfile").read_text(), re.M)

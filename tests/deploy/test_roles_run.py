@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from bench import patient
+from bench.patient import START
 from entrypoints.contexts import SERVICE_NAMES
 from entrypoints.local.nginx import nginx_executable
 from entrypoints.local.ports import free_port
@@ -26,7 +27,6 @@ from tests.waiting import eventually
 
 PASSWORD: Final = "a long password"
 ECSHOP: Final = (sys.executable, "-m", "ecshop")
-START: Final = 30.0  # seconds
 READABLE: Final = 0o755  # nginx works as another user where it is started by root
 
 
@@ -109,7 +109,7 @@ def test_the_roles_of_a_configuration_are_a_shop_that_can_be_walked_through_and_
         run.start_role(role)
     eventually(run.not_ready, [], seconds=START)
     run.start_gateway()
-    eventually(lambda: is_up(run.address), True)
+    eventually(lambda: is_up(run.address), True, seconds=START)
     run.do("auth", "user", "add", "hana", "--role", "staff", told=PASSWORD)
     walked = run.do("auth", "smoke", run.address, "--staff", "hana", told=PASSWORD)
     assert {line.split()[0] for line in walked.splitlines()} == {"ok"}

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from bench import patient
+from bench.patient import START
 from bench.server import ports_in_a_row
 from entrypoints.contexts import SERVICE_NAMES
 from tests.shops import RunningShop, need_redis, shop_apart
@@ -100,7 +101,7 @@ def _wait_until_ready(first: int) -> None:
     eventually(
         lambda: _status(lambda: patient.get(f"http://127.0.0.1:{first + len(SERVICE_NAMES) - 1}/health/ready")),
         200,
-        seconds=30,
+        seconds=START,
     )
 
 

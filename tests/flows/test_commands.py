@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from bench import patient
+from bench.patient import START
 from ecshop import __version__
 from entrypoints.contexts import NAMES
 from entrypoints.local.ports import free_port
@@ -163,7 +164,7 @@ def test_any_asgi_server_serves_the_shop(tmp_path: Path) -> None:
     with (tmp_path / "output.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        eventually(lambda: _answer(f"http://127.0.0.1:{port}/health/ready").get("status"), "ready", seconds=60)
+        eventually(lambda: _answer(f"http://127.0.0.1:{port}/health/ready").get("status"), "ready", seconds=START)
     finally:
         process.terminate()
         process.wait(timeout=20)

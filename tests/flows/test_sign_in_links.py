@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.patient import START
 from bench.server import ports_in_a_row, running
 from entrypoints.contexts import NAMES, SERVICE_NAMES
 from tests.flows.unusable import assert_one_line, ecshop
@@ -24,7 +25,7 @@ def test_a_start_in_development_shows_a_link_that_opens_the_console(is_split: bo
     command = ("ecshop", "up", "--split", "--base-port", str(ports_in_a_row())) if is_split else TOGETHER
     with running(tmp_path, *command, contexts=SERVICE_NAMES if is_split else NAMES) as server:
         output = server.folder / "output.log"
-        eventually(lambda: "Place an order:" in output.read_text(), True, seconds=60)
+        eventually(lambda: "Place an order:" in output.read_text(), True, seconds=START)
         [link] = LINK.findall(output.read_text(), True)
         assert link.startswith(server.url("web" if is_split else "auth"))
 

@@ -18,6 +18,14 @@ def test_no_outgoing_connection_takes_a_port_before_its_server_has_it() -> None:
     assert max(free_port(in_a_row=5) for _ in range(500)) + 4 < first
 
 
+def test_nobody_else_is_given_a_port_before_its_server_has_it() -> None:
+    port = free_port()
+    with socket.socket() as another, pytest.raises(OSError, match="in use"):
+        another.bind(("127.0.0.1", port))
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
 def test_ports_in_a_row_are_free_all_of_them() -> None:
     first = free_port(in_a_row=20)
     for port in range(first, first + 20):
