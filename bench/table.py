@@ -5,11 +5,14 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from os import cpu_count
+from typing import Final
 
 import msgspec
 
 from bench import wrk
 from bench.buying import BUYERS
+
+_GOALS_FROM: Final = 10_900  # requests/s of the bare handler where the goals in ms and s were set
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -47,6 +50,7 @@ def show_rows(rows: Sequence[Row]) -> None:
     for row in rows:
         share = "" if row.share is None else f"{100 * row.share:.0f} %"
         print(f"{row.what:<{width}}  {row.figure:>12}  {share:>6}  {row.goal}".rstrip())
+    print(f"\nGoals in ms and s are those of a machine whose bare handler answers {_GOALS_FROM:,}/s.")
 
 
 def show_pairs(pairs: Sequence[Pair], notes: Sequence[str], of: tuple[str, str] = ("small", "large")) -> None:

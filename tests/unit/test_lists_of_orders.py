@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.db import keyset
@@ -43,8 +43,9 @@ made = st.builds(
     st.booleans(),
 )
 filters = st.fixed_dictionaries(
-    {"product_id": st.integers(1, 3)},
+    {},
     optional={
+        "product_id": st.integers(1, 3),
         "status": st.sampled_from(["confirmed", "cancelled"]),
         "user_id": st.sampled_from(USERS),
         "placed_after": st.sampled_from(MOMENTS),
@@ -64,7 +65,7 @@ def engine(databases: Databases) -> Iterator[Engine]:
 @pytest.mark.parametrize("few", [0, 10_000])
 @repeatably
 @given(st.lists(made, max_size=10), st.lists(filters, min_size=1, max_size=8), st.integers(1, 4))
-def test_the_orders_of_a_product_are_listed_newest_first(
+def test_orders_are_listed_newest_first(
     few: int, engine: Engine, made: list[Made], filters: list[dict[str, Any]], limit: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, Session(engine) as session:
@@ -73,6 +74,18 @@ def test_the_orders_of_a_product_are_listed_newest_first(
         for narrow in filters:
             wanted = OrderFilter(**narrow)
             assert listed(session, wanted, limit) == told(orders, wanted)
+
+
+def test_of_the_lists_of_all_states_no_more_is_read_than_a_page_has_room_for(engine: Engine) -> None:
+    with Session(engine) as session:
+        made = [place(session, Made(frozenset({1}), moment, USERS[0], moment < MOMENTS[4])) for moment in MOMENTS]
+        session.flush()
+        session.expunge_all()
+        read: list[Any] = []
+        event.listen(session, "loaded_as_persistent", lambda _session, row: read.append(row))
+        page = records.list_orders(session, STAFF, OrderFilter(), None, 3)
+    assert [order.id for order in page.items] == [order.id for order in made[:-4:-1]]
+    assert len(read) == 4
 
 
 def place(session: Session, one: Made) -> Order:
@@ -101,7 +114,7 @@ def told(orders: list[Order], wanted: OrderFilter) -> list[UUID]:
     left = [
         one
         for one in orders
-        if any(line.product_id == wanted.product_id for line in one.lines)
+        if (wanted.product_id is None or any(line.product_id == wanted.product_id for line in one.lines))
         and wanted.status in {None, one.status}
         and wanted.user_id in {None, one.user_id}
         and (wanted.placed_after is None or one.placed_at > wanted.placed_after)
