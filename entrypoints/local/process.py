@@ -90,7 +90,7 @@ class Process:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
             limit=_LONGEST_LINE,
             pass_fds=self._keeps,
         )
@@ -121,7 +121,7 @@ class Process:
         self.ready.set()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Should we be killed, the kernel ends our processes: the next start finds their ports free (prctl(2))."""
     if _PRCTL is not None:
         _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -23,7 +23,7 @@ from entrypoints.listening import READY, address_of, listening_socket
 from entrypoints.local import SUPERVISOR, banner
 from entrypoints.local.broker import Broker, broker_of
 from entrypoints.local.nginx import GATEWAY, gateway_of
-from entrypoints.local.process import Process, say
+from entrypoints.local.process import Process, end_with_parent, say
 from entrypoints.settings import BadSetting, Settings
 from entrypoints.stopping import stop_signal
 
@@ -109,7 +109,9 @@ def _fill(settings: Settings) -> None:
     """By a process of its own. Where that fails, the services will find, and say, what is wrong."""
     say("ecshop", "a new shop: filling it with goods to look at")
     command = (sys.executable, "-m", "ecshop", "demo", "fill", "--data-dir", settings.data_dir)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    done = subprocess.run(  # noqa: S603 - our own
+        command, capture_output=True, text=True, check=False, preexec_fn=end_with_parent
+    )
     if done.returncode:
         say("ecshop", f"it stays empty: {done.stderr.strip()}")
 
@@ -117,7 +119,7 @@ def _fill(settings: Settings) -> None:
 async def _link(settings: Settings, front: str) -> str:
     """By which an operator is signed in; none where it cannot be made, which is said."""
     command = (sys.executable, "-m", "ecshop", "user", "link", "--at", front, "--data-dir", settings.data_dir)
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, preexec_fn=end_with_parent)
     try:
         made, why_not = await process.communicate()
     except asyncio.CancelledError:

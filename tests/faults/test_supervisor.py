@@ -65,7 +65,7 @@ def test_no_service_outlives_a_supervisor_that_was_killed(tmp_path: Path) -> Non
             process.kill()
             process.wait()
         assert len(services) >= PROCESSES  # one more makes the link that is printed
-        eventually(partial(_alive, services), [], seconds=15)
+        eventually(partial(_alive, services), {})
 
 
 def test_a_full_disk_under_the_output_costs_lines_and_nothing_else(tmp_path: Path) -> None:
@@ -105,8 +105,9 @@ def _wait_until_ready(first: int) -> None:
     )
 
 
-def _alive(pids: Sequence[int]) -> list[int]:
-    return [pid for pid in pids if _is_alive(pid)]
+def _alive(pids: Sequence[int]) -> dict[int, str]:
+    """By which command each of them was started."""
+    return {pid: Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in pids if _is_alive(pid)}
 
 
 def _is_alive(pid: int) -> bool:

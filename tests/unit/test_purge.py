@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from ecshop.events import inbox, outbox
+from ecshop.events import inbox, outbox, purge
 from ecshop.events.catalog import StockDepleted
 from ecshop.events.outbox import Purged, record
 from ecshop.events.purge import Purge
@@ -25,6 +25,12 @@ from tests.waiting import eventually_async
 pytestmark = pytest.mark.anyio
 
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice that a busy machine holds up would be followed by one of seconds, and there are a hundred of them."""
+    monkeypatch.setattr(purge, "_LONGEST_PAUSE", 0.2)
 
 
 @asynccontextmanager

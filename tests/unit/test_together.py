@@ -19,6 +19,7 @@ from msgspec import Meta
 from bench.patient import PATIENCE
 from ecshop.kernel.deadline import Deadline, deadline
 from ecshop.kernel.errors import Aborted, EcshopError, Unavailable
+from ecshop.kernel.http import together
 from ecshop.kernel.http.app import create_app
 from ecshop.kernel.http.remote import Remote
 from ecshop.kernel.http.together import MOST_ITEMS, Item, Outcome, Together, serve_each
@@ -191,8 +192,11 @@ async def test_a_neighbour_that_is_not_there_has_been_sent_nothing() -> None:
     assert {type(result) for result in results} == {Aborted}
 
 
-async def test_what_would_wait_for_too_long_is_refused_at_once(halves: Together[int]) -> None:
-    results = await _ask_all(halves, [2] * 2_000)
+async def test_what_would_wait_for_too_long_is_refused_at_once(
+    halves: Together[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "_MOST_WAITING", 100)
+    results = await _ask_all(halves, [2] * 200)
     refused = [result for result in results if isinstance(result, Aborted)]
-    assert results.count(1) == len(refused) == 1_000
+    assert results.count(1) == len(refused) == 100
     assert {error.detail for error in refused} == {"too much waits for another service; try again in a moment"}
