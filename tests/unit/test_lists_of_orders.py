@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.db import keyset
@@ -74,18 +74,6 @@ def test_orders_are_listed_newest_first(
         for narrow in filters:
             wanted = OrderFilter(**narrow)
             assert listed(session, wanted, limit) == told(orders, wanted)
-
-
-def test_of_the_lists_of_all_states_no_more_is_read_than_a_page_has_room_for(engine: Engine) -> None:
-    with Session(engine) as session:
-        made = [place(session, Made(frozenset({1}), moment, USERS[0], moment < MOMENTS[4])) for moment in MOMENTS]
-        session.flush()
-        session.expunge_all()
-        read: list[Any] = []
-        event.listen(session, "loaded_as_persistent", lambda _session, row: read.append(row))
-        page = records.list_orders(session, STAFF, OrderFilter(), None, 3)
-    assert [order.id for order in page.items] == [order.id for order in made[:-4:-1]]
-    assert len(read) == 4
 
 
 def place(session: Session, one: Made) -> Order:

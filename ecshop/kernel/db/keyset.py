@@ -97,15 +97,11 @@ class Keyset:
         count: int,
         among: Sequence[Among],
     ) -> Sequence[Any]:
-        """The first ones after those values, of all queries: each is read as far as those before leave it room."""
+        """The first ones after those values, of all queries."""
         if after is not None:
             queries = [query.where(self._is_behind(after)) for query in queries]
-        first: list[Any] = []
-        for query in queries:
-            within = query.where(self._is_not_behind(self._values_of(first[-1]))) if len(first) == count else query
-            rows = self._rows(session, within, count, among)
-            first = list(islice(heapq.merge(first, rows, key=self._values_of, reverse=self._descending), count))
-        return first
+        lists = [self._rows(session, query, count, among) for query in queries]
+        return list(islice(heapq.merge(*lists, key=self._values_of, reverse=self._descending), count))
 
     def encode(self, last: Any) -> str:
         """The cursor behind this row."""
