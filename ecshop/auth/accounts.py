@@ -55,8 +55,7 @@ def get(session: Session, user_id: UUID) -> User:
 
 def list_users(session: Session, wanted: UserFilter, cursor: str | None, limit: int) -> Page[User]:
     """In the order of their names. Raises `InvalidCursor`."""
-    query = select(Account).where(*_wanted(wanted))
-    return _BY_NAME.fetch(session, query, cursor, limit, _user)
+    return _BY_NAME.fetch(session, select(Account), cursor, limit, _user, within=_wanted(wanted))
 
 
 def change(session: Session, actor: Actor | None, user_id: UUID, change: UserChange, moment: datetime) -> User:

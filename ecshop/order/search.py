@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Select, func, select, type_coerce, union_all
 from sqlalchemy.orm import Session
 
-from ecshop.kernel.db.keyset import Among, Keyset, Part, is_few, unindexed
+from ecshop.kernel.db.keyset import Keyset, Part, is_few, unindexed
 from ecshop.kernel.identity import Actor, Role
 from ecshop.kernel.values import Spread
 from ecshop.order.contract import OrderFilter, Pace, Status
@@ -74,18 +74,11 @@ def _spread(spans: Iterable[tuple[int, int]]) -> Spread | None:
 class _OfProduct(Keyset):
     """Of the orders of a product those that come next are read: their index has the second at which each was placed."""
 
-    def rows(
-        self,
-        session: Session,
-        queries: Sequence[Select[Any]],
-        after: Sequence[Any] | None,
-        count: int,
-        among: Sequence[Among],
-    ) -> Sequence[Any]:
+    def rows(self, session: Session, part: Part, after: Sequence[Any] | None, count: int) -> Sequence[Any]:
+        queries = [query.order_by(_ENTRY.placed_second.desc()) for query in part.queries]
         if after is not None:
             queries = [query.where(_ENTRY.placed_second <= second_of(after[0])) for query in queries]
-        newest = [query.order_by(_ENTRY.placed_second.desc()) for query in queries]
-        return super().rows(session, newest, after, count, among)
+        return super().rows(session, part._replace(queries=queries), after, count)
 
 
 _NEWEST_FIRST: Final = Keyset("-placed_at", OrderRow.placed_at, OrderRow.id)
@@ -94,8 +87,9 @@ _NEWEST_OF_PRODUCT: Final = _OfProduct("-placed_at", OrderRow.placed_at, OrderRo
 
 def part(session: Session, actor: Actor, wanted: OrderFilter) -> Part:
     """The list that is asked for, or where no index has it in its order, one for each status."""
-    query = select(OrderRow).where(OrderRow.user_id.is_not(None), *_times(wanted))
-    statuses = [wanted.status] if wanted.status else list(STATUSES)
+    within = list(_times(wanted))
+    query = select(OrderRow).where(OrderRow.user_id.is_not(None))
+    statuses = _statuses(wanted)
     is_narrow = False
     for user_id in (None if actor.role.includes(Role.STAFF) else actor.user_id, wanted.user_id):
         if user_id is not None:
@@ -105,32 +99,32 @@ def part(session: Session, actor: Actor, wanted: OrderFilter) -> Part:
         few = is_few(session, ids)
         if not is_narrow and wanted.updated_after is None and (few or wanted.status is None):
             of_status = unindexed(OrderRow.status).in_(statuses)
-            return Part(_NEWEST_OF_PRODUCT, [_of_product(query.where(of_status), wanted)])
+            entries = query.join(_ENTRY, _ENTRY.order_id == OrderRow.id).where(_ENTRY.product_id == wanted.product_id)
+            return Part(_NEWEST_OF_PRODUCT, [entries.where(of_status)], within=[*_seconds(wanted), *within])
         is_narrow, query = is_narrow or few, query.where(OrderRow.id.in_(ids) if few else ids.where(*_SAME).exists())
     if wanted.updated_after is not None:
-        return Part(_NEWEST_FIRST, _changed(session, query, statuses, wanted.updated_after, is_narrow=is_narrow))
-    if is_narrow:
-        return Part(_NEWEST_FIRST, [query.where(unindexed(OrderRow.status).in_(statuses))])
-    return Part(_NEWEST_FIRST, [query.where(OrderRow.status == status) for status in statuses])
+        queries = _changed(session, query, wanted.updated_after, wanted, is_narrow=is_narrow)
+    elif is_narrow:
+        queries = [query.where(unindexed(OrderRow.status).in_(statuses))]
+    else:
+        queries = [query.where(OrderRow.status == status) for status in statuses]
+    return Part(_NEWEST_FIRST, queries, within=within)
 
 
-def _of_product(query: Select[OrderRow], wanted: OrderFilter) -> Select[OrderRow]:
-    entries = query.join(_ENTRY, _ENTRY.order_id == OrderRow.id).where(_ENTRY.product_id == wanted.product_id)
-    if wanted.placed_after is not None:
-        entries = entries.where(_ENTRY.placed_second >= second_of(wanted.placed_after))
-    if wanted.placed_before is not None:
-        entries = entries.where(_ENTRY.placed_second <= second_of(wanted.placed_before))
-    return entries
+def _statuses(wanted: OrderFilter) -> Sequence[str]:
+    return [wanted.status] if wanted.status else STATUSES
 
 
 def _changed(
-    session: Session, query: Select[OrderRow], statuses: Sequence[str], moment: datetime, *, is_narrow: bool
+    session: Session, query: Select[OrderRow], moment: datetime, wanted: OrderFilter, *, is_narrow: bool
 ) -> list[Select[OrderRow]]:
     """An order is changed when it is placed, and when it ends."""
+    statuses = _statuses(wanted)
     of_status = unindexed(OrderRow.status).in_(statuses)
     if is_narrow:
         return [query.where(of_status, func.coalesce(OrderRow.ended_at, OrderRow.placed_at) > moment)]
-    placed = [query.where(OrderRow.status == CONFIRMED, OrderRow.placed_at > moment)] if CONFIRMED in statuses else []
+    later = max(moment, wanted.placed_after or moment)
+    placed = [query.where(OrderRow.status == CONFIRMED, OrderRow.placed_at > later)] if CONFIRMED in statuses else []
     ended = select(OrderRow.id).where(OrderRow.ended_at > moment).correlate(None)
     if is_few(session, ended):
         return [*placed, query.where(OrderRow.id.in_(ended), of_status)]
@@ -143,3 +137,11 @@ def _times(wanted: OrderFilter) -> Iterable[ColumnElement[bool]]:
         yield OrderRow.placed_at > wanted.placed_after
     if wanted.placed_before is not None:
         yield OrderRow.placed_at < wanted.placed_before
+
+
+def _seconds(wanted: OrderFilter) -> Iterable[ColumnElement[bool]]:
+    """The same of the entries of a product."""
+    if wanted.placed_after is not None:
+        yield _ENTRY.placed_second >= second_of(wanted.placed_after)
+    if wanted.placed_before is not None:
+        yield _ENTRY.placed_second <= second_of(wanted.placed_before)

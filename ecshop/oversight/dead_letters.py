@@ -29,7 +29,7 @@ def all_letters(session: Session) -> list[DeadLetter]:
 
 def list_letters(session: Session, wanted: LetterFilter, cursor: str | None, limit: int) -> Page[Letter]:
     """Newest first. Raises `InvalidCursor`."""
-    return _NEWEST_FIRST.fetch(session, select(DeadLetter).where(*_those(session, wanted)), cursor, limit, _letter)
+    return _NEWEST_FIRST.fetch(session, select(DeadLetter), cursor, limit, _letter, within=_those(session, wanted))
 
 
 def get_letter(session: Session, event_id: str) -> Letter:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from ecshop.events.attempts import failed_attempts
@@ -44,7 +44,7 @@ _ENDS: Final = select(
 
 
 def events_of(session: Session, wanted: EventFilter, cursor: str | None, limit: int) -> Page[PublishedEvent]:
-    query = select(Outbox)
+    query, within = select(Outbox), list[ColumnElement[bool]]()
     since = wanted.recorded_after and max(wanted.recorded_after, _EARLIEST)
     until = wanted.recorded_before and min(wanted.recorded_before, _LATEST)
     if wanted.type is not None:
@@ -57,10 +57,10 @@ def events_of(session: Session, wanted: EventFilter, cursor: str | None, limit: 
         until = min(filter(None, (until, max(times) + _RECORDED_WITHIN)))
         query = query.where(Outbox.event_id.in_(wanted.event_id))
     if since is not None:
-        query = query.where(Outbox.seq >= _place_at(session, since - _SLACK), Outbox.recorded_at > since)
+        within += [Outbox.seq >= _place_at(session, since - _SLACK), Outbox.recorded_at > since]
     if until is not None:
-        query = query.where(Outbox.seq < _place_at(session, until + _SLACK), Outbox.recorded_at < until)
-    return _EVENTS.fetch(session, query, cursor, limit, _published)
+        within += [Outbox.seq < _place_at(session, until + _SLACK), Outbox.recorded_at < until]
+    return _EVENTS.fetch(session, query, cursor, limit, _published, within)
 
 
 def deliveries_of(session: Session, consumer: str, event_ids: Sequence[str]) -> tuple[Delivery, ...]:

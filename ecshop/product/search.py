@@ -46,7 +46,7 @@ def ranked(session: Session, part: str, same: Same, among: Sequence[Among]) -> S
     detailed = [Among(not_(in_name)), _among(session, part, in_detail, _in_detail(part))]
     query = select(ProductRow).where(*(column == value for column, value in same.items()))
     return [
-        Part(_BEGINS, [select(ProductRow).where(begins).options(undefer(_NAME))], among),
+        Part(_BEGINS, [select(ProductRow).options(undefer(_NAME))], among, [begins]),
         Part(_NAMED, [query], [*among, *named]),
         Part(_DETAILED, [query], [*among, *detailed]),
     ]

@@ -66,7 +66,7 @@ def list_items(session: Session, wanted: StockFilter, cursor: str | None, limit:
 
 
 def list_movements(session: Session, product_id: int, cursor: str | None, limit: int) -> Page[Movement]:
-    page = Ledger(product_id).fetch(session, (), cursor, limit, _movement)
+    page = Ledger(product_id).fetch(session, select(MovementRow), cursor, limit, _movement)
     if not page.items and cursor is None:
         raise _missing(product_id)
     return page

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, literal, select
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.db.columns import table_of
-from ecshop.kernel.db.keyset import Among, Keyset
+from ecshop.kernel.db.keyset import Keyset, Part
 from ecshop.kernel.errors import InvalidCursor
 from ecshop.stock.models import ItemRow, MovementRow
 
@@ -21,14 +21,7 @@ class Ledger(Keyset):
         super().__init__("-id", MovementRow.id, MovementRow.id)
         self._product_id = product_id
 
-    def rows(
-        self,
-        session: Session,
-        queries: Sequence[Select[Any]],
-        after: Sequence[Any] | None,
-        count: int,
-        among: Sequence[Among],
-    ) -> Sequence[MovementRow]:
+    def rows(self, session: Session, part: Part, after: Sequence[Any] | None, count: int) -> Sequence[MovementRow]:
         first = self._newest(session) if after is None else self._before(session, *after)
         line = table_of(MovementRow).c
         begin = select(line.id, line.previous, literal(1).label("place")).where(line.id == first)

@@ -20,10 +20,12 @@ from ecshop.order.contract import DEFAULT_CANCELLATION, Order, OrderFilter, Orde
 from ecshop.order.module import MIGRATIONS
 from tests.actors import STAFF
 from tests.databases import Databases
+from tests.unit.steps import with_steps
 
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 MOMENTS: Final = [BEGIN + timedelta(milliseconds=200) * number for number in range(8)]
 """Five of a second, three of the next."""
+EARLY, LATE = BEGIN - timedelta(seconds=1), BEGIN + timedelta(days=1)
 USERS: Final = [uuid4(), uuid4()]
 repeatably = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, max_examples=60)
 
@@ -74,6 +76,37 @@ def test_orders_are_listed_newest_first(
         for narrow in filters:
             wanted = OrderFilter(**narrow)
             assert listed(session, wanted, limit) == told(orders, wanted)
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize(
+    "narrow",
+    [
+        {"placed_before": LATE},
+        {"placed_after": EARLY},
+        {"placed_before": LATE, "placed_after": EARLY},
+        {"product_id": 1, "placed_before": LATE},
+    ],
+)
+@pytest.mark.parametrize("after", [0, 150, 450])
+def test_a_page_is_read_from_its_cursor_on_however_its_times_are_bounded(
+    after: int, narrow: dict[str, Any], engine: Engine
+) -> None:
+    """SQLite goes through an index from one of two bounds: by the farther one it would meet all that is between."""
+    with Session(engine) as session:
+        moments = [BEGIN + timedelta(minutes=number) for number in range(600)]
+        made = [place(session, Made(frozenset({1}), at, USERS[0], at < moments[300])) for at in moments]
+        asked = OrderFilter(product_id=narrow.get("product_id"))
+        cursor = records.list_orders(session, STAFF, asked, None, after).next_cursor if after else None
+        wanted = OrderFilter(**narrow)
+        found, steps = paged(session, wanted, cursor)
+        assert found == told(made[: 600 - after], wanted)[:20]
+        assert steps <= 1.5 * paged(session, asked, cursor)[1]
+
+
+def paged(session: Session, wanted: OrderFilter, cursor: str | None) -> tuple[list[UUID], int]:
+    page, steps = with_steps(session, lambda: records.list_orders(session, STAFF, wanted, cursor, 20))
+    return [order.id for order in page.items], steps
 
 
 def place(session: Session, one: Made) -> Order:

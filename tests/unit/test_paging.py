@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import ColumnElement, Engine, delete, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -19,6 +19,7 @@ from ecshop.kernel.db.columns import COLUMN_TYPES
 from ecshop.kernel.db.engine import open_engine
 from ecshop.kernel.db.keyset import Keyset
 from ecshop.kernel.errors import InvalidCursor
+from tests.unit.steps import with_steps
 
 START = datetime(2024, 2, 29, 12, tzinfo=UTC)
 SEVERAL_ON_A_SHELF = 3
@@ -190,3 +191,21 @@ def test_no_byte_of_a_cursor_can_be_lost(session: Session) -> None:
     for length in range(len(cursor)):
         with pytest.raises(InvalidCursor):
             _page(session, keyset, cursor[:length], 5)
+
+
+@pytest.mark.parametrize(("name", "outer"), [("id", Book.id > 0), ("-id", Book.id < 10_000)])
+def test_a_page_is_read_from_its_cursor_on_and_not_from_a_farther_bound(
+    name: str, outer: ColumnElement[bool], session: Session
+) -> None:
+    session.add_all(_book(number) for number in range(1_000, 3_000))
+    session.flush()
+    keyset, _ = KEYSETS[name]
+    cursor = keyset.encode(session.get(Book, 2_000))
+    bounded, steps = with_steps(session, lambda: keyset.fetch(session, select(Book), cursor, 20, _id_of, [outer]))
+    unbounded, fewest = with_steps(session, lambda: keyset.fetch(session, select(Book), cursor, 20, _id_of))
+    assert bounded == unbounded
+    assert steps <= 1.5 * fewest
+
+
+def _id_of(book: Book) -> int:
+    return book.id

@@ -77,31 +77,25 @@ class Keyset:
     def fetch(
         self,
         session: Session,
-        query: Select[Any] | Sequence[Select[Any]],
+        query: Select[Any],
         cursor: str | None,
         limit: int,
         read: Callable[[Any], T],
+        within: Sequence[ColumnElement[bool]] = (),
     ) -> Page[T]:
-        """The page after `cursor`, each row `read`, of one list or of several that are merged into one.
+        """The page after `cursor`, each row `read`. Raises `InvalidCursor`."""
+        return fetch(session, [Part(self, [query], within=within)], cursor, limit, read)
 
-        Raises `InvalidCursor`.
-        """
-        parts = [Part(self, [query] if isinstance(query, Select) else query)]
-        return fetch(session, parts, cursor, limit, read)
-
-    def rows(
-        self,
-        session: Session,
-        queries: Sequence[Select[Any]],
-        after: Sequence[Any] | None,
-        count: int,
-        among: Sequence[Among],
-    ) -> Sequence[Any]:
-        """The first ones after those values, of all queries."""
-        if after is not None:
-            queries = [query.where(self._is_behind(after)) for query in queries]
-        lists = [self._rows(session, query, count, among) for query in queries]
-        return list(islice(heapq.merge(*lists, key=self._values_of, reverse=self._descending), count))
+    def rows(self, session: Session, part: Part, after: Sequence[Any] | None, count: int) -> Sequence[Any]:
+        """The first ones after those values, of all queries: each is read as far as those before leave it room."""
+        first: list[Any] = []
+        for query in part.queries:
+            bounds = [] if after is None else [self._is_behind(after)]
+            if len(first) == count:
+                bounds.append(self._is_not_behind(self._values_of(first[-1])))
+            rows = self._rows(session, query.where(*bounds, *part.within), count, part.among)
+            first = list(islice(heapq.merge(first, rows, key=self._values_of, reverse=self._descending), count))
+        return first
 
     def encode(self, last: Any) -> str:
         """The cursor behind this row."""
@@ -166,7 +160,12 @@ class Part(NamedTuple):
 
     keyset: Keyset
     queries: Sequence[Select[Any]]
+    """One list, or several that are merged into one."""
     among: Sequence[Among] = ()
+    within: Sequence[ColumnElement[bool]] = ()
+    """Conditions on what the keyset sorts by. They are told after the cursor, which is the nearer bound of the two:
+    SQLite goes through an index from the first one that it is told.
+    """
 
 
 def fetch(session: Session, parts: Sequence[Part], cursor: str | None, limit: int, read: Callable[[Any], T]) -> Page[T]:
@@ -174,7 +173,7 @@ def fetch(session: Session, parts: Sequence[Part], cursor: str | None, limit: in
     parts, after = (parts, None) if cursor is None else _from(parts, cursor)
     found: list[tuple[Keyset, Any]] = []
     for part in parts:
-        rows = part.keyset.rows(session, part.queries, after, limit + 1 - len(found), part.among)
+        rows = part.keyset.rows(session, part, after, limit + 1 - len(found))
         found += ((part.keyset, row) for row in rows)
         after = None
         if len(found) > limit:
