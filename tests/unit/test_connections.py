@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Aborted
 from tests.databases import OnPostgres, PostgresServer
-from tests.unit.notes import MIGRATIONS
+from tests.unit.notes import MIGRATIONS, add
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +25,11 @@ def url(postgres: PostgresServer) -> Iterator[URL]:
     databases = OnPostgres(postgres)
     yield databases.url("shop", MIGRATIONS)
     databases.close()
+
+
+@pytest.fixture(autouse=True)
+def threads_join_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecshop.kernel.db.database._ANOTHER_AFTER", 0.01)
 
 
 def _work(session: Session) -> int:
@@ -47,6 +52,26 @@ async def test_a_process_has_no_more_connections_than_it_may(url: URL, connectio
     counted = await asyncio.gather(*asked)
     assert connections <= max(counted) <= connections + 1
     await database.close()
+
+
+async def test_a_write_waits_for_no_other_that_takes_long(url: URL) -> None:
+    database = Database(url)
+    database.open(MIGRATIONS)
+    ended, hanging = threading.Event(), list[asyncio.Future[bool]]()
+    for text_ in ("Tea", "Rice", "Salt"):
+        began = threading.Event()
+        hanging.append(asyncio.ensure_future(database.write(_hang, began, ended)))
+        await asyncio.to_thread(began.wait, 30)
+        await database.write(add, text_)
+    assert not any(one.done() for one in hanging)
+    ended.set()
+    assert await asyncio.gather(*hanging) == [True] * 3
+    await database.close()
+
+
+def _hang(_: Session, began: threading.Event, ended: threading.Event) -> bool:
+    began.set()
+    return ended.wait(30)
 
 
 async def test_a_server_that_refuses_one_more_goes_on_with_those_that_it_has(

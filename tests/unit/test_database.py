@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -126,6 +127,22 @@ async def test_items_that_are_written_each_have_an_outcome_each_errors_too(datab
     assert halving.sizes == [4, 1, 1, 1, 1]
     assert await database.read(texts) == ["2", "3", "6"]
     assert await database.write_each(halving, []) == []
+
+
+async def test_what_comes_up_while_a_writer_is_at_work_is_written_together(
+    open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ecshop.kernel.db.database._ANOTHER_AFTER", 60)
+    database, ended, halving = open_database(), threading.Event(), Halving()
+    asked: list[asyncio.Future[Any]] = [asyncio.ensure_future(database.write(lambda _: ended.wait(30)))]
+    for number in range(0, 20, 2):
+        await asyncio.sleep(0)  # each is asked for in a turn of its own
+        asked.append(asyncio.ensure_future(database.write_many(halving, number)))
+    for _ in range(5):  # turns, until the last one is handed over
+        await asyncio.sleep(0)
+    ended.set()
+    await asyncio.gather(*asked)
+    assert halving.sizes == [10]
 
 
 @pytest.mark.sqlite_only

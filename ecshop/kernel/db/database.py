@@ -43,6 +43,8 @@ Outcome = TypeVar("Outcome")
 
 _APART_WITHIN: Final = 2.0  # seconds
 _WRITE_WITHIN: Final = 1.0
+_ANOTHER_AFTER: Final = 0.1
+"""Seconds of a writer's transactions after which another writer takes what waits meanwhile."""
 _REMEMBER_A_WRITE: Final = 2.0
 
 SetWise = Callable[[Session, Sequence[Item]], Sequence[Outcome | EcshopError]]
@@ -85,6 +87,7 @@ class Database:
             f"writers of {shown(self.url)}",
             writing(self.engine),
             threads=writers,
+            joins_after=_ANOTHER_AFTER,
             check=self._file.check,
             probe=try_to_write,
             committed=self._committed,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from sqlalchemy.orm import Session
 from ecshop.kernel.db.connected import Connected
 from ecshop.kernel.db.engine import is_down
 from ecshop.kernel.db.transaction import AWAY, TOO_LATE, Group, Run, Served, Work, failed, refused, serve
+from ecshop.kernel.db.waiting import Waiting
 from ecshop.kernel.deadline import FOREVER, deadline
 from ecshop.kernel.errors import Aborted
 
@@ -48,12 +48,16 @@ class Lane:
         engine: Engine,
         threads: int,
         *,
+        joins_after: float = 0,
         check: Callable[[], None],
         probe: Callable[[Session], None],
         committed: Callable[[bool], None] | None = None,
         upkeep: Callable[[Connection], None] | None = None,
     ) -> None:
-        """`upkeep` is done now and then, between two transactions; `committed` hears of a commit, and if it is news."""
+        """`joins_after` is as `Waiting` says.
+
+        `upkeep` is done now and then, between two transactions; `committed` hears of a commit, and if it is news.
+        """
         self._name, self._engine = name, engine
         self.attributes: Final = {
             "db.system.name": engine.dialect.name,
@@ -64,7 +68,7 @@ class Lane:
         self._check, self._probe, self._committed, self._upkeep = check, probe, committed, upkeep
         self._kept_up = time.monotonic()
         self._gathered: list[Work] = []
-        self._waiting: queue.SimpleQueue[list[Work] | None] = queue.SimpleQueue()
+        self._waiting = Waiting(threads, joins_after)
         self._unanswered = 0
         self._began = [math.inf] * threads
         self._threads = [
@@ -111,8 +115,7 @@ class Lane:
         self._open = False
         self._closed.set()
         self._hand_over()
-        for _ in self._threads:
-            self._waiting.put(None)
+        self._waiting.end()
         until = time.monotonic() + _CLOSE
         for thread in self._threads:
             await asyncio.to_thread(thread.join, max(0, until - time.monotonic()))
@@ -131,7 +134,8 @@ class Lane:
         A daemon: what hangs in a database must not hold up the end of the process.
         """
         connected, pause = Connected(self._engine), _PROBE_EVERY
-        while (works := self._take()) is not None:
+        patience = _KEEP_UP_EVERY if self._upkeep else None
+        while (works := self._waiting.take(patience)) is not None:
             found_down = is_short = False
             for group in _groups(works):
                 self._began[n] = began = time.monotonic()
@@ -150,7 +154,8 @@ class Lane:
             if found_down:
                 self._wait_until_it_answers(connected)
             elif is_short:
-                self._closed.wait(pause)
+                with self._waiting.left_to_others():
+                    self._closed.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             elif self._upkeep and time.monotonic() - self._kept_up > _KEEP_UP_EVERY:
                 self._keep_up(connected, self._upkeep)
@@ -176,7 +181,7 @@ class Lane:
 
     def _leave_to_others(self, group: Group) -> None:
         log.warning("the database refuses another connection: its others go on", lane=self._name)
-        self._waiting.put(group)
+        self._waiting.put_back(group)
         if not self._open:  # those who would have taken it may have ended
             self._refuse_what_waits()
 
@@ -230,33 +235,8 @@ class Lane:
             connected.close()
 
     def _refuse_what_waits(self) -> None:
-        while True:
-            try:
-                works = self._waiting.get_nowait()
-            except queue.Empty:
-                return
-            if works is None:
-                self._waiting.put(None)
-                return
-            for work in works:
-                self._answer([work], refused([work], Aborted(AWAY)))
-
-    def _take(self) -> list[Work] | None:
-        """All that waits; nothing when nothing comes for a while, None once the lane is closed."""
-        works: list[Work] = []
-        try:
-            more = self._waiting.get(timeout=_KEEP_UP_EVERY if self._upkeep else None)
-        except queue.Empty:
-            return works
-        while more is not None:
-            works += more
-            try:
-                more = self._waiting.get_nowait()
-            except queue.Empty:
-                return works
-        if works:
-            self._waiting.put(None)
-        return works or None
+        for work in self._waiting.drain():
+            self._answer([work], refused([work], Aborted(AWAY)))
 
     def _answer(self, group: Group, served: Served) -> None:
         def deliver() -> None:
