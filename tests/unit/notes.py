@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,11 @@ def add(session: Session, *texts: str) -> None:
 def texts(session: Session) -> list[str]:
     """In the order in which they were written."""
     return list(session.scalars(select(Note.text).order_by(Note.id)))
+
+
+def hang(_: Session, began: threading.Event, ended: threading.Event) -> bool:
+    began.set()
+    return ended.wait(30)
 
 
 class OddNumber(EcshopError, code="test.odd_number", status=409):

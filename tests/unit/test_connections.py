@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ecshop.kernel.db.database import Database
 from ecshop.kernel.errors import Aborted
 from tests.databases import OnPostgres, PostgresServer
-from tests.unit.notes import MIGRATIONS, add
+from tests.unit.notes import MIGRATIONS, add, hang
 
 pytestmark = pytest.mark.anyio
 
@@ -28,8 +28,9 @@ def url(postgres: PostgresServer) -> Iterator[URL]:
 
 
 @pytest.fixture(autouse=True)
-def threads_join_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def threads_join_soon_and_a_busy_machine_may_take_long_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ecshop.kernel.db.database._ANOTHER_AFTER", 0.01)
+    monkeypatch.setattr("ecshop.kernel.db.lane._SAYS_NO_WITHIN", 30)
 
 
 def _work(session: Session) -> int:
@@ -60,18 +61,13 @@ async def test_a_write_waits_for_no_other_that_takes_long(url: URL) -> None:
     ended, hanging = threading.Event(), list[asyncio.Future[bool]]()
     for text_ in ("Tea", "Rice", "Salt"):
         began = threading.Event()
-        hanging.append(asyncio.ensure_future(database.write(_hang, began, ended)))
+        hanging.append(asyncio.ensure_future(database.write(hang, began, ended)))
         await asyncio.to_thread(began.wait, 30)
         await database.write(add, text_)
     assert not any(one.done() for one in hanging)
     ended.set()
     assert await asyncio.gather(*hanging) == [True] * 3
     await database.close()
-
-
-def _hang(_: Session, began: threading.Event, ended: threading.Event) -> bool:
-    began.set()
-    return ended.wait(30)
 
 
 async def test_a_server_that_refuses_one_more_goes_on_with_those_that_it_has(

@@ -18,7 +18,7 @@ from ecshop.kernel.db.transaction import notify
 from ecshop.kernel.errors import TookTooLong, Unavailable
 from ecshop.kernel.telemetry.logs import request_id
 from tests.databases import Databases
-from tests.unit.notes import MIGRATIONS, Halving, OddNumber, OpenDatabase, add, texts
+from tests.unit.notes import MIGRATIONS, Halving, OddNumber, OpenDatabase, add, hang, texts
 
 pytestmark = pytest.mark.anyio
 
@@ -133,8 +133,10 @@ async def test_what_comes_up_while_a_writer_is_at_work_is_written_together(
     open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ecshop.kernel.db.database._ANOTHER_AFTER", 60)
-    database, ended, halving = open_database(), threading.Event(), Halving()
-    asked: list[asyncio.Future[Any]] = [asyncio.ensure_future(database.write(lambda _: ended.wait(30)))]
+    database, halving = open_database(), Halving()
+    began, ended = threading.Event(), threading.Event()
+    asked: list[asyncio.Future[Any]] = [asyncio.ensure_future(database.write(hang, began, ended))]
+    await asyncio.to_thread(began.wait, 30)
     for number in range(0, 20, 2):
         await asyncio.sleep(0)  # each is asked for in a turn of its own
         asked.append(asyncio.ensure_future(database.write_many(halving, number)))
