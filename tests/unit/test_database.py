@@ -138,7 +138,7 @@ async def test_what_comes_up_while_a_writer_is_at_work_is_written_together(
     asked: list[asyncio.Future[Any]] = [asyncio.ensure_future(database.write(hang, began, ended))]
     await asyncio.to_thread(began.wait, 30)
     for number in range(0, 20, 2):
-        await asyncio.sleep(0)  # each is asked for in a turn of its own
+        await asyncio.to_thread(began.wait)  # and any other thread that is free could take the one before
         asked.append(asyncio.ensure_future(database.write_many(halving, number)))
     for _ in range(5):  # turns, until the last one is handed over
         await asyncio.sleep(0)
