@@ -8,7 +8,8 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine
 
 from ecshop.kernel.db.engine import ownership
-from ecshop.kernel.db.migration import migrate, migration_sql, outstanding
+from ecshop.kernel.db.migration import migrate
+from ecshop.kernel.db.revisions import migration_sql, outstanding
 from entrypoints.contexts import CONTEXTS, ContextEntry
 from entrypoints.databases import database_of
 from entrypoints.settings import Settings

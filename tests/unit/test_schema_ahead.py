@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import URL, Engine
 
 from ecshop.kernel.db.engine import DatabaseUnusable, open_engine
-from ecshop.kernel.db.migration import migrate, migration_sql, outstanding
+from ecshop.kernel.db.migration import migrate
+from ecshop.kernel.db.revisions import migration_sql, outstanding
 from ecshop.kernel.db.schema_version import newest_version, runs_on, schema_version
 from entrypoints.contexts import NAMES
 from tests.databases import Databases

@@ -6,14 +6,13 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from contextvars import Context, copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar, cast
 
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ecshop.kernel.db.engine import (
@@ -30,7 +29,7 @@ from ecshop.kernel.db.engine import (
 from ecshop.kernel.db.file_guard import FileGuard
 from ecshop.kernel.db.lane import Lane
 from ecshop.kernel.db.lead import Lead
-from ecshop.kernel.db.schema_version import is_migrated
+from ecshop.kernel.db.migration import migrate
 from ecshop.kernel.db.transaction import AWAY, Run
 from ecshop.kernel.errors import Aborted, EcshopError
 from ecshop.kernel.telemetry.spans import Span, span
@@ -108,7 +107,7 @@ class Database:
             if self._file.has_lost_its_log():
                 raise LogLost.of(self.url)
             self._held.enter_context(ownership(self.url))
-            self._migrate(versions)
+            migrate(self.engine, versions)
             self._file.remember()
         for lane in self.lanes.values():
             lane.start()
@@ -162,14 +161,6 @@ class Database:
         if all(ended):
             self.engine.dispose()
             self._held.close()
-
-    def _migrate(self, versions: Path) -> None:
-        with suppress(DBAPIError):  # it may be gone in a moment, and else `migrate` says it
-            if is_migrated(self.engine, versions):
-                return
-        from ecshop.kernel.db.migration import migrate  # noqa: PLC0415 - it loads Alembic, a tenth of a start
-
-        migrate(self.engine, versions)
 
     def _reading(self, what: str, *, threads: int) -> Lane:
         name = f"{what} of {shown(self.url)}"

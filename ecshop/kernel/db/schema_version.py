@@ -1,7 +1,4 @@
-"""Which schema a database is at, and which one the code expects.
-
-Without Alembic, which only what migrates needs: to load it takes a tenth of a start.
-"""
+"""Which schema a database is at, and which one the code expects."""
 
 from __future__ import annotations
 

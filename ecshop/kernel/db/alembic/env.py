@@ -1,4 +1,4 @@
-"""Alembic's entry, one for all contexts; `ecshop.kernel.db.migration` says where it runs, or for whom it writes SQL."""
+"""Alembic's entry, one for all contexts; `ecshop.kernel.db.revisions` says where it runs, or for whom it writes SQL."""
 
 from alembic import context
 
